@@ -1,0 +1,64 @@
+// The machine: CPUs, interrupt controllers, clocks, power
+// SPDX-License-Identifier: MIT
+//
+// Order of calls on CPU 0: platform_init(), then smp_start() when the core is ready for cpu_init() on the
+// others. No function here allocates after smp_start(), and none may be called from an NMI.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/boot/boot.h"
+
+// Vectors. The core's entry code dispatches them; 0x20 to VECTOR_IRQ_LAST are free for irq_route().
+#define VECTOR_IRQ_FIRST 0x20
+#define VECTOR_IRQ_LAST  0xdf
+#define VECTOR_TIMER     0xf0
+#define VECTOR_IPI       0xf1 // "look at your mailbox": the core's word for another CPU
+#define VECTOR_ERROR     0xfe // call lapic_error()
+#define VECTOR_SPURIOUS  0xff // no end of interrupt
+
+// ACPI, interrupt controllers, clocks. Panics with one line when the machine lacks something that we need.
+void platform_init(const struct boot_info *info);
+
+// Starts every other CPU; each runs cpu_init() and idles. Returns the number of CPUs that are online.
+uint32_t smp_start(void);
+
+// Registers of a device, uncached, at boot only. The mapping is for ever.
+volatile void *device_map(uint64_t phys, size_t length);
+
+// Read-only view of physical memory through the one temporary window; valid until the next call, NULL when
+// length does not fit. CPU 0, boot only.
+const void *temp_map(uint64_t phys, size_t length);
+void temp_unmap(void);
+
+// Root of the kernel's own page tables: entries 256 to 511 go into the root table of each process.
+extern uint64_t kernel_root;
+
+// local APIC
+void lapic_eoi(void);
+void lapic_ipi(uint32_t apic_id, uint8_t vector);
+void lapic_error(void); // one line with the error status
+
+// Interrupts by the GSI of an IOAPIC, with trigger and polarity as the firmware's overrides say. All start
+// masked. irq_from_isa() translates a legacy IRQ number.
+uint32_t irq_count(void); // GSIs below this number may exist
+uint32_t irq_from_isa(uint8_t isa_irq);
+bool irq_route(uint32_t gsi, uint8_t vector, uint32_t cpu_id); // false: no such GSI. Leaves it masked.
+void irq_set_mode(uint32_t gsi, bool level,
+                  bool active_low); // for lines whose mode the caller knows better (PCI)
+void irq_mask(uint32_t gsi);
+void irq_unmask(uint32_t gsi);
+bool irq_is_level(uint32_t gsi);
+
+// clocks
+extern uint32_t tsc_khz;
+void timer_arm(
+    uint64_t tsc_deadline); // one VECTOR_TIMER interrupt on this CPU at or soon after the deadline; 0 disarms
+void delay_us(uint32_t us);
+
+// The end. With `exit-port` on the command line QEMU's isa-debug-exit takes the status: it ends with (status
+// << 1) | 1.
+_Noreturn void platform_poweroff(uint8_t status);
+_Noreturn void platform_reset(void);
