@@ -1,0 +1,124 @@
+// System calls: numbers, registers, arguments.
+// SPDX-License-Identifier: MIT
+//
+// Registers (SYSCALL instruction). In: rax = number and, for REPLY_WAIT, more (below); rdi rsi rdx r10 r8 r9
+// = arguments. Out: rax = enum status; rdi rsi rdx r10 r8 r9 = results, undefined where a call names none;
+// rcx r11 are destroyed; all others are kept. The kernel reads and writes no user memory but the calling
+// thread's UTCB.
+//
+// Every call checks everything before it changes anything; a failed call has no effect. docs/syscalls.md has
+// each call's arguments, results and errors.
+#pragma once
+
+#include <stdint.h>
+
+enum syscall {
+    SYS_NULL,       // nothing; measures the way in and out
+    SYS_CALL,       // rdi endpoint, rsi tag, rdx r10 r8 r9 words 0..3 -> rsi tag, rdx r10 r8 r9 words
+    SYS_REPLY_WAIT, // rdi endpoint, rsi tag, rdx r10 r8 r9 -> rdi badge, rsi tag, rdx r10 r8 r9 words
+    SYS_SIGNAL,     // rdi notification
+    SYS_CREATE,     // rdi type | slot << 16, rsi payer process, rdx r10 r8 r9 by type
+    SYS_DESTROY,    // rdi slot
+    SYS_GRANT,      // rdi target process, rsi target slot, rdx own slot, r10 rights, r8 badge
+    SYS_REVOKE,     // rdi process, rsi slot
+    SYS_MAP,        // rdi process or space, rsi address, rdx memory, r10 rights
+    SYS_UNMAP,      // rdi process or space, rsi address
+    SYS_SUPPLY,     // rdi memory, rsi page, rdx source memory, r10 source page, r8 pages, r9 enum supply_flag
+    SYS_WITHDRAW,   // rdi memory, rsi page, rdx destination memory, r10 destination page, r8 pages
+    SYS_PROTECT,    // rdi memory, rsi page, rdx pages, r10 rights
+    SYS_THREAD_CTL, // rdi thread, rsi enum thread_op, rdx r10
+    SYS_VCPU_CTL,   // rdi vcpu, rsi enum vcpu_op, rdx
+    SYS_ROUTE,   // rdi vm, rsi enum route_kind | rights << 8, rdx first, r10 last, r8 target slot, r9 badge
+    SYS_IRQ_CTL, // rdi irq, rsi enum irq_op, rdx notification
+    SYS_INFO,    // rdi slot, rsi enum info_kind -> UTCB
+    SYS_LOG,     // rdi bytes: text in the UTCB's words, to the kernel's debug output (needs SYSTEM or the log
+                 // right)
+    SYS_MACHINE, // rdi system, rsi enum machine_op, rdx exit code
+    SYSCALL_COUNT
+};
+
+// REPLY_WAIT's rax: number | flags << 8 | slot of the reply to answer << 16 | slot of the reply to receive
+// into << 32. Slot 0 answers nothing, or receives no call (bits of the bound notification only). rdi =
+// SLOT_NONE likewise.
+enum wait_flag {
+    WAIT_DEADLINE = 1, // give up at utcb->deadline (TSC ticks) with STATUS_TIMEOUT
+    WAIT_POLL = 2,     // do not block: STATUS_TIMEOUT when nothing is there
+};
+
+#define SYS_REPLY_WAIT_RAX(flags, reply, receive)                                                            \
+    ((uint64_t)SYS_REPLY_WAIT | (uint64_t)(flags) << 8 | (uint64_t)(reply) << 16 | (uint64_t)(receive) << 32)
+
+// A message tag: label << 16 | words. Words 0..3 travel in registers, the rest in the UTCB.
+#define TAG(label, words) ((uint64_t)(label) << 16 | (uint64_t)(words))
+#define TAG_LABEL(tag)    ((uint32_t)((tag) >> 16))
+#define TAG_WORDS(tag)    ((uint32_t)((tag)&0xff))
+
+// Labels that the kernel itself uses; protocols begin at LABEL_PROTOCOLS (libipc/proto/labels.h).
+enum kernel_label {
+    LABEL_NONE,
+    LABEL_BITS,       // words[0] = bits of the bound notification; no reply is expected
+    LABEL_FAULT,      // a thread's fault, to its process's handler: struct fault_message
+    LABEL_PAGE_FAULT, // a missing page, to the memory object's pager: words = {page, access}; answered by
+                      // SUPPLY only
+    LABEL_ACCESS,     // a guest's access along a route: struct access_message; reply word 0 = the value read
+    LABEL_EXIT = 16,  // + enum exit_kind: a vCPU's exit to its monitor (vcpu.h)
+    LABEL_PROTOCOLS = 256
+};
+
+enum supply_flag {
+    SUPPLY_MOVE,   // the frames leave the source
+    SUPPLY_BORROW, // the frames stay and are shared read-only; the source is the memory object's base
+    SUPPLY_LARGE   // 2 MiB pages: page numbers and count are multiples of 512, the source holds 2 MiB pages
+                   // there
+};
+
+enum thread_op {
+    THREAD_RESUME,  // (also: start)
+    THREAD_SUSPEND, // stops it, cancels no call
+    THREAD_READ,    // its struct thread_regs -> UTCB
+    THREAD_WRITE,   // UTCB -> its registers; it must be suspended or in a fault
+    THREAD_STEP,    // resume for one instruction, then a fault message (debug exception)
+    THREAD_STOP_AT, // rdx = n: fault message FAULT_SYSCALL_COUNT before its n-th next system call; 0: never
+    THREAD_BIND,    // rdx = notification slot (SLOT_NONE: unbind)
+    THREAD_SET_PRIORITY, // rdx = 0..PRIORITY_MAX
+    THREAD_SET_ACCOUNT,  // rdx = account slot
+    THREAD_EXIT,         // rdx = exit code, r10 = 0; only on itself: a last fault message FAULT_EXIT
+    THREAD_OPS
+};
+
+enum vcpu_op {
+    VCPU_KICK,   // leave the guest or halt and deliver a KICK exit
+    VCPU_CANCEL, // take back an unanswered exit or access, or leave the guest; the vCPU is stopped, a late
+                 // reply STALE
+    VCPU_RESUME, // a stopped vCPU: deliver again the exit that was taken back, else go on
+    VCPU_EXPORT, // of a stopped vCPU: rdx = first byte of its struct vcpu_image -> UTCB words
+    VCPU_IMPORT, // of a stopped vCPU: UTCB words -> struct vcpu_image at byte rdx
+    VCPU_SET_ACCOUNT, // rdx = account slot
+    VCPU_OPS
+};
+
+enum route_kind {
+    ROUTE_PORT,         // first..last I/O ports
+    ROUTE_GPA,          // first..last guest-physical bytes (in space 0)
+    ROUTE_REMOVE = 0x10 // or-ed: take the route away that has exactly this range and these rights
+};
+// Rights of a route say which direction it serves: RIGHT_READ, RIGHT_WRITE or both. The target is an endpoint
+// (a call; the badge names the route to its server) or a notification (a doorbell; writes only).
+
+enum irq_op {
+    IRQ_BIND,   // rdx = notification slot: signal it with its badge; unmasks
+    IRQ_ACK,    // the device is quiet: unmask
+    IRQ_UNBIND, // mask, forget
+    IRQ_OPS
+};
+
+enum info_kind { INFO_SYSTEM, INFO_OBJECT, INFO_KINDS };
+
+enum machine_op {
+    MACHINE_POWEROFF, // rdx = exit code shown to the emulator where it takes one
+    MACHINE_RESET,
+    MACHINE_RELEASE_CONSOLE, // the kernel stops printing but for a panic
+    MACHINE_OPS
+};
+
+#define PRIORITY_MAX 63u
