@@ -1,0 +1,65 @@
+// What the scheduler runs: a thread or a vCPU; and the call that it may be waiting in.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernel/object.h"
+#include "kernel/time.h"
+
+struct account;
+struct endpoint;
+struct reply;
+struct thread;
+
+enum call_state {
+    CALL_NONE,
+    CALL_QUEUED,   // on its endpoint; nobody has seen this delivery
+    CALL_RECEIVED, // a thread has it; the answer comes by a reply object or, for page faults, by SUPPLY
+};
+
+// A call in flight. Its message stays with the caller until it is answered, so that it can be delivered
+// again.
+struct call {
+    struct node node;          // in endpoint->callers, or in receiver->received
+    struct endpoint *endpoint; // where it was sent
+    struct thread *receiver;   // who has it
+    struct reply *reply;       // that will answer it; NULL for a page fault
+    uint64_t badge;
+    uint64_t sequence; // counts this caller's calls
+    uint32_t deliveries;
+    uint8_t state; // enum call_state
+    uint8_t kind;  // enum call_kind
+};
+
+enum call_kind {
+    CALL_MESSAGE,    // a thread's CALL: words in its registers and UTCB
+    CALL_FAULT,      // a thread's fault message
+    CALL_PAGE_FAULT, // a missing page
+    CALL_EXIT,       // a vCPU's exit to its monitor
+    CALL_ACCESS,     // a vCPU's access to a device server
+};
+
+enum exec_state {
+    EXEC_STOPPED,
+    EXEC_READY, // running or in a ready queue
+    EXEC_WAITS, // thread: REPLY_WAIT; vCPU: halted
+    EXEC_CALLS, // its call is in flight
+};
+
+struct exec {
+    struct object object;
+    struct node ready;       // in a ready queue, or linked to itself
+    struct account *account; // who is charged for its time
+    uint8_t state;           // enum exec_state
+    uint8_t priority;        // [I] but for thread control
+    uint8_t effective;       // its own or that of whom it serves
+    bool suspended;          // by thread control: becomes EXEC_STOPPED instead of EXEC_READY
+    uint32_t cpu;            // [I]
+    uint64_t cpu_time;       // TSC ticks
+    uint64_t slice_left;
+    void *fpu; // XSAVE area
+    uint64_t xcr0;
+    struct call call;
+    struct timer timer;  // a wait's deadline, a vCPU's deadline
+    uint64_t fault_page; // CALL_PAGE_FAULT: which page
+    uint64_t fault_rights;
+};

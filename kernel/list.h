@@ -1,0 +1,48 @@
+// Doubly linked lists whose nodes live in what they link.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct node {
+    struct node *next, *previous;
+};
+
+#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+static inline void list_init(struct node *list)
+{
+    list->next = list->previous = list;
+}
+
+static inline bool list_empty(const struct node *list)
+{
+    return list->next == list;
+}
+
+static inline void list_insert_before(struct node *at, struct node *n)
+{
+    n->next = at;
+    n->previous = at->previous;
+    at->previous->next = n;
+    at->previous = n;
+}
+
+static inline void list_append(struct node *list, struct node *n)
+{
+    list_insert_before(list, n);
+}
+
+static inline void list_prepend(struct node *list, struct node *n)
+{
+    list_insert_before(list->next, n);
+}
+
+// Leaves the node linked to itself: removing it again does no harm.
+static inline void list_remove(struct node *n)
+{
+    n->next->previous = n->previous;
+    n->previous->next = n->next;
+    list_init(n);
+}

@@ -1,0 +1,41 @@
+// A virtual CPU: schedulable like a thread; its exits are calls along its VM's routes.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernel/exec.h"
+#include "libipc/abi/vcpu.h"
+
+struct space;
+struct vm;
+
+// A guest's exit, normalised. The vendor's code fills it in (virt->run), everybody else reads it.
+struct vcpu_exit {
+    uint32_t kind; // enum exit_kind
+    uint32_t info; // EXIT_INFO bits: size, length, enum exit_flag; the core adds vCPU number and offer state
+    uint64_t address;
+    uint64_t value;
+    uint64_t raw;
+    uint64_t next_rip; // PIO: behind the instruction; 0 elsewhere when not known
+};
+
+struct vcpu {
+    struct exec exec;
+    uint64_t gpr[GPR_COUNT]; // whole and true whenever the guest does not run
+    struct vm *vm;           // [I]
+    struct space *space;     // [I]
+    uint32_t number;         // [I] within its VM
+    uint8_t action;          // enum vcpu_pending: what it waits for when it does not run
+    bool kicked;             // sticky until the KICK exit
+    bool deadline_passed;
+    bool stopped; // by VCPU_CANCEL
+    struct endpoint_ref {
+        struct ref ref;
+        uint64_t badge;
+    } monitor; // who gets its exits
+    struct vcpu_exit exit;
+    uint64_t offer; // OFFER_* as last replied; taken: zero
+    struct vcpu_access access;
+    uint64_t access_words[3];
+    uint64_t exits, exits_by_kind[EXIT_KINDS], accesses, doorbells, page_faults, interrupts;
+    void *hw; // the vendor's control block and bookkeeping
+};

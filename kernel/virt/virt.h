@@ -1,0 +1,64 @@
+// The seam between the kernel and the vendors' virtualization: one constant struct of functions.
+// SPDX-License-Identifier: MIT
+//
+// Nothing outside kernel/virt knows SVM from VMX. A back-end normalises exits to struct vcpu_exit, moves
+// state between its control block and struct vcpu_state by one table of rows, and hides what its hardware (or
+// an emulator of it) gets wrong in one named place. The core owns the general registers (vcpu->gpr), the
+// XSAVE area and XCR0, routes, page faults and scheduling.
+#pragma once
+
+#include "kernel/vcpu.h"
+#include "libipc/abi/info.h"
+
+struct cpu;
+
+enum virt_result {
+    VIRT_EXIT,      // vcpu->exit says what happened
+    VIRT_INTERRUPT, // a host interrupt or NMI came and was handled; the guest may go on at once
+};
+
+struct virt_ops {
+    const char *name; // "SVM"
+    enum virtualization kind;
+    uint64_t features; // enum vcpu_feature; valid after probe
+    size_t vcpu_bytes; // of contiguous zeroed page-aligned kernel memory that vcpu->hw points to
+
+    // NULL when this CPU can do all that we need; else one line that says what is missing. Allocates what all
+    // vCPUs share.
+    const char *(*probe)(void);
+    // Once on each CPU, after probe.
+    void (*cpu_enable)(struct cpu *cpu);
+
+    // The control block in vcpu->hw for a vCPU in its space, at the architectural reset state.
+    void (*vcpu_init)(struct vcpu *vcpu);
+    // Before the memory goes.
+    void (*vcpu_release)(struct vcpu *vcpu);
+
+    // Runs the guest until it exits. Interrupts are off on the CPU before and after. The general registers go
+    // in from and come out to vcpu->gpr. On return, an offer that the guest took is zero in vcpu->offer.
+    enum virt_result (*run)(struct vcpu *vcpu);
+
+    // The groups of the state, but GPR and XCR0. check() refuses what the hardware could not enter or what
+    // would harm the host, the same for both vendors (virt_check_state); write() cannot fail.
+    void (*read)(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
+    void (*write)(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state);
+
+    void (*inject)(struct vcpu *vcpu,
+                   uint64_t event);                   // EVENT_*, zero: nothing; replaces one that was cut off
+    void (*offer)(struct vcpu *vcpu, uint64_t offer); // OFFER_*, replaces; also stores vcpu->offer
+    bool (*interruptible)(const struct vcpu *vcpu);   // RFLAGS.IF and no shadow
+    void (*skip_pio)(struct vcpu *vcpu,
+                     uint64_t value); // finish the PIO exit: RIP on, and a read's value into RAX
+
+    // Page-table format of a space; leaf and table entries are made by kernel/paging.h with it.
+    uint32_t paging_format; // enum paging_format
+};
+
+extern const struct virt_ops *virt; // NULL: none; the machine can then run no guest
+extern const char *virt_missing;    // why, one line
+
+void virt_init(void); // probes the back-ends in turn
+extern const struct virt_ops svm_ops;
+
+// Common to the vendors: can this state be loaded at all? Judged on the groups given. (virt/check.c, pure)
+enum status virt_check_state(uint32_t groups, const struct vcpu_state *state) MUST_CHECK;
