@@ -1,0 +1,19 @@
+# The kernel: one ELF64 file without any library; vector registers belong to threads and guests.
+# SPDX-License-Identifier: MIT
+
+KERNEL_CPP := -I. -ffreestanding -nostdinc
+KERNEL_C   := $(WARN) -O2 -g -mcmodel=kernel -mgeneral-regs-only -mno-red-zone -fno-pic -fno-pie -fno-stack-protector \
+              -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections -fdata-sections
+KERNEL_LD  := -static -no-pie -nostdlib -Wl,--gc-sections,--build-id=none,--fatal-warnings \
+              -Wl,-z,noexecstack,-z,max-page-size=4096
+
+KERNEL_OBJ := $(call objects,kernel,$(filter kernel/%,$(SRC)))
+OBJ        += $(KERNEL_OBJ)
+
+$(eval $(call compile,kernel,$(CC),$(KERNEL_CPP) -isystem $(CC_INC) $(KERNEL_C)))
+
+KERNEL := $(if $(wildcard kernel/kernel.ld),$(B)/bulkhead.elf)
+
+$(B)/bulkhead.elf: $(KERNEL_OBJ) kernel/kernel.ld $(B)/sources
+	$(call say,LD,$@)
+	$(Q)$(CC) $(KERNEL_LD) -T kernel/kernel.ld $(KERNEL_OBJ) -o $@

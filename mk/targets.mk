@@ -1,0 +1,71 @@
+# What can be asked of make. `run`, `test` and their like install missing packages first and then call make again:
+# until then there may be no compiler to ask for its include folder.
+# SPDX-License-Identifier: MIT
+
+CONFIG  ?= one-vm
+MACHINE ?= qemu
+build_first = $(Q)scripts/deps && $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: help all system tests run test unit fuzz lint iso bench flat-tests deps clean
+
+help: ## this text
+	@echo 'Bulkhead. Two commands to begin with: make run, make test.'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' mk/targets.mk
+	@echo '  V=1 shows the commands. Everything that is made lies in $(B)/.'
+
+run: ## boot CONFIG=one-vm (config/*.yaml) on MACHINE=qemu
+	$(build_first) system
+	$(Q)exec scripts/run $(CONFIG) $(MACHINE)
+
+test: ## everything: lint, unit tests, fuzzers, kernel tests, scenarios; ends with a count
+	$(build_first) all
+	$(Q)exec tests/run
+
+unit: ## host unit tests with sanitizers
+	$(build_first) $(B)/unit-tests
+	$(Q)exec tests/run unit
+
+fuzz: ## each fuzzer for FUZZ_SECONDS=4
+	$(build_first) $(B)/fuzzers
+	$(Q)exec tests/run fuzz
+
+lint: ## formatting, include rule, headers, sizes, clang-tidy, shellcheck
+	$(build_first) $(B)/flags
+	$(Q)exec scripts/lint
+
+iso: ## a bootable image, build/CONFIG.iso (BIOS and UEFI)
+	$(build_first) system
+	$(Q)exec scripts/iso $(CONFIG)
+
+bench: ## the figures, in instructions: a table and build/bench/qemu-svm.json
+	$(build_first) all
+	$(Q)exec scripts/bench
+
+flat-tests: ## boot each *.flat in DIR=... (kvm-unit-tests) as a guest
+	$(if $(DIR),,$(error say where the images are: make flat-tests DIR=...))
+	$(build_first) system
+	$(Q)exec scripts/flat-tests $(DIR)
+
+deps: ## install the Debian packages that are missing (mk/packages)
+	$(Q)scripts/deps
+
+clean: ## remove build/ (the cached libraries stay)
+	$(Q)rm -rf $(B)
+
+# What follows builds only.
+system: $(KERNEL) $(PROGRAMS) $(PROGRAMS:%=%.stripped) $(TOOL)
+tests: $(TEST_PROGRAMS) $(TEST_PROGRAMS:%=%.stripped) $(GUESTS) $(B)/unit-tests $(B)/fuzzers
+all: system tests $(B)/flags ## build everything, run nothing
+
+# The lists tell tests/parts/ what there is to run.
+$(B)/unit-tests: $(UNIT_TESTS) $(B)/sources
+	$(Q)printf '%s\n' $(UNIT_TESTS) >$@
+$(B)/fuzzers: $(FUZZERS) $(B)/sources
+	$(Q)printf '%s\n' $(FUZZERS) >$@
+
+# How each part of the tree is compiled, for the checks that run a compiler themselves.
+$(B)/flags: $(MK) $(LIBRARIES)
+	$(Q)mkdir -p $@ && echo '$(KERNEL_CPP) $(WARN)' >$@/kernel && echo '$(USER_CPP) $(WARN)' >$@/user && \
+	    echo '$(HOST_CPP) $(WARN)' >$@/host && touch $@
+
+-include $(patsubst %.o,%.d,$(sort $(OBJ)))

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The checks of `make lint`, a test each.
+# SPDX-License-Identifier: MIT
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+checks=(scripts/lint-*)
+echo "1..${#checks[@]}"
+for check in "${checks[@]}"; do
+    if findings=$("$check" 2>&1); then
+        echo "ok - $check"
+    else
+        echo "not ok - $check"
+        sed 's/^/#   /' <<<"$findings"
+    fi
+done
