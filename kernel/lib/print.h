@@ -18,10 +18,18 @@ __attribute__((format(printf, 1, 2))) void kprintf(const char *format, ...);
 
 void console_init(void);
 void console_release(void);
-void console_write(const char *text, size_t length); // raw bytes, silent after console_release()
+void console_write(const char *text, size_t length); // silent after console_release()
 
-// One line, a backtrace, then the machine stops (with `exit-on-panic` on the command line: QEMU ends). Never
-// returns.
+// For panic(): takes the port back from whoever has it; writes whatever lock is held.
+void console_seize(void);
+void console_write_unlocked(const char *text, size_t length);
+
+// One line, a backtrace along the frame pointers, then the machine stops; with `exit-on-panic` on the command
+// line QEMU's isa-debug-exit ends it. Other CPUs get an NMI, whose handler has to stop when `panicked` is
+// set.
+#define DEBUG_EXIT_PORT 0xf4
+#define PANIC_STATUS    0x7f // QEMU's exit status becomes 255
+extern _Atomic bool panicked;
 __attribute__((format(printf, 1, 2))) _Noreturn void panic(const char *format, ...);
 
 #define kassert(condition)                                                                                   \
