@@ -15,6 +15,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SUFFIXES:
 
 include mk/common.mk mk/libraries.mk mk/kernel.mk mk/programs.mk mk/host.mk mk/targets.mk

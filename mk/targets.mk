@@ -4,7 +4,7 @@
 
 CONFIG  ?= one-vm
 MACHINE ?= qemu
-build_first = $(Q)scripts/deps && $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+build_first = $(Q)scripts/deps && $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: help all system tests run test unit fuzz lint iso bench flat-tests deps clean
 
@@ -53,7 +53,7 @@ clean: ## remove build/ (the cached libraries stay)
 	$(Q)rm -rf $(B)
 
 # What follows builds only.
-system: $(KERNEL) $(PROGRAMS) $(PROGRAMS:%=%.stripped) $(TOOL)
+system: $(KERNEL) $(PROGRAMS) $(PROGRAMS:%=%.stripped) $(TOOL) $(GUEST)
 tests: $(TEST_PROGRAMS) $(TEST_PROGRAMS:%=%.stripped) $(GUESTS) $(B)/unit-tests $(B)/fuzzers
 all: system tests $(B)/flags ## build everything, run nothing
 

@@ -2,7 +2,7 @@
 # The checks of `make lint`, a test each.
 # SPDX-License-Identifier: MIT
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 
 checks=(scripts/lint-*)
 echo "1..${#checks[@]}"
@@ -11,6 +11,6 @@ for check in "${checks[@]}"; do
         echo "ok - $check"
     else
         echo "not ok - $check"
-        sed 's/^/#   /' <<<"$findings"
+        echo "#   ${findings//$'\n'/$'\n#   '}"
     fi
 done

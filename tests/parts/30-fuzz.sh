@@ -4,7 +4,7 @@
 #
 # What a run learns stays in build/fuzz/NAME/, so that longer runs on one machine go on where the last one stopped.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 
 export seconds=${FUZZ_SECONDS:-4}
 
@@ -20,7 +20,8 @@ fuzz() {
         echo "ok - $name ($(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs)"
     else
         # one write, so that fuzzers that run side by side do not mix their lines
-        printf 'not ok - %s\n%s\n' "$name" "$(grep -v '^stat::' "$work/log" | tail -n 30 | sed 's/^/#   /')"
+        printf 'not ok - %s (all in %s)\n%s\n' "$name" "$work/log" \
+            "$(grep -E 'ERROR|runtime error|^ +#[0-9]|Test unit written' "$work/log" | head -n 20 | sed 's/^/#   /')"
     fi
 }
 export -f fuzz
