@@ -10,6 +10,7 @@
 #   tests/programs/NAME/**/*.[cS]    build/user/test/NAME      (tests/programs/common: build/libtest.a)
 #   tests/guests/NAME.S              build/guests/NAME.bin     (tests/guests/guest.ld)
 #   tools/**/*.c                     build/bulkhead
+#   config/NAME.yaml                 build/NAME.cpio           (the boot archive; the guest of guest/ in build/guest)
 #   tests/unit/test_NAME.c           build/host/unit/test_NAME (with what its LINK line names)
 #   tests/fuzz/fuzz_NAME.c           build/host/fuzz/fuzz_NAME (the same)
 
@@ -18,4 +19,4 @@
 .SECONDARY:
 .SUFFIXES:
 
-include mk/common.mk mk/libraries.mk mk/kernel.mk mk/programs.mk mk/host.mk mk/targets.mk
+include mk/common.mk mk/libraries.mk mk/kernel.mk mk/programs.mk mk/host.mk mk/archives.mk mk/targets.mk

@@ -1,4 +1,4 @@
-# Programs on our kernel: servers, drivers, test programs; and the guests: Debian, and tiny ones for tests.
+# Programs on our kernel: servers, drivers, test programs; and the tiny guests, which are flat binaries.
 # SPDX-License-Identifier: MIT
 #
 # newlib's headers come first, then gcc's own; <jsmn.h> and <Zydis/Zydis.h> are there for all. Frame pointers serve the
@@ -51,13 +51,6 @@ $(foreach t,$(TESTERS),$(eval $(call program,test/$(t),tests/programs/$(t),$(B)/
 $(B)/user/%.stripped: $(B)/user/%
 	$(call say,STRIP,$@)
 	$(Q)strip --strip-all $< -o $@
-
-# The Debian guest: an unmodified kernel from its package and a small initramfs.
-GUEST := $(if $(wildcard guest/build),$(B)/guest/vmlinuz)
-
-$(B)/guest/vmlinuz: guest/build $(wildcard guest/*)
-	$(call say,GUEST,$(@D))
-	$(Q)guest/build $(@D)
 
 # Tiny guests: what the assembler gives at the addresses that the linker script gives, nothing else.
 GUEST_SRC := $(filter %.S,$(filter tests/guests/%,$(SRC)))

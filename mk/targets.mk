@@ -53,7 +53,7 @@ clean: ## remove build/ (the cached libraries stay)
 	$(Q)rm -rf $(B)
 
 # What follows builds only.
-system: $(KERNEL) $(PROGRAMS) $(PROGRAMS:%=%.stripped) $(TOOL) $(GUEST)
+system: $(KERNEL) $(PROGRAMS) $(PROGRAMS:%=%.stripped) $(TOOL) $(GUEST) $(ARCHIVES)
 tests: $(TEST_PROGRAMS) $(TEST_PROGRAMS:%=%.stripped) $(GUESTS) $(B)/unit-tests $(B)/fuzzers
 all: system tests $(B)/flags ## build everything, run nothing
 
