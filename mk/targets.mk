@@ -4,7 +4,12 @@
 
 CONFIG  ?= one-vm
 MACHINE ?= qemu
-build_first = $(Q)scripts/deps && $(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# $(call build_first,targets): standard input is the machine's, not that of compilers and installers.
+define build_first
+$(Q)scripts/deps </dev/null
++$(Q)$(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) $(1) </dev/null
+endef
 
 .PHONY: help all system tests run test unit fuzz lint iso bench flat-tests deps clean
 
@@ -14,36 +19,36 @@ help: ## this text
 	@echo '  V=1 shows the commands. Everything that is made lies in $(B)/.'
 
 run: ## boot CONFIG=one-vm (config/*.yaml) on MACHINE=qemu
-	$(build_first) system
+	$(call build_first,system)
 	$(Q)exec scripts/run $(CONFIG) $(MACHINE)
 
 test: ## everything: lint, unit tests, fuzzers, kernel tests, scenarios; ends with a count
-	$(build_first) all
+	$(call build_first,all)
 	$(Q)exec tests/run
 
 unit: ## host unit tests with sanitizers
-	$(build_first) $(B)/unit-tests
+	$(call build_first,$(B)/unit-tests)
 	$(Q)exec tests/run unit
 
 fuzz: ## each fuzzer for FUZZ_SECONDS=4
-	$(build_first) $(B)/fuzzers
+	$(call build_first,$(B)/fuzzers)
 	$(Q)exec tests/run fuzz
 
 lint: ## formatting, include rule, headers, sizes, clang-tidy, shellcheck
-	$(build_first) $(B)/flags
+	$(call build_first,$(B)/flags)
 	$(Q)exec scripts/lint
 
 iso: ## a bootable image, build/CONFIG.iso (BIOS and UEFI)
-	$(build_first) system
+	$(call build_first,system)
 	$(Q)exec scripts/iso $(CONFIG)
 
 bench: ## the figures, in instructions: a table and build/bench/qemu-svm.json
-	$(build_first) all
+	$(call build_first,all)
 	$(Q)exec scripts/bench
 
 flat-tests: ## boot each *.flat in DIR=... (kvm-unit-tests) as a guest
 	$(if $(DIR),,$(error say where the images are: make flat-tests DIR=...))
-	$(build_first) system
+	$(call build_first,system)
 	$(Q)exec scripts/flat-tests $(DIR)
 
 deps: ## install the Debian packages that are missing (mk/packages)
