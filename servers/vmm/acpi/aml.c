@@ -57,16 +57,6 @@ void aml_word(struct aml *aml, unsigned value)
     integer_bytes(aml, value, 2);
 }
 
-void aml_dword(struct aml *aml, uint32_t value)
-{
-    integer_bytes(aml, value, 4);
-}
-
-void aml_qword(struct aml *aml, uint64_t value)
-{
-    integer_bytes(aml, value, 8);
-}
-
 void aml_segment(struct aml *aml, const char *name)
 {
     size_t length = strlen(name);
@@ -112,8 +102,7 @@ void aml_eisa_id(struct aml *aml, const char *id)
         value = value << 5 | (uint32_t)(id[i] - '@');
     for (unsigned i = 3; i < 7; i++)
         value = value << 4 | hex_digit(id[i]);
-    aml_byte(aml, OP_DWORD);
-    aml_dword(aml, __builtin_bswap32(value));
+    aml_integer(aml, __builtin_bswap32(value));
 }
 
 void aml_name(struct aml *aml, const char *name)

@@ -22,8 +22,6 @@ struct aml {
 // Names are of four characters; shorter ones are filled up with '_'.
 void aml_byte(struct aml *aml, unsigned value);
 void aml_word(struct aml *aml, unsigned value);
-void aml_dword(struct aml *aml, uint32_t value);
-void aml_qword(struct aml *aml, uint64_t value);
 void aml_segment(struct aml *aml, const char *name);
 
 void aml_integer(struct aml *aml, uint64_t value);

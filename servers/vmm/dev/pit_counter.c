@@ -234,10 +234,8 @@ void pit_counter_write(struct pit_counter *c, uint8_t value, uint64_t clock)
         return;
     }
     c->write_high = false;
-    if (both)
-        set_count(c, (uint16_t)(value << 8 | c->low_byte), clock);
-    else
-        set_count(c, access_of(c) == ACCESS_HIGH ? (uint16_t)(value << 8) : value, clock);
+    uint32_t count = access_of(c) == ACCESS_LOW ? value : (uint32_t)value << 8;
+    set_count(c, (uint16_t)(both ? count | c->low_byte : count), clock);
 }
 
 uint8_t pit_counter_read(struct pit_counter *c, uint64_t clock)
