@@ -125,6 +125,21 @@ uint32_t pci_data_write(void *state, const struct io_access *io, uint64_t now)
            (changes & (PCI_CHANGE_MASTER | PCI_CHANGE_MSIX) ? PORT_FUNCTION : 0U);
 }
 
+uint32_t pci_host_lines(const struct pci_host *host)
+{
+    uint32_t lines = 0;
+    for (unsigned devfn = 0; devfn < 256; devfn++) {
+        if (!host->slot[devfn])
+            continue;
+        const struct pci_function *fn = &host->function[host->slot[devfn] - 1];
+        uint32_t pin = pci_function_read(fn, PCI_INTERRUPT + 1, 1);
+        if (pin && pci_function_intx(fn))
+            lines |=
+                1U << pci_intx_gsi((uint8_t)devfn, pin - 1) | 1U << pci_intx_irq((uint8_t)devfn, pin - 1);
+    }
+    return lines;
+}
+
 unsigned pci_intx_gsi(uint8_t devfn, unsigned pin)
 {
     return PCI_FIRST_GSI + ((devfn >> 3) + pin) % PCI_GSIS;

@@ -49,6 +49,9 @@ uint32_t pci_data_write(void *state, const struct io_access *io, uint64_t now);
 // Device and function that the address register names: whom the effects of a write to the data port concern.
 uint8_t pci_host_selected(const struct pci_host *host);
 
+// Interrupt lines that functions drive: bits 10 and 11 are inputs of the 8259s, 16 to 23 of the I/O APIC.
+uint32_t pci_host_lines(const struct pci_host *host);
+
 // `pin`: 0 to 3.
 unsigned pci_intx_gsi(uint8_t devfn, unsigned pin);
 unsigned pci_intx_irq(uint8_t devfn, unsigned pin);

@@ -17,7 +17,7 @@
 #define NO_ALARM      UINT32_MAX
 
 enum { A_UIP = 0x80, A_DIVIDER = 0x70, A_RUN = 0x20, A_RATE = 0x0f };
-enum { B_SET = 0x80, B_UIE = 0x10, B_BINARY = 0x04, B_24H = 0x02 };
+enum { B_SET = 0x80, B_UIE = 0x10, B_SQWE = 0x08, B_BINARY = 0x04, B_24H = 0x02 };
 enum {
     C_IRQF = 0x80,
     C_PF = 0x40,
@@ -299,7 +299,7 @@ static void store_memory(struct rtc *r, const struct rtc_memory *m)
     r->cmos[0x2f] = (uint8_t)sum;
 }
 
-void rtc_reset(struct rtc *rtc, uint64_t now, uint64_t unix_ns, const struct rtc_memory *memory)
+void rtc_power_up(struct rtc *rtc, uint64_t now, uint64_t unix_ns, const struct rtc_memory *memory)
 {
     *rtc = (struct rtc){.chain = now - unix_ns % CLOCK_GIGA};
     rtc->seen = clock_ticks(unix_ns % CLOCK_GIGA, RTC_HZ);
@@ -309,4 +309,11 @@ void rtc_reset(struct rtc *rtc, uint64_t now, uint64_t unix_ns, const struct rtc
     struct rtc_time time = rtc_time_from_unix(unix_ns / CLOCK_GIGA);
     set_time(rtc, &time);
     store_memory(rtc, memory);
+}
+
+void rtc_reset(struct rtc *rtc, uint64_t now)
+{
+    advance(rtc, now);
+    rtc->cmos[RTC_B] &= (uint8_t) ~(C_FLAGS | B_SQWE);
+    rtc->cmos[RTC_C] = 0;
 }

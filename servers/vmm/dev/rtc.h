@@ -46,7 +46,9 @@ struct rtc_memory {
 };
 
 // `unix_ns`: wall clock, nanoseconds since 1970 in the time zone that the guest expects, at guest time `now`.
-void rtc_reset(struct rtc *rtc, uint64_t now, uint64_t unix_ns, const struct rtc_memory *memory);
+void rtc_power_up(struct rtc *rtc, uint64_t now, uint64_t unix_ns, const struct rtc_memory *memory);
+// The machine's reset line: interrupts off, nothing else; time and memory are on battery.
+void rtc_reset(struct rtc *rtc, uint64_t now);
 
 struct io_result rtc_read(void *state, const struct io_access *io, uint64_t now); // 0x70 and 0x71, bytes
 uint32_t rtc_write(void *state, const struct io_access *io, uint64_t now);
