@@ -35,11 +35,12 @@ struct virt_ops {
     void (*vcpu_release)(struct vcpu *vcpu);
 
     // Runs the guest until it exits. Interrupts are off on the CPU before and after. The general registers go
-    // in from and come out to vcpu->gpr. On return, an offer that the guest took is zero in vcpu->offer.
+    // in from and come out to vcpu->gpr. On return, an offer that the guest took is zero in vcpu->offer. XCR0
+    // is the core's to set before and to read back afterwards.
     enum virt_result (*run)(struct vcpu *vcpu);
 
-    // The groups of the state, but GPR and XCR0. check() refuses what the hardware could not enter or what
-    // would harm the host, the same for both vendors (virt_check_state); write() cannot fail.
+    // The groups of the state, but GPR and XCR0. write() cannot fail: only what virt_check_state() accepts
+    // may be written, see virt_write_state().
     void (*read)(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
     void (*write)(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state);
 
@@ -58,7 +59,59 @@ extern const struct virt_ops *virt; // NULL: none; the machine can then run no g
 extern const char *virt_missing;    // why, one line
 
 void virt_init(void); // probes the back-ends in turn
-extern const struct virt_ops svm_ops;
+extern struct virt_ops svm_ops;
 
-// Common to the vendors: can this state be loaded at all? Judged on the groups given. (virt/check.c, pure)
+// The groups that a back-end knows; CHECK_MODE_GROUPS decide together in which mode a vCPU is.
+#define VIRT_GROUPS       (GROUP_ALL & ~(GROUP_GPR | GROUP_XCR0))
+#define CHECK_MODE_GROUPS (GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
+#define RFLAGS_VM         (1ul << 17)
+
+// What the CPUs of this machine let a guest have.
+struct virt_limits {
+    uint64_t cr4, efer; // bits that may be set
+    uint32_t address_bits;
+};
+extern struct virt_limits virt_limits; // [I] after virt_init()
+
+extern const struct vcpu_state virt_reset_state;
+
+// What a state can be refused for; the value of an EXIT_ERROR.
+enum virt_check {
+    CHECK_OK,
+    CHECK_RFLAGS,
+    CHECK_BLOCKING,
+    CHECK_CR0_RESERVED,
+    CHECK_CR0_CACHE, // NW without CD
+    CHECK_CR0_PAGING,
+    CHECK_CR3,
+    CHECK_CR4,
+    CHECK_CR8,
+    CHECK_EFER,
+    CHECK_CS,
+    CHECK_SS,
+    CHECK_DATA_BASE,
+    CHECK_TR,
+    CHECK_LDTR,
+    CHECK_TABLES,
+    CHECK_MSR_ADDRESS,
+    CHECK_PAT,
+    CHECK_DEBUG,
+    CHECK_EVENT,
+    CHECK_LMA, // not EFER.LME and CR0.PG
+    CHECK_LONG_MODE_PAE,
+    CHECK_PCID,
+    CHECK_CS_L_AND_D,
+    CHECK_VM86,
+    CHECK_REAL_MODE_SS,
+};
+
+// Judges the groups given; a rule that needs several is applied when all of them are given. (check.c, pure)
+enum virt_check virt_check(uint32_t groups, const struct vcpu_state *state,
+                           const struct virt_limits *limits) MUST_CHECK;
+
+// The same with this machine's limits.
 enum status virt_check_state(uint32_t groups, const struct vcpu_state *state) MUST_CHECK;
+
+// Checks the groups together with the others that the vCPU has, then writes them; a refusal changes nothing.
+// The state may be in memory that its writer can still change. GPR and XCR0 are ignored.
+enum status virt_write_state(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state) MUST_CHECK;

@@ -1,0 +1,188 @@
+// Can this state be entered? The architectural checks of both vendors
+// SPDX-License-Identifier: MIT
+//
+// What VMRUN [APM] 2 15.5.1 and VM entry [SDM] 3C 27.3.1 refuse, and what the emulators fail to refuse
+// (svm_quirks.c). A guest never gets itself into a state that is refused here, so what was read can be
+// written back. Pure.
+#include "kernel/platform/x86.h"
+#include "kernel/virt/virt.h"
+
+#define CR0_GUEST                                                                                            \
+    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+#define RFLAGS_GUEST 0x3f7fd5ul // all but bit 1 and the reserved ones
+#define PAT_TYPES    0xf3u      // 0, 1, 4, 5, 6, 7 [SDM] 3A 12.12.2
+
+#define SEGMENT_TYPE(s) ((s)->attributes & 0xf)
+#define SEGMENT_S       (1u << 4)
+#define SEGMENT_DPL     (3u << 5)
+#define SEGMENT_P       (1u << 7)
+#define SEGMENT_L       (1u << 9)
+#define SEGMENT_D       (1u << 10)
+enum { TYPE_LDT = 2, TYPE_TSS16_BUSY = 3, TYPE_TSS_BUSY = 11 };
+
+// Vectors that push an error code [SDM] 3A 6.13: #DF #TS #NP #SS #GP #PF #AC #CP
+#define ERROR_VECTORS 0x227d00u
+
+static bool canonical(uint64_t address)
+{
+    return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+}
+
+static bool narrow(uint64_t value)
+{
+    return value <= UINT32_MAX;
+}
+
+static enum virt_check check_rip(const struct vcpu_state *s, const struct virt_limits *limits)
+{
+    (void)limits;
+    if ((s->rflags & ~RFLAGS_GUEST) != RFLAGS_1)
+        return CHECK_RFLAGS;
+    if (s->blocking & ~(uint32_t)(BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI))
+        return CHECK_BLOCKING;
+    if ((s->blocking & BLOCKING_STI) && ((s->blocking & BLOCKING_MOV_SS) || !(s->rflags & RFLAGS_IF)))
+        return CHECK_BLOCKING;
+    return CHECK_OK;
+}
+
+static enum virt_check check_cr(const struct vcpu_state *s, const struct virt_limits *limits)
+{
+    if (s->cr0 & ~CR0_GUEST)
+        return CHECK_CR0_RESERVED;
+    if ((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD))
+        return CHECK_CR0_CACHE;
+    if ((s->cr0 & CR0_PG) && !(s->cr0 & CR0_PE))
+        return CHECK_CR0_PAGING;
+    if (s->cr3 >> limits->address_bits)
+        return CHECK_CR3;
+    if (s->cr4 & ~limits->cr4)
+        return CHECK_CR4;
+    return s->cr8 > 15 ? CHECK_CR8 : CHECK_OK;
+}
+
+static enum virt_check check_efer(const struct vcpu_state *s, const struct virt_limits *limits)
+{
+    return (s->efer & ~limits->efer) ? CHECK_EFER : CHECK_OK;
+}
+
+static enum virt_check check_code(const struct vcpu_state *s, const struct virt_limits *limits)
+{
+    const struct vcpu_segment *cs = &s->seg[SEG_CS], *ss = &s->seg[SEG_SS];
+    const uint32_t usable = SEGMENT_P | SEGMENT_S;
+    (void)limits;
+    if ((cs->attributes & usable) != usable || !narrow(cs->base))
+        return CHECK_CS;
+    return narrow(ss->base) ? CHECK_OK : CHECK_SS;
+}
+
+static enum virt_check check_data(const struct vcpu_state *s, const struct virt_limits *limits)
+{
+    (void)limits;
+    if (!narrow(s->seg[SEG_ES].base) || !narrow(s->seg[SEG_DS].base))
+        return CHECK_DATA_BASE;
+    return canonical(s->seg[SEG_FS].base) && canonical(s->seg[SEG_GS].base) ? CHECK_OK : CHECK_DATA_BASE;
+}
+
+static enum virt_check check_system(const struct vcpu_state *s, const struct virt_limits *limits)
+{
+    const struct vcpu_segment *tr = &s->seg[SEG_TR], *ldtr = &s->seg[SEG_LDTR];
+    (void)limits;
+    if ((tr->attributes & (SEGMENT_P | SEGMENT_S)) != SEGMENT_P || !canonical(tr->base))
+        return CHECK_TR;
+    if (SEGMENT_TYPE(tr) != TYPE_TSS16_BUSY && SEGMENT_TYPE(tr) != TYPE_TSS_BUSY)
+        return CHECK_TR;
+    if ((ldtr->attributes & SEGMENT_P) &&
+        ((ldtr->attributes & SEGMENT_S) || SEGMENT_TYPE(ldtr) != TYPE_LDT || !canonical(ldtr->base)))
+        return CHECK_LDTR;
+    if (!canonical(s->gdtr.base) || !canonical(s->idtr.base) || s->gdtr.limit > 0xffff ||
+        s->idtr.limit > 0xffff)
+        return CHECK_TABLES;
+    return CHECK_OK;
+}
+
+static enum virt_check check_msr(const struct vcpu_state *s, const struct virt_limits *limits)
+{
+    (void)limits;
+    if (!canonical(s->lstar) || !canonical(s->cstar) || !canonical(s->kernel_gs_base))
+        return CHECK_MSR_ADDRESS;
+    if (!canonical(s->sysenter_esp) || !canonical(s->sysenter_eip))
+        return CHECK_MSR_ADDRESS;
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        uint64_t type = s->pat >> shift & 0xff;
+        if (type > 7 || !(PAT_TYPES >> type & 1))
+            return CHECK_PAT;
+    }
+    return CHECK_OK;
+}
+
+static enum virt_check check_debug(const struct vcpu_state *s, const struct virt_limits *limits)
+{
+    (void)limits;
+    return narrow(s->dr6) && narrow(s->dr7) ? CHECK_OK : CHECK_DEBUG;
+}
+
+// External interrupts are offered, not injected: where one was cut off, its offer stands again.
+static enum virt_check check_event(const struct vcpu_state *s, const struct virt_limits *limits)
+{
+    const uint64_t shape = EVENT_VALID | EVENT_ERROR_VALID | EVENT_TYPE(7) | 0xff;
+    uint64_t e = s->event;
+    uint32_t type = e >> 8 & 7, vector = e & 0xff;
+    (void)limits;
+    if (!e)
+        return CHECK_OK;
+    if (!(e & EVENT_VALID) || ((uint32_t)e & ~shape))
+        return CHECK_EVENT;
+    if (e & EVENT_ERROR_VALID)
+        return type == EVENT_EXCEPTION && vector < 32 && (ERROR_VECTORS >> vector & 1) ? CHECK_OK
+                                                                                       : CHECK_EVENT;
+    if (e >> 32)
+        return CHECK_EVENT;
+    if (type == EVENT_NMI)
+        return vector == 2 ? CHECK_OK : CHECK_EVENT;
+    if (type == EVENT_EXCEPTION)
+        return vector != 2 && vector < 31 ? CHECK_OK : CHECK_EVENT;
+    return type == EVENT_SOFTWARE ? CHECK_OK : CHECK_EVENT;
+}
+
+// The operating mode, from four groups.
+static enum virt_check check_mode(const struct vcpu_state *s, const struct virt_limits *limits)
+{
+    const struct vcpu_segment *cs = &s->seg[SEG_CS];
+    bool paging = s->cr0 & CR0_PG, lma = s->efer & EFER_LMA;
+    (void)limits;
+    if (lma != (paging && (s->efer & EFER_LME)))
+        return CHECK_LMA;
+    if (lma && !(s->cr4 & CR4_PAE))
+        return CHECK_LONG_MODE_PAE;
+    if (!lma && (s->cr4 & CR4_PCIDE))
+        return CHECK_PCID;
+    if (lma && (cs->attributes & SEGMENT_L) && (cs->attributes & SEGMENT_D))
+        return CHECK_CS_L_AND_D;
+    if ((s->rflags & RFLAGS_VM) && (lma || !(s->cr0 & CR0_PE)))
+        return CHECK_VM86;
+    if (!(s->cr0 & CR0_PE) && (s->seg[SEG_SS].attributes & SEGMENT_DPL))
+        return CHECK_REAL_MODE_SS;
+    return CHECK_OK;
+}
+
+static const struct check_row {
+    uint32_t groups; // all of them are needed to judge
+    enum virt_check (*check)(const struct vcpu_state *, const struct virt_limits *);
+} rows[] = {
+    {GROUP_RIP, check_rip},          {GROUP_CR, check_cr},         {GROUP_EFER, check_efer},
+    {GROUP_SEG_CODE, check_code},    {GROUP_SEG_DATA, check_data}, {GROUP_SEG_SYSTEM, check_system},
+    {GROUP_MSR, check_msr},          {GROUP_DR, check_debug},      {GROUP_EVENT, check_event},
+    {CHECK_MODE_GROUPS, check_mode},
+};
+
+enum virt_check virt_check(uint32_t groups, const struct vcpu_state *state, const struct virt_limits *limits)
+{
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if ((rows[i].groups & ~groups) != 0)
+            continue;
+        enum virt_check failed = rows[i].check(state, limits);
+        if (failed)
+            return failed;
+    }
+    return CHECK_OK;
+}

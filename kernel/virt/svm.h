@@ -1,0 +1,259 @@
+// AMD SVM: the VMCB, intercepts, exit codes, and what the files of this back-end share
+// SPDX-License-Identifier: MIT
+//
+// Private to kernel/virt/svm*. Layout and bits follow [APM] 2 appendix B (VMCB) and C (exit codes). The
+// segments, EVENTINJ and EXITINTINFO have the very layout of struct vcpu_segment and EVENT_* in
+// libipc/abi/vcpu.h, so they are copied, not converted.
+#pragma once
+
+#ifndef __ASSEMBLER__
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/platform/layout.h"
+#include "kernel/virt/virt.h"
+
+struct vmcb_control {
+    uint32_t intercept_cr; // reads in the low half, writes in the high half
+    uint32_t intercept_dr;
+    uint32_t intercept_exceptions;
+    uint32_t intercept_misc[3]; // "vectors" 3 to 5
+    uint8_t reserved0[0x28];
+    uint64_t iopm;
+    uint64_t msrpm;
+    uint64_t tsc_offset;
+    uint32_t asid;
+    uint32_t tlb_control;
+    uint32_t int_ctl;
+    uint32_t int_vector;
+    uint64_t int_state;
+    uint64_t exit_code;
+    uint64_t exit_info_1;
+    uint64_t exit_info_2;
+    uint64_t exit_int_info;
+    uint64_t nested_ctl;
+    uint8_t reserved1[0x10];
+    uint64_t event_inj;
+    uint64_t nested_cr3;
+    uint8_t reserved2[0x10];
+    uint64_t next_rip;
+    uint8_t reserved3[0x400 - 0xd0];
+};
+
+struct vmcb_save {
+    struct vcpu_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
+    uint8_t reserved0[0x2b];
+    uint8_t cpl;
+    uint8_t reserved1[4];
+    uint64_t efer;
+    uint8_t reserved2[0x70];
+    uint64_t cr4, cr3, cr0, dr7, dr6, rflags, rip;
+    uint8_t reserved3[0x58];
+    uint64_t rsp;
+    uint8_t reserved4[0x18];
+    uint64_t rax, star, lstar, cstar, sfmask, kernel_gs_base;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip, cr2;
+    uint8_t reserved5[0x20];
+    uint64_t pat;
+    uint8_t reserved6[0xc00 - 0x270];
+};
+
+struct vmcb {
+    struct vmcb_control control;
+    struct vmcb_save save;
+};
+
+#define VMCB_AT(field, offset) _Static_assert(offsetof(struct vmcb, field) == (offset), "[APM] 2 B")
+VMCB_AT(control.iopm, 0x040);
+VMCB_AT(control.asid, 0x058);
+VMCB_AT(control.int_ctl, 0x060);
+VMCB_AT(control.int_state, 0x068);
+VMCB_AT(control.exit_code, 0x070);
+VMCB_AT(control.exit_int_info, 0x088);
+VMCB_AT(control.nested_ctl, 0x090);
+VMCB_AT(control.event_inj, 0x0a8);
+VMCB_AT(control.nested_cr3, 0x0b0);
+VMCB_AT(control.next_rip, 0x0c8);
+VMCB_AT(save.es, 0x400);
+VMCB_AT(save.gdtr, 0x460);
+VMCB_AT(save.tr, 0x490);
+VMCB_AT(save.cpl, 0x4cb);
+VMCB_AT(save.efer, 0x4d0);
+VMCB_AT(save.cr4, 0x548);
+VMCB_AT(save.rip, 0x578);
+VMCB_AT(save.rsp, 0x5d8);
+VMCB_AT(save.rax, 0x5f8);
+VMCB_AT(save.cr2, 0x640);
+VMCB_AT(save.pat, 0x668);
+_Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "[APM] 2 15.5.1");
+
+// intercept_cr, intercept_dr
+#define INTERCEPT_CR_WRITE(n) (UINT32_C(1) << ((n) + 16))
+#define INTERCEPT_DR_ALL      UINT32_MAX
+
+// intercept_misc: word and bit [APM] 2 table B-1
+enum svm_intercept {
+    INTERCEPT_INTR = 0,
+    INTERCEPT_NMI = 1,
+    INTERCEPT_SMI = 2,
+    INTERCEPT_INIT = 3,
+    INTERCEPT_CR0_SEL_WRITE = 5,
+    INTERCEPT_RDPMC = 15,
+    INTERCEPT_CPUID = 18,
+    INTERCEPT_IRET = 20,
+    INTERCEPT_INVD = 22,
+    INTERCEPT_HLT = 24,
+    INTERCEPT_INVLPGA = 26,
+    INTERCEPT_IOIO = 27,
+    INTERCEPT_MSR = 28,
+    INTERCEPT_SHUTDOWN = 31,
+    INTERCEPT_VMRUN = 32,
+    INTERCEPT_VMMCALL,
+    INTERCEPT_VMLOAD,
+    INTERCEPT_VMSAVE,
+    INTERCEPT_STGI,
+    INTERCEPT_CLGI,
+    INTERCEPT_SKINIT,
+    INTERCEPT_ICEBP = 40,
+    INTERCEPT_WBINVD,
+    INTERCEPT_MONITOR,
+    INTERCEPT_MWAIT,
+    INTERCEPT_MWAIT_ARMED,
+    INTERCEPT_XSETBV,
+    INTERCEPT_RDPRU,
+};
+
+// int_ctl [APM] 2 15.21
+#define V_TPR          UINT32_C(0xff)
+#define V_IRQ          (UINT32_C(1) << 8)
+#define V_INTR_PRIO    (UINT32_C(15) << 16)
+#define V_IGN_TPR      (UINT32_C(1) << 20)
+#define V_INTR_MASKING (UINT32_C(1) << 24)
+
+#define INT_CTL_ALWAYS (V_INTR_MASKING | V_IGN_TPR | V_INTR_PRIO)
+
+#define INT_STATE_SHADOW    UINT64_C(1)
+#define TLB_FLUSH_ALL       1 // of every ASID
+#define NESTED_PAGING       UINT64_C(1)
+#define EXCEPTION_VECTOR(e) ((uint32_t)(e)&0xff)
+#define EXCEPTION_TYPE(e)   ((uint32_t)(e) >> 8 & 7)
+
+enum exception {
+    EXCEPTION_DB = 1,
+    EXCEPTION_BP = 3,
+    EXCEPTION_OF = 4,
+    EXCEPTION_GP = 13,
+    EXCEPTION_AC = 17,
+    EXCEPTION_MC = 18
+};
+
+#define DR6_BD     UINT64_C(0x2000) // an access to a debug register
+#define DR6_BS     UINT64_C(0x4000) // single step
+#define DR7_ENABLE UINT64_C(0xff)
+#define DR7_GD     UINT64_C(0x2000)
+
+// Exit codes [APM] 2 appendix C
+enum svm_exit_code {
+    VMEXIT_CR_READ = 0x00,
+    VMEXIT_CR_WRITE = 0x10,
+    VMEXIT_DR = 0x20, // reads, then writes
+    VMEXIT_EXCEPTION = 0x40,
+    VMEXIT_INTR = 0x60,
+    VMEXIT_NMI,
+    VMEXIT_SMI,
+    VMEXIT_INIT,
+    VMEXIT_CR0_SEL_WRITE = 0x65,
+    VMEXIT_RDPMC = 0x6f,
+    VMEXIT_CPUID = 0x72,
+    VMEXIT_IRET = 0x74,
+    VMEXIT_INVD = 0x76,
+    VMEXIT_HLT = 0x78,
+    VMEXIT_INVLPGA = 0x7a,
+    VMEXIT_IOIO,
+    VMEXIT_MSR,
+    VMEXIT_SHUTDOWN = 0x7f,
+    VMEXIT_VMRUN,
+    VMEXIT_VMMCALL,
+    VMEXIT_VMLOAD,
+    VMEXIT_VMSAVE,
+    VMEXIT_STGI,
+    VMEXIT_CLGI,
+    VMEXIT_SKINIT,
+    VMEXIT_ICEBP = 0x88,
+    VMEXIT_WBINVD,
+    VMEXIT_MONITOR,
+    VMEXIT_MWAIT,
+    VMEXIT_MWAIT_ARMED,
+    VMEXIT_XSETBV,
+    VMEXIT_RDPRU,
+    VMEXIT_TABLE_SIZE, // those above index a table
+    VMEXIT_NPF = 0x400,
+};
+#define VMEXIT_INVALID UINT32_MAX // the emulator stores 32 bits of it
+
+// NMIs have no virtual mask: the back-end keeps it, by the interception of IRET.
+enum svm_nmi {
+    NMI_OPEN,
+    NMI_BLOCKED, // one was delivered; IRET is intercepted
+    NMI_STEP,    // the IRET that ends it runs, with TF set by us
+};
+
+// What vcpu->hw points to. The guest's general registers but RAX and RSP are in vcpu->gpr throughout.
+struct svm_vcpu {
+    struct vmcb vmcb;
+    uint64_t phys;     // [I] of the VMCB
+    uint64_t efer;     // the guest's own; save.efer is derived from it
+    uint64_t dr[4];    // the guest's DR0-3
+    uint64_t step_dr6; // NMI_STEP: DR6 before
+    uint64_t flushes;  // of the space, when the ASID was taken
+    uint64_t asid_era; // of the CPU that it was taken on; zero: take a new one before the next entry
+    uint8_t nmi;       // enum svm_nmi
+    bool dr_live;      // the debug registers are not intercepted and move with the guest
+    bool step_tf;      // NMI_STEP: the guest's own RFLAGS.TF
+};
+
+struct svm_cpu {
+    uint64_t host;  // [I] physical address of the page for what VMSAVE and VMLOAD move
+    uint32_t asids; // [I] valid ones are 1 to asids - 1
+    uint32_t next_asid;
+    uint64_t asid_era; // grows when ASIDs are used up; no two CPUs have the same
+};
+
+enum svm_next { SVM_EXIT = VIRT_EXIT, SVM_INTERRUPT = VIRT_INTERRUPT, SVM_RESUME };
+
+extern bool svm_next_rip; // the CPU stores next_rip: NRIPS
+
+// svm_state.c
+void svm_state_index(void); // once, before the others
+void svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
+void svm_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state);
+void svm_set_nmi(struct svm_vcpu *hw, enum svm_nmi nmi);
+void svm_set_debug(struct svm_vcpu *hw, bool live);
+void svm_offer(struct vcpu *vcpu, uint64_t offer);
+
+// svm_exit.c: the exit in the VMCB to vcpu->exit, or handled here
+enum svm_next svm_exit(struct vcpu *vcpu);
+enum virt_result svm_report_failure(struct vcpu *vcpu);
+void svm_skip_pio(struct vcpu *vcpu, uint64_t value);
+
+// svm_run.c
+enum virt_result svm_run(struct vcpu *vcpu);
+
+// svm_quirks.c
+uint64_t svm_loaded_efer(uint64_t efer, uint64_t cr0);
+uint64_t svm_canonical(uint64_t address);
+uint64_t svm_cut_off(uint64_t exit_int_info);
+bool svm_entry_failed(struct vcpu *vcpu);
+
+// svm_enter.S
+void svm_enter(uint64_t vmcb, uint64_t host, uint64_t *gpr, bool shadow);
+extern const char svm_enter_end[];
+
+static inline void svm_intercept(struct svm_vcpu *hw, enum svm_intercept what, bool on)
+{
+    uint32_t *word = &hw->vmcb.control.intercept_misc[what / 32];
+    uint32_t bit = UINT32_C(1) << what % 32;
+    *word = on ? *word | bit : *word & ~bit;
+}
+#endif

@@ -1,0 +1,242 @@
+// AMD SVM: what the exits mean
+// SPDX-License-Identifier: MIT
+//
+// One table by exit code gives the normalised kind and a small function; what is no monitor's business (host
+// interrupts, debug registers, the end of an NMI, exceptions that are intercepted only so that a guest cannot
+// bind the CPU with them) is settled in those functions.
+#include "kernel/platform/x86.h"
+#include "kernel/virt/svm.h"
+
+#define IO_IN     UINT64_C(1)
+#define IO_STRING UINT64_C(4)
+#define IO_REP    UINT64_C(8)
+
+#define NPF_WRITE     (UINT64_C(1) << 1)
+#define NPF_FETCH     (UINT64_C(1) << 4)
+#define NPF_PAGE_WALK (UINT64_C(1) << 33)
+
+#define CR_INFO_VALID (UINT64_C(1) << 63)
+
+struct exit_row;
+typedef enum svm_next exit_function(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row);
+
+struct exit_row {
+    exit_function *handle;
+    uint8_t kind; // enum exit_kind
+    uint8_t address;
+};
+
+static enum svm_next report(struct vcpu *vcpu, uint32_t kind, uint64_t address, uint64_t value, uint32_t info)
+{
+    const struct vmcb *vmcb = &((struct svm_vcpu *)vcpu->hw)->vmcb;
+    uint64_t next_rip = svm_next_rip ? vmcb->control.next_rip : 0;
+    uint32_t length = next_rip ? (uint32_t)(next_rip - vmcb->save.rip) & 0xf : 0;
+    vcpu->exit = (struct vcpu_exit){.kind = kind,
+                                    .info = info | length << 8,
+                                    .address = address,
+                                    .value = value,
+                                    .raw = vmcb->control.exit_code,
+                                    .next_rip = next_rip};
+    return SVM_EXIT;
+}
+
+static enum svm_next plain(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    (void)hw;
+    return report(vcpu, row->kind, row->address, 0, 0);
+}
+
+// With decode assists the CPU tells the general register [APM] 2 15.33.1.
+static enum svm_next control_register(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    uint64_t info = hw->vmcb.control.exit_info_1;
+    return report(vcpu, EXIT_CR, row->address, (info & CR_INFO_VALID) ? info & 0xf : GPR_COUNT, EXIT_WRITE);
+}
+
+static enum svm_next msr(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    (void)row;
+    return report(vcpu, hw->vmcb.control.exit_info_1 ? EXIT_WRMSR : EXIT_RDMSR, 0, 0, 0);
+}
+
+// EXITINFO1 and 2 [APM] 2 15.10.2
+static enum svm_next port(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    const struct vmcb *vmcb = &hw->vmcb;
+    struct vcpu_exit *e = &vcpu->exit;
+    uint64_t io = vmcb->control.exit_info_1;
+    uint32_t size = io >> 4 & 7;
+    uint32_t info = size;
+    e->kind = row->kind;
+    e->address = io >> 16 & 0xffff;
+    e->value = 0;
+    e->raw = vmcb->control.exit_code;
+    e->next_rip = vmcb->control.exit_info_2;
+    info |= ((uint32_t)(e->next_rip - vmcb->save.rip) & 0xf) << 8;
+    if (!(io & IO_IN)) {
+        info |= EXIT_WRITE;
+        e->value = vcpu->gpr[GPR_RAX] & ((UINT64_C(1) << 8 * size) - 1);
+    }
+    if (io & (IO_STRING | IO_REP)) {
+        info |= ((io & IO_STRING) ? EXIT_STRING : 0) | ((io & IO_REP) ? EXIT_REP : 0);
+        e->value = 0;
+    }
+    e->info = info;
+    return SVM_EXIT;
+}
+
+void svm_skip_pio(struct vcpu *vcpu, uint64_t value)
+{
+    struct vmcb *vmcb = &((struct svm_vcpu *)vcpu->hw)->vmcb;
+    uint32_t info = vcpu->exit.info;
+    if (!(info & EXIT_WRITE)) {
+        uint64_t mask = (UINT64_C(1) << 8 * EXIT_INFO_SIZE(info)) - 1;
+        uint64_t kept = EXIT_INFO_SIZE(info) == 4 ? 0 : vcpu->gpr[GPR_RAX] & ~mask;
+        vcpu->gpr[GPR_RAX] = kept | (value & mask);
+    }
+    vmcb->save.rip = vcpu->exit.next_rip;
+    vmcb->control.int_state = 0;
+    if (vmcb->save.rflags & (RFLAGS_TF | RFLAGS_RF)) {
+        vmcb->save.rflags &= ~RFLAGS_RF;
+        if (vmcb->save.rflags & RFLAGS_TF) {
+            vmcb->save.dr6 |= DR6_BS;
+            vmcb->control.event_inj = EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_DB);
+        }
+    }
+}
+
+// EXITINFO1: error code, EXITINFO2: address [APM] 2 15.25.6
+static enum svm_next nested_page_fault(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    uint64_t code = hw->vmcb.control.exit_info_1;
+    vcpu->exit = (struct vcpu_exit){.kind = row->kind,
+                                    .info = ((code & NPF_WRITE) ? EXIT_WRITE : 0) |
+                                            ((code & NPF_FETCH) ? EXIT_FETCH : 0) |
+                                            ((code & NPF_PAGE_WALK) ? EXIT_PAGE_WALK : 0),
+                                    .address = hw->vmcb.control.exit_info_2,
+                                    .raw = code};
+    return SVM_EXIT;
+}
+
+// It is still pending and comes now.
+static enum svm_next interrupt(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    (void)vcpu, (void)hw, (void)row;
+    asm volatile("sti; nop; cli" ::: "memory");
+    return SVM_INTERRUPT;
+}
+
+// A machine check is the machine's; the exception was consumed by the exit.
+static enum svm_next machine_check(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    (void)vcpu, (void)hw, (void)row;
+    asm volatile("int %0" ::"i"(EXCEPTION_MC) : "memory");
+    return SVM_INTERRUPT;
+}
+
+// #DB and #AC can recur in their own delivery for ever, without an instruction in between at which an
+// interrupt could come in; so each round must be an exit [APM] 2 15.12. An NMI whose delivery they cut off
+// goes first; they come again.
+static enum svm_next reflect(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    struct vmcb_control *control = &hw->vmcb.control;
+    (void)vcpu;
+    if (EXCEPTION_TYPE(control->event_inj) != EVENT_NMI)
+        control->event_inj =
+            EVENT_MAKE(EVENT_EXCEPTION, row->address) | (row->address == EXCEPTION_DB ? 0 : EVENT_ERROR(0));
+    if (row->address == EXCEPTION_DB && (hw->vmcb.save.dr6 & DR6_BD))
+        hw->vmcb.save.dr7 &= ~DR7_GD; // as the delivery would have done [APM] 2 13.1.1.4
+    return SVM_RESUME;
+}
+
+static enum svm_next debug(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    struct vmcb_save *save = &hw->vmcb.save;
+    if (hw->nmi == NMI_STEP && (save->dr6 & DR6_BS)) {
+        svm_set_nmi(hw, NMI_OPEN);
+        if (!hw->step_tf) {
+            uint64_t news = save->dr6 & ~hw->step_dr6;
+            save->dr6 &= hw->step_dr6 | ~DR6_BS;
+            if (!(news & 0xf))
+                return SVM_RESUME;
+        }
+    }
+    return reflect(vcpu, hw, row);
+}
+
+// NMIs stay blocked until this IRET is done: a single step. Where it faults and its handler does not return
+// to it, the guest sees one debug exception too many.
+static enum svm_next iret(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    struct vmcb_save *save = &hw->vmcb.save;
+    (void)vcpu, (void)row;
+    hw->step_tf = save->rflags & RFLAGS_TF;
+    hw->step_dr6 = save->dr6;
+    save->rflags |= RFLAGS_TF;
+    svm_set_nmi(hw, NMI_STEP);
+    return SVM_RESUME;
+}
+
+// The guest begins to use them: they move with it until an exit finds nothing enabled.
+static enum svm_next debug_register(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    (void)vcpu, (void)row;
+    svm_set_debug(hw, true);
+    return SVM_RESUME;
+}
+
+// The number of the check that failed is zero where the processor knows better than we.
+enum virt_result svm_report_failure(struct vcpu *vcpu)
+{
+    struct vcpu_state state;
+    svm_read(vcpu, GROUP_ALL, &state);
+    report(vcpu, EXIT_ERROR, 0, virt_check(GROUP_ALL, &state, &virt_limits), 0);
+    return VIRT_EXIT;
+}
+
+static const struct exit_row rows[VMEXIT_TABLE_SIZE] = {
+    [VMEXIT_CR_WRITE + 4] = {control_register, EXIT_CR, 4},
+    [VMEXIT_CR_WRITE + 8] = {control_register, EXIT_CR, 8},
+    [VMEXIT_CR0_SEL_WRITE] = {control_register, EXIT_CR, 0},
+    [VMEXIT_DR... VMEXIT_DR + 31] = {debug_register, 0, 0},
+    [VMEXIT_EXCEPTION + EXCEPTION_DB] = {debug, 0, EXCEPTION_DB},
+    [VMEXIT_EXCEPTION + EXCEPTION_AC] = {reflect, 0, EXCEPTION_AC},
+    [VMEXIT_EXCEPTION + EXCEPTION_MC] = {machine_check, 0, 0},
+    [VMEXIT_INTR... VMEXIT_INIT] = {interrupt, 0, 0},
+    [VMEXIT_CPUID] = {plain, EXIT_CPUID, 0},
+    [VMEXIT_IRET] = {iret, 0, 0},
+    [VMEXIT_HLT] = {plain, EXIT_HLT, 0},
+    [VMEXIT_IOIO] = {port, EXIT_PIO, 0},
+    [VMEXIT_MSR] = {msr, 0, 0},
+    [VMEXIT_SHUTDOWN] = {plain, EXIT_TRIPLE_FAULT, 0},
+    [VMEXIT_VMMCALL] = {plain, EXIT_VMCALL, 0},
+    [VMEXIT_INVD] = {plain, EXIT_INVALIDATE, 0},
+    [VMEXIT_WBINVD] = {plain, EXIT_INVALIDATE, 0},
+    [VMEXIT_XSETBV] = {plain, EXIT_XSETBV, 0},
+    [VMEXIT_RDPMC] = {plain, EXIT_PRIVILEGED, 0},
+    [VMEXIT_INVLPGA] = {plain, EXIT_PRIVILEGED, 0},
+    [VMEXIT_VMRUN] = {plain, EXIT_PRIVILEGED, 0},
+    [VMEXIT_VMLOAD... VMEXIT_SKINIT] = {plain, EXIT_PRIVILEGED, 0},
+    [VMEXIT_ICEBP] = {plain, EXIT_PRIVILEGED, 0},
+    [VMEXIT_MONITOR... VMEXIT_MWAIT_ARMED] = {plain, EXIT_PRIVILEGED, 0},
+    [VMEXIT_RDPRU] = {plain, EXIT_PRIVILEGED, 0},
+};
+
+static const struct exit_row npf_row = {nested_page_fault, EXIT_MMIO, 0};
+static const struct exit_row mov_cr3_row = {reflect, 0,
+                                            EXCEPTION_GP}; // svm_entry_failed() has seen to the rest
+static const struct exit_row unknown_row = {plain, EXIT_ERROR, 0};
+
+enum svm_next svm_exit(struct vcpu *vcpu)
+{
+    struct svm_vcpu *hw = vcpu->hw;
+    uint32_t code = (uint32_t)hw->vmcb.control.exit_code;
+    const struct exit_row *row = &unknown_row;
+    if (code == VMEXIT_NPF)
+        row = &npf_row;
+    else if (code == VMEXIT_INVALID)
+        row = &mov_cr3_row;
+    else if (code < VMEXIT_TABLE_SIZE && rows[code].handle)
+        row = &rows[code];
+    return row->handle(vcpu, hw, row);
+}

@@ -1,0 +1,84 @@
+// AMD SVM: where a processor or an emulator is not what the manual says, and how we live with it
+// SPDX-License-Identifier: MIT
+//
+// The emulator is QEMU's TCG, version 7.2; docs/facts name what was seen. Beside the functions below:
+// - EVENTINJ of an external interrupt may deliver it twice, the second time whatever IF is: interrupts are
+// only
+//   ever offered, by V_IRQ (svm_offer in svm.c).
+// - VMRUN does not load the interrupt shadow, so an offered interrupt would come between STI and HLT and its
+//   wake-up be lost; STI directly before VMRUN restores the shadow (svm_run.S).
+// - ICEBP outside an interception stops the whole machine for a debugger: intercepted (svm.c).
+// - XSETBV is never intercepted: the core takes the guest's XCR0 from the register after each run.
+// - MOV to CR4 of a reserved bit ends the guest with VMEXIT_INVALID instead of #GP: CR4 writes are
+// intercepted.
+#include "kernel/lib/string.h"
+#include "kernel/platform/x86.h"
+#include "kernel/virt/svm.h"
+
+// EFER as the VMCB has it. The emulator's #VMEXIT restores CR0 while EFER and CR4 are still the guest's: with
+// LME set, PAE clear and PG clear the host's PG is refused and the host runs on without paging. So LME stays
+// out while PG is clear; guest writes of both are intercepted, and LME without PG has no effect of its own.
+uint64_t svm_loaded_efer(uint64_t efer, uint64_t cr0)
+{
+    return ((cr0 & CR0_PG) ? efer : efer & ~EFER_LME) | EFER_SVME;
+}
+
+// The emulator's WRMSR, LGDT and LIDT take addresses that are not canonical. VMRUN and VMLOAD extend the sign
+// [APM] 2 15.5.1, and so do we where the state is read.
+uint64_t svm_canonical(uint64_t address)
+{
+    return (uint64_t)((int64_t)(address << 16) >> 16);
+}
+
+// EXITINTINFO as an event to be delivered again, zero for none. The emulator gives type 3 to whatever it
+// delivered without being told to by EVENTINJ. Software interrupts and INT3 and INTO are executed again: RIP
+// is still at the instruction, and type 4 would push it where the next one belongs.
+uint64_t svm_cut_off(uint64_t info)
+{
+    uint32_t vector = EXCEPTION_VECTOR(info), type = EXCEPTION_TYPE(info);
+    if (!(info & EVENT_VALID) || type == EVENT_SOFTWARE)
+        return 0;
+    if (type == EVENT_INTERRUPT || vector >= 32)
+        return EVENT_MAKE(EVENT_INTERRUPT, vector);
+    if (type == EVENT_NMI || vector == 2)
+        return EVENT_MAKE(EVENT_NMI, 2);
+    return vector == EXCEPTION_BP || vector == EXCEPTION_OF ? 0 : info;
+}
+
+// Failed entries and what looks like one. The emulator stores what it has in its registers after an entry
+// that failed: ours, when it failed early, RAX and RIP then being those of the VMRUN.
+static bool failed_early(const struct svm_vcpu *hw)
+{
+    uint64_t rip = hw->vmcb.save.rip;
+    return hw->vmcb.save.rax == hw->phys && rip >= (uint64_t)svm_enter && rip < (uint64_t)svm_enter_end;
+}
+
+// The emulator's answer to a MOV to CR3 of reserved bits in long mode is VMEXIT_INVALID in the middle of the
+// guest, where #GP is due. Known by what is not there: NRIPS, which all processors have; an event in
+// EXITINTINFO, which an entry that failed leaves; a state that could not be entered.
+static bool failed_mov_cr3(const struct vcpu *vcpu)
+{
+    const struct svm_vcpu *hw = vcpu->hw;
+    struct vcpu_state state;
+    if (svm_next_rip || failed_early(hw) || (hw->vmcb.control.exit_int_info & EVENT_VALID))
+        return false;
+    svm_read(vcpu, GROUP_ALL, &state);
+    return virt_check_state(GROUP_ALL, &state) == STATUS_OK;
+}
+
+// Whether VMEXIT_INVALID means what it should. If so the VMCB is made whole: the event goes, the offer is
+// made again, as int_ctl is lost; and where the guest's state is lost it stands at reset until the monitor
+// writes it.
+bool svm_entry_failed(struct vcpu *vcpu)
+{
+    struct svm_vcpu *hw = vcpu->hw;
+    if (failed_mov_cr3(vcpu))
+        return false;
+    if (failed_early(hw)) {
+        svm_write(vcpu, GROUP_ALL, &virt_reset_state);
+        memcpy(vcpu->gpr, virt_reset_state.gpr, sizeof(vcpu->gpr));
+    }
+    hw->vmcb.control.event_inj = 0;
+    svm_offer(vcpu, vcpu->offer);
+    return true;
+}

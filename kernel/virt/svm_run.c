@@ -1,0 +1,119 @@
+// AMD SVM: one run of a vCPU, from entry to an exit that somebody else must answer
+// SPDX-License-Identifier: MIT
+//
+// An event waits in the VMCB's EVENTINJ: put there by the monitor's reply, by an exit that cut its delivery
+// off, or by a reflected exception. An interrupt waits in V_IRQ. An NMI window is open when no NMI is being
+// handled and nothing else waits for injection; while one is handled, IRET is intercepted (svm_exit.c).
+#include "kernel/percpu.h"
+#include "kernel/platform/x86.h"
+#include "kernel/space.h"
+#include "kernel/virt/svm.h"
+
+// A new ASID is the cheapest flush: what the old one left in the TLB is dead, and is flushed when the ASIDs
+// of this CPU have all been used.
+static void take_asid(struct svm_vcpu *hw, struct svm_cpu *cpu, uint64_t flushes)
+{
+    if (cpu->next_asid >= cpu->asids) {
+        cpu->next_asid = 1;
+        cpu->asid_era++;
+        hw->vmcb.control.tlb_control = TLB_FLUSH_ALL;
+    }
+    hw->vmcb.control.asid = cpu->next_asid++;
+    hw->asid_era = cpu->asid_era;
+    hw->flushes = flushes;
+}
+
+static void load_debug(const struct svm_vcpu *hw)
+{
+    write_dr0(hw->dr[0]);
+    write_dr1(hw->dr[1]);
+    write_dr2(hw->dr[2]);
+    write_dr3(hw->dr[3]);
+}
+
+// DR7 and DR6 are the VMCB's; the host's DR7 arms nothing.
+static void save_debug(struct svm_vcpu *hw)
+{
+    hw->dr[0] = read_dr0();
+    hw->dr[1] = read_dr1();
+    hw->dr[2] = read_dr2();
+    hw->dr[3] = read_dr3();
+    svm_set_debug(hw, hw->vmcb.save.dr7 & DR7_ENABLE);
+}
+
+static void enter(struct vcpu *vcpu, struct svm_vcpu *hw)
+{
+    struct svm_cpu *cpu = this_cpu()->virt;
+    uint64_t flushes = vcpu->space->flushes;
+    if (hw->asid_era != cpu->asid_era || hw->flushes != flushes)
+        take_asid(hw, cpu, flushes);
+    if (hw->dr_live)
+        load_debug(hw);
+    hw->vmcb.save.rax = vcpu->gpr[GPR_RAX];
+    hw->vmcb.save.rsp = vcpu->gpr[GPR_RSP];
+    svm_enter(hw->phys, cpu->host, vcpu->gpr, hw->vmcb.control.int_state & INT_STATE_SHADOW);
+    vcpu->gpr[GPR_RAX] = hw->vmcb.save.rax;
+    vcpu->gpr[GPR_RSP] = hw->vmcb.save.rsp;
+    hw->vmcb.control.tlb_control = 0;
+    if (hw->dr_live)
+        save_debug(hw);
+}
+
+// The event that the exit cut off waits again; an interrupt does so as the offer that it was.
+static void take_back(struct svm_vcpu *hw)
+{
+    struct vmcb_control *control = &hw->vmcb.control;
+    uint64_t event = svm_cut_off(control->exit_int_info);
+    control->event_inj = event;
+    if (!event)
+        return;
+    if (EXCEPTION_TYPE(event) == EVENT_INTERRUPT) {
+        control->event_inj = 0;
+        control->int_ctl |= V_IRQ;
+        control->int_vector = EXCEPTION_VECTOR(event);
+    } else if (EXCEPTION_TYPE(event) == EVENT_NMI) {
+        svm_set_nmi(hw, NMI_OPEN);
+    }
+}
+
+static void settle(struct vcpu *vcpu, struct svm_vcpu *hw)
+{
+    take_back(hw);
+    if ((vcpu->offer & OFFER_VALID) && !(hw->vmcb.control.int_ctl & V_IRQ)) {
+        vcpu->offer &= OFFER_NMI_WINDOW;
+        vcpu->interrupts++;
+    }
+}
+
+// What waits for injection goes in with this entry. True: it is the NMI window instead.
+static bool prepare(struct vcpu *vcpu, struct svm_vcpu *hw)
+{
+    struct vmcb_control *control = &hw->vmcb.control;
+    if (control->event_inj) {
+        control->int_state = 0;
+        control->next_rip = hw->vmcb.save.rip; // what EVENT_SOFTWARE pushes [APM] 2 15.20
+        if (EXCEPTION_TYPE(control->event_inj) == EVENT_NMI)
+            svm_set_nmi(hw, NMI_BLOCKED);
+    } else if ((vcpu->offer & OFFER_NMI_WINDOW) && hw->nmi == NMI_OPEN) {
+        vcpu->offer &= ~OFFER_NMI_WINDOW;
+        vcpu->exit = (struct vcpu_exit){.kind = EXIT_NMI_WINDOW};
+        return true;
+    }
+    return false;
+}
+
+enum virt_result svm_run(struct vcpu *vcpu)
+{
+    struct svm_vcpu *hw = vcpu->hw;
+    enum svm_next next;
+    do {
+        if (prepare(vcpu, hw))
+            return VIRT_EXIT;
+        enter(vcpu, hw);
+        if ((uint32_t)hw->vmcb.control.exit_code == VMEXIT_INVALID && svm_entry_failed(vcpu))
+            return svm_report_failure(vcpu);
+        settle(vcpu, hw);
+        next = svm_exit(vcpu);
+    } while (next == SVM_RESUME);
+    return (enum virt_result)next;
+}

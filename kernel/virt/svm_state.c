@@ -1,0 +1,200 @@
+// AMD SVM: the guest's state between VMCB and struct vcpu_state
+// SPDX-License-Identifier: MIT
+//
+// One table of rows moves it in both directions. What a row cannot say is said in the four functions below
+// it: blocking, which the VMCB knows in pieces; EFER and CPL, which the VMCB holds twice; flushing.
+#include "kernel/platform/x86.h"
+#include "kernel/virt/svm.h"
+
+enum row_kind {
+    ROW_8, // of the VMCB; zero-extended in the state
+    ROW_32,
+    ROW_64,
+    ROW_ADDRESS, // 64 bits, canonical
+    ROW_SEGMENT,
+};
+
+struct row {
+    uint16_t group;
+    uint16_t hw;    // offset in struct svm_vcpu
+    uint16_t state; // offset in struct vcpu_state
+    uint16_t kind;
+};
+
+#define ROW(g, k, field, name)                                                                               \
+    {                                                                                                        \
+        GROUP_##g, offsetof(struct svm_vcpu, field), offsetof(struct vcpu_state, name), ROW_##k              \
+    }
+#define SAVED(g, k, name)         ROW(g, k, vmcb.save.name, name)
+#define SEGMENT(g, segment, name) ROW(g, SEGMENT, vmcb.save.name, seg[segment])
+#define SEGMENT_ATTRIBUTES        0xfff
+
+// In the order of the groups' bits.
+static const struct row rows[] = {
+    SAVED(RIP, 64, rip),
+    SAVED(RIP, 64, rflags),
+    SAVED(CR, 64, cr0),
+    SAVED(CR, 64, cr2),
+    SAVED(CR, 64, cr3),
+    SAVED(CR, 64, cr4),
+    ROW(CR, 8, vmcb.control.int_ctl, cr8), // V_TPR [APM] 2 15.21.2
+    ROW(EFER, 64, efer, efer),
+    SEGMENT(SEG_CODE, SEG_CS, cs),
+    SEGMENT(SEG_CODE, SEG_SS, ss),
+    SEGMENT(SEG_DATA, SEG_ES, es),
+    SEGMENT(SEG_DATA, SEG_DS, ds),
+    SEGMENT(SEG_DATA, SEG_FS, fs),
+    SEGMENT(SEG_DATA, SEG_GS, gs),
+    SEGMENT(SEG_SYSTEM, SEG_LDTR, ldtr),
+    SEGMENT(SEG_SYSTEM, SEG_TR, tr),
+    ROW(SEG_SYSTEM, ADDRESS, vmcb.save.gdtr.base, gdtr.base),
+    ROW(SEG_SYSTEM, 32, vmcb.save.gdtr.limit, gdtr.limit),
+    ROW(SEG_SYSTEM, ADDRESS, vmcb.save.idtr.base, idtr.base),
+    ROW(SEG_SYSTEM, 32, vmcb.save.idtr.limit, idtr.limit),
+    SAVED(MSR, 64, star),
+    SAVED(MSR, ADDRESS, lstar),
+    SAVED(MSR, ADDRESS, cstar),
+    SAVED(MSR, 64, sfmask),
+    SAVED(MSR, ADDRESS, kernel_gs_base),
+    SAVED(MSR, 64, sysenter_cs),
+    SAVED(MSR, ADDRESS, sysenter_esp),
+    SAVED(MSR, ADDRESS, sysenter_eip),
+    SAVED(MSR, 64, pat),
+    ROW(DR, 64, dr[0], dr[0]),
+    ROW(DR, 64, dr[1], dr[1]),
+    ROW(DR, 64, dr[2], dr[2]),
+    ROW(DR, 64, dr[3], dr[3]),
+    SAVED(DR, 64, dr6),
+    SAVED(DR, 64, dr7),
+    ROW(TSC, 64, vmcb.control.tsc_offset, tsc_offset),
+    ROW(EVENT, 64, vmcb.control.event_inj, event),
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), GROUPS = 13 };
+
+static uint8_t first_row[GROUPS + 1]; // of each group
+
+void svm_state_index(void)
+{
+    uint8_t row = 0;
+    for (unsigned group = 0; group <= GROUPS; group++) {
+        while (row < ROWS && rows[row].group < 1u << group)
+            row++;
+        first_row[group] = row;
+    }
+}
+
+static void row_read(const struct row *row, const void *hw, void *state)
+{
+    const void *from = (const char *)hw + row->hw;
+    uint64_t *to = (uint64_t *)((char *)state + row->state);
+    switch (row->kind) {
+    case ROW_8: *to = *(const uint8_t *)from; break;
+    case ROW_32: *to = *(const uint32_t *)from; break;
+    case ROW_64: *to = *(const uint64_t *)from; break;
+    case ROW_ADDRESS: *to = svm_canonical(*(const uint64_t *)from); break;
+    case ROW_SEGMENT:
+        to[0] = ((const uint64_t *)from)[0];
+        to[1] = svm_canonical(((const uint64_t *)from)[1]);
+        break;
+    }
+}
+
+static void row_write(const struct row *row, void *hw, const void *state)
+{
+    void *to = (char *)hw + row->hw;
+    const void *from = (const char *)state + row->state;
+    switch (row->kind) {
+    case ROW_8: *(uint8_t *)to = *(const uint8_t *)from; break;
+    case ROW_32: *(uint32_t *)to = *(const uint32_t *)from; break;
+    case ROW_64:
+    case ROW_ADDRESS: *(uint64_t *)to = *(const uint64_t *)from; break;
+    case ROW_SEGMENT:
+        *(struct vcpu_segment *)to = *(const struct vcpu_segment *)from;
+        ((struct vcpu_segment *)to)->attributes &= SEGMENT_ATTRIBUTES;
+        break;
+    }
+}
+
+// The VMCB has one shadow bit; a shadow with IF clear cannot be STI's.
+static uint32_t blocking(const struct svm_vcpu *hw)
+{
+    uint32_t nmi = hw->nmi == NMI_OPEN ? 0 : BLOCKING_NMI;
+    if (!(hw->vmcb.control.int_state & INT_STATE_SHADOW))
+        return nmi;
+    return nmi | ((hw->vmcb.save.rflags & RFLAGS_IF) ? BLOCKING_STI : BLOCKING_MOV_SS);
+}
+
+void svm_set_nmi(struct svm_vcpu *hw, enum svm_nmi nmi)
+{
+    hw->nmi = (uint8_t)nmi;
+    svm_intercept(hw, INTERCEPT_IRET, nmi == NMI_BLOCKED);
+}
+
+void svm_set_debug(struct svm_vcpu *hw, bool live)
+{
+    hw->dr_live = live;
+    hw->vmcb.control.intercept_dr = live ? 0 : INTERCEPT_DR_ALL;
+}
+
+// The CPU takes the interrupt when RFLAGS.IF and the shadow allow it, and clears V_IRQ [APM] 2 15.21.4.
+void svm_offer(struct vcpu *vcpu, uint64_t offer)
+{
+    struct vmcb_control *control = &((struct svm_vcpu *)vcpu->hw)->vmcb.control;
+    uint32_t tpr = control->int_ctl & V_TPR;
+    control->int_ctl = tpr | INT_CTL_ALWAYS | ((offer & OFFER_VALID) ? V_IRQ : 0);
+    control->int_vector = EXCEPTION_VECTOR(offer);
+    vcpu->offer = offer;
+}
+
+static void read_rest(const struct svm_vcpu *hw, uint32_t groups, struct vcpu_state *state)
+{
+    if (groups & GROUP_RIP) {
+        state->blocking = blocking(hw);
+        if (hw->nmi == NMI_STEP && !hw->step_tf)
+            state->rflags &= ~RFLAGS_TF;
+    }
+    if (groups & GROUP_SEG_CODE) { // CPL counts, not SS.DPL [APM] 2 15.5.1
+        uint16_t *attributes = &state->seg[SEG_SS].attributes;
+        *attributes = (uint16_t)((*attributes & ~0x60) | hw->vmcb.save.cpl << 5);
+    }
+}
+
+static void write_rest(struct svm_vcpu *hw, uint32_t groups, const struct vcpu_state *state)
+{
+    struct vmcb_save *save = &hw->vmcb.save;
+    if (groups & GROUP_RIP) {
+        hw->vmcb.control.int_state =
+            (state->blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) ? INT_STATE_SHADOW : 0;
+        // An IRET that was being stepped over is intercepted afresh.
+        svm_set_nmi(hw, (state->blocking & BLOCKING_NMI) ? NMI_BLOCKED : NMI_OPEN);
+    }
+    if (groups & GROUP_SEG_CODE)
+        save->cpl = save->ss.attributes >> 5 & 3;
+    if (groups & GROUP_DR)
+        svm_set_debug(hw, save->dr7 & DR7_ENABLE);
+    if (groups & (GROUP_CR | GROUP_EFER))
+        save->efer = svm_loaded_efer(hw->efer, save->cr0);
+    if (groups & (GROUP_CR | GROUP_EFER | GROUP_MSR)) // paging modes and PAT sit in the TLB
+        hw->asid_era = 0;
+}
+
+void svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state)
+{
+    for (uint32_t left = groups & GROUP_ALL; left; left &= left - 1) {
+        int group = __builtin_ctz(left);
+        for (unsigned i = first_row[group]; i < first_row[group + 1]; i++)
+            row_read(&rows[i], vcpu->hw, state);
+    }
+    read_rest(vcpu->hw, groups, state);
+}
+
+void svm_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
+{
+    for (uint32_t left = groups & GROUP_ALL; left; left &= left - 1) {
+        int group = __builtin_ctz(left);
+        for (unsigned i = first_row[group]; i < first_row[group + 1]; i++)
+            row_write(&rows[i], vcpu->hw, state);
+    }
+    write_rest(vcpu->hw, groups, state);
+}

@@ -1,0 +1,109 @@
+// The back-end of this machine: which one, what its CPUs allow a guest, and writing state with all checks
+// SPDX-License-Identifier: MIT
+#include "kernel/virt/virt.h"
+#include "kernel/lib/string.h"
+#include "kernel/platform/x86.h"
+
+const struct virt_ops *virt;
+const char *virt_missing = "not probed";
+struct virt_limits virt_limits;
+
+static struct virt_ops *const back_ends[] = {&svm_ops};
+
+// CR4 bits that a guest may set when the CPU has the feature. Not here: what needs more state than we switch
+// (CET, PKS), paging of five levels, VMXE and SMXE.
+enum source { LEAF1_ECX, LEAF1_EDX, LEAF7_EBX, LEAF7_ECX, SOURCES };
+static const struct {
+    uint8_t cr4_bit, source, feature_bit;
+} cr4_features[] = {
+    {0, LEAF1_EDX, 1},   // VME
+    {1, LEAF1_EDX, 1},   // PVI
+    {2, LEAF1_EDX, 4},   // TSD
+    {3, LEAF1_EDX, 2},   // DE
+    {4, LEAF1_EDX, 3},   // PSE
+    {5, LEAF1_EDX, 6},   // PAE
+    {6, LEAF1_EDX, 7},   // MCE
+    {7, LEAF1_EDX, 13},  // PGE
+    {8, LEAF1_EDX, 0},   // PCE: RDPMC exits
+    {9, LEAF1_EDX, 24},  // OSFXSR
+    {10, LEAF1_EDX, 25}, // OSXMMEXCPT
+    {11, LEAF7_ECX, 2},  // UMIP
+    {16, LEAF7_EBX, 0},  // FSGSBASE
+    {17, LEAF1_ECX, 17}, // PCIDE
+    {18, LEAF1_ECX, 26}, // OSXSAVE
+    {20, LEAF7_EBX, 7},  // SMEP
+    {21, LEAF7_EBX, 20}, // SMAP
+    {22, LEAF7_ECX, 3},  // PKE
+};
+
+// [APM] 2 14.1.3, but RDX, which tells the CPU's model.
+const struct vcpu_state virt_reset_state = {
+    .rip = 0xfff0,
+    .rflags = RFLAGS_1,
+    .cr0 = CR0_CD | CR0_NW | CR0_ET,
+    .seg =
+        {
+            [SEG_ES] = {0, 0x93, 0xffff, 0},
+            [SEG_CS] = {0xf000, 0x9b, 0xffff, 0xffff0000},
+            [SEG_SS] = {0, 0x93, 0xffff, 0},
+            [SEG_DS] = {0, 0x93, 0xffff, 0},
+            [SEG_FS] = {0, 0x93, 0xffff, 0},
+            [SEG_GS] = {0, 0x93, 0xffff, 0},
+            [SEG_LDTR] = {0, 0x82, 0xffff, 0},
+            [SEG_TR] = {0, 0x8b, 0xffff, 0},
+        },
+    .gdtr = {0, 0xffff},
+    .idtr = {0, 0xffff},
+    .pat = 0x0007040600070406,
+    .dr6 = 0xffff0ff0,
+    .dr7 = 0x400,
+    .xcr0 = 1,
+};
+
+static void find_limits(void)
+{
+    struct cpuid one = cpuid(1, 0), seven = cpuid(7, 0);
+    const uint32_t features[SOURCES] = {one.ecx, one.edx, seven.ebx, seven.ecx};
+    virt_limits.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+    virt_limits.address_bits = cpuid(0x80000008, 0).eax & 0xff;
+    for (unsigned i = 0; i < sizeof(cr4_features) / sizeof(cr4_features[0]); i++)
+        if (features[cr4_features[i].source] >> cr4_features[i].feature_bit & 1)
+            virt_limits.cr4 |= UINT64_C(1) << cr4_features[i].cr4_bit;
+}
+
+void virt_init(void)
+{
+    find_limits();
+    for (unsigned i = 0; i < sizeof(back_ends) / sizeof(back_ends[0]) && !virt; i++) {
+        virt_missing = back_ends[i]->probe();
+        if (!virt_missing)
+            virt = back_ends[i];
+    }
+}
+
+enum status virt_check_state(uint32_t groups, const struct vcpu_state *state)
+{
+    return virt_check(groups, state, &virt_limits) == CHECK_OK ? STATUS_OK : STATUS_BAD_ARG;
+}
+
+// The usual reply of a monitor moves RIP alone; VM86 is the one thing in it that other groups decide.
+enum status virt_write_state(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
+{
+    struct vcpu_state copy;
+    enum status status;
+    uint32_t judged = groups &= VIRT_GROUPS;
+    if (!groups)
+        return STATUS_OK;
+    copy.rip = state->rip;
+    copy.rflags = state->rflags;
+    copy.blocking = state->blocking;
+    if (groups != GROUP_RIP || (copy.rflags & RFLAGS_VM)) {
+        memcpy(&copy, state, sizeof(copy));
+        virt->read(vcpu, VIRT_GROUPS & ~groups, &copy);
+        judged = VIRT_GROUPS;
+    }
+    status = virt_check_state(judged, &copy);
+    if (status == STATUS_OK)
+        virt->write(vcpu, groups, &copy);
+    return status;
+}
