@@ -1,0 +1,25 @@
+// What the emulator asks of its surroundings.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { EMU_VECTOR_BYTES = 32 };
+
+struct emu_cache;
+
+struct emu_env {
+    void *ctx;
+    // Host address of guest-physical [gpa, gpa + length), which never leaves its page. NULL: MMIO. With
+    // `write` NULL also means ROM: the write is reported as an access, whose route says what becomes of it.
+    // The emulator keeps addresses in its cache: emu_cache_reset() when the answers change.
+    void *(*ram)(void *ctx, uint64_t gpa, size_t length, bool write);
+    // YMM register `index`, the XMM register in its low half.
+    void (*vector_get)(void *ctx, unsigned index, uint8_t value[EMU_VECTOR_BYTES]);
+    void (*vector_set)(void *ctx, unsigned index, const uint8_t value[EMU_VECTOR_BYTES]);
+    struct emu_cache *cache;
+    uint8_t physical_bits; // as the guest's CPUID says, 32 to 52
+    bool gigabyte_pages;
+};
