@@ -81,11 +81,13 @@ const char *multiboot2_read(struct boot_info *info, uint64_t at)
 {
     info->loader = "multiboot2";
     const struct head *head = boot_pointer(at, sizeof *head);
-    if (!head || !boot_pointer(at, head->total_size))
+    uint32_t size = head ? head->total_size : 0;
+    const char *tags = boot_pointer(at, size);
+    if (!tags)
         return "multiboot2: information out of reach";
-    for (uint64_t offset = sizeof *head; offset + sizeof(struct tag) <= head->total_size;) {
-        const struct tag *tag = (const void *)((const char *)head + offset);
-        if (tag->size < sizeof *tag || tag->size > head->total_size - offset)
+    for (uint64_t offset = sizeof *head; offset + sizeof(struct tag) <= size;) {
+        const struct tag *tag = (const void *)(tags + offset);
+        if (tag->size < sizeof *tag || tag->size > size - offset)
             return "multiboot2: a tag's length is wrong";
         if (tag->type == TAG_END)
             return NULL;

@@ -3,6 +3,7 @@
 
 #include "kernel/boot/ranges.h"
 
+#include "kernel/lib/string.h"
 #include "kernel/platform/layout.h"
 
 #define PHYS_LIMIT (1ul << 52) // [SDM] 3A 4.1.4: MAXPHYADDR is at most 52
@@ -92,18 +93,26 @@ void range_remove(struct range_list *list, uint64_t base, uint64_t size)
     }
 }
 
+// The stride is the loader's word, so an entry may lie anywhere.
+static struct e820 entry_at(const void *entries, uint64_t offset)
+{
+    struct e820 entry;
+    memcpy(&entry, (const char *)entries + offset, sizeof entry);
+    return entry;
+}
+
 void range_from_e820(struct range_list *list, const void *entries, uint32_t count, uint32_t stride)
 {
     list->count = 0;
     for (uint64_t i = 0; i < count; i++) {
-        const struct e820 *e = (const void *)((const char *)entries + i * stride);
-        if (e->type == E820_MEMORY)
-            range_add(list, e->base, e->size);
+        struct e820 e = entry_at(entries, i * stride);
+        if (e.type == E820_MEMORY)
+            range_add(list, e.base, e.size);
     }
     for (uint64_t i = 0; i < count; i++) {
-        const struct e820 *e = (const void *)((const char *)entries + i * stride);
-        if (e->type != E820_MEMORY)
-            range_remove(list, e->base, e->size);
+        struct e820 e = entry_at(entries, i * stride);
+        if (e.type != E820_MEMORY)
+            range_remove(list, e.base, e.size);
     }
     range_remove(list, 0, PAGE_SIZE);
 }

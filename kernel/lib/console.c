@@ -21,6 +21,7 @@
 #define FCR_ON   0x01
 #define MCR_ON   0x03 // DTR, RTS; OUT2 off: no interrupts
 #define LSR_THRE 0x20
+#define LSR_TEMT 0x40
 
 #define LINE_MAX 512
 #define WAIT_MAX 100000
@@ -39,11 +40,21 @@ void console_init(void)
     outb(REG_MCR, MCR_ON);
 }
 
+static void wait_for(uint8_t status)
+{
+    for (uint32_t i = 0; i < WAIT_MAX && !(inb(REG_LSR) & status); i++)
+        cpu_relax();
+}
+
 static void put_byte(uint8_t byte)
 {
-    for (uint32_t i = 0; i < WAIT_MAX && !(inb(REG_LSR) & LSR_THRE); i++)
-        cpu_relax();
+    wait_for(LSR_THRE);
     outb(REG_DATA, byte);
+}
+
+void console_flush(void)
+{
+    wait_for(LSR_TEMT);
 }
 
 void console_write_unlocked(const char *text, size_t length)

@@ -77,6 +77,7 @@ void panic(const char *format, ...)
         say("  on CPU %u\n", self->id);
         backtrace(self, __builtin_frame_address(0));
     }
+    console_flush();
     if (option("exit-on-panic"))
         outb(DEBUG_EXIT_PORT, PANIC_STATUS);
     stop();

@@ -19,6 +19,7 @@ __attribute__((format(printf, 1, 2))) void kprintf(const char *format, ...);
 void console_init(void);
 void console_release(void);
 void console_write(const char *text, size_t length); // silent after console_release()
+void console_flush(void); // waits until the last byte has left the port, whoever wrote it
 
 // For panic(): takes the port back from whoever has it; writes whatever lock is held.
 void console_seize(void);

@@ -27,7 +27,9 @@ struct __attribute__((packed)) rsdp {
     uint8_t revision;
     uint32_t rsdt, length;
     uint64_t xsdt;
+    uint8_t checksum_2, reserved[3];
 };
+_Static_assert(sizeof(struct rsdp) == RSDP_LENGTH_2, "[ACPI] 5.2.5.3");
 
 struct __attribute__((packed)) header {
     char signature[4];
@@ -89,7 +91,7 @@ static bool is_rsdp(const struct rsdp *r)
 static uint64_t scan_for_rsdp(uint64_t start, size_t size)
 {
     const char *area = temp_map(start, size);
-    for (size_t at = 0; area && at + sizeof(struct rsdp) <= size; at += 16)
+    for (size_t at = 0; area && at + RSDP_LENGTH_1 <= size; at += 16)
         if (is_rsdp((const void *)(area + at)))
             return start + at;
     return 0;

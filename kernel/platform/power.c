@@ -30,11 +30,6 @@ void power_init(const struct acpi_info *acpi)
     acpi_info = acpi;
 }
 
-static _Noreturn void stop(const char *why)
-{
-    panic("platform: %s", why);
-}
-
 // Hardware belongs to the firmware until ACPI mode is on.
 static void enable_acpi(void)
 {
@@ -63,16 +58,18 @@ static void sleep_off(void)
 void platform_poweroff(uint8_t status)
 {
     interrupts_off();
+    console_flush();
     if (option("exit-port"))
         outb(DEBUG_EXIT_PORT, status);
     if (acpi_info && acpi_info->pm1_control[0] && acpi_info->sleep_type[0] != ACPI_NO_SLEEP)
         sleep_off();
-    stop("this machine cannot be switched off by software");
+    panic("platform: this machine cannot be switched off by software");
 }
 
 void platform_reset(void)
 {
     interrupts_off();
+    console_flush();
     if (acpi_info && acpi_info->can_reset && acpi_info->reset.space == ACPI_SPACE_PORT) {
         outb((uint16_t)acpi_info->reset.address, acpi_info->reset_value);
         delay_us(SETTLE_US);
@@ -84,5 +81,5 @@ void platform_reset(void)
     static const struct descriptor_table none;
     load_idt(&none);
     asm volatile("ud2"); // no handler, no double fault handler: shutdown, which resets a PC
-    stop("this machine cannot be reset by software");
+    panic("platform: this machine cannot be reset by software");
 }

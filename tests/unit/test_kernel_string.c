@@ -1,0 +1,101 @@
+// The kernel's memory functions at every small length, offset and overlap, against the C library's
+// SPDX-License-Identifier: MIT
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+// Under names of their own: the host's have to stay what they are.
+#define memcpy  kernel_memcpy
+#define memmove kernel_memmove
+#define memset  kernel_memset
+#define memcmp  kernel_memcmp
+#define strlen  kernel_strlen
+#define strcmp  kernel_strcmp
+#include "kernel/lib/string.c"
+#undef memcpy
+#undef memmove
+#undef memset
+#undef memcmp
+#undef strlen
+#undef strcmp
+
+#define SIZE    256
+#define LENGTHS 150
+#define OFFSETS 12
+
+static void fill(uint8_t *area)
+{
+    for (unsigned i = 0; i < SIZE; i++)
+        area[i] = (uint8_t)(i * 37 + 1);
+}
+
+static void moves_match(void **state)
+{
+    (void)state;
+    uint8_t ours[SIZE], theirs[SIZE];
+    for (size_t n = 0; n < LENGTHS; n++)
+        for (size_t from = 0; from < 80; from += 1 + from / OFFSETS)
+            for (size_t to = 0; to < 80; to += 1 + to / OFFSETS) {
+                fill(ours);
+                fill(theirs);
+                assert_ptr_equal(kernel_memmove(ours + to, ours + from, n), ours + to);
+                memmove(theirs + to, theirs + from, n);
+                assert_memory_equal(ours, theirs, SIZE);
+            }
+}
+
+static void copies_and_fills_match(void **state)
+{
+    (void)state;
+    uint8_t ours[SIZE], theirs[SIZE], source[SIZE];
+    fill(source);
+    for (size_t n = 0; n < LENGTHS; n++)
+        for (size_t at = 0; at < OFFSETS; at++) {
+            memset(ours, 0, SIZE);
+            memset(theirs, 0, SIZE);
+            kernel_memcpy(ours + at, source + OFFSETS - at, n);
+            memcpy(theirs + at, source + OFFSETS - at, n);
+            assert_memory_equal(ours, theirs, SIZE);
+            kernel_memset(ours + at, 0x1a5, n);
+            memset(theirs + at, 0xa5, n);
+            assert_memory_equal(ours, theirs, SIZE);
+        }
+}
+
+static int sign(int v)
+{
+    return (v > 0) - (v < 0);
+}
+
+static void comparisons_match(void **state)
+{
+    (void)state;
+    uint8_t a[SIZE], b[SIZE];
+    for (size_t n = 0; n < 40; n++)
+        for (size_t differs = 0; differs <= n; differs++) {
+            fill(a);
+            fill(b);
+            b[differs] ^= 0x80;
+            assert_int_equal(sign(kernel_memcmp(a, b, n)), sign(memcmp(a, b, n)));
+        }
+    assert_int_equal(kernel_strlen("four"), 4);
+    assert_int_equal(kernel_strlen(""), 0);
+    assert_int_equal(kernel_strcmp("a", "a"), 0);
+    assert_true(kernel_strcmp("a", "ab") < 0 && kernel_strcmp("b", "ab") > 0 &&
+                kernel_strcmp("\xff", "a") > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(moves_match),
+        cmocka_unit_test(copies_and_fills_match),
+        cmocka_unit_test(comparisons_match),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
