@@ -36,7 +36,7 @@ void irqchip_pic_changed(struct irqchip *chip, uint32_t *kick)
 {
     const uint8_t request = pic_peek(&chip->pic);
 
-    if (request == chip->request)
+    if (request == chip->request && !chip->pic.again) // one more edge: the offer may have been taken
         return;
     chip->request = request;
     drive_intr(chip, request != PIC_SPURIOUS, kick);
@@ -142,6 +142,11 @@ bool irqchip_mmio_write(struct irqchip *chip, unsigned n, uint64_t gpa, unsigned
     ioapic_write(&chip->ioapic, gpa & 0xfff, size, value);
     drain_ioapic(chip, kick);
     return true;
+}
+
+bool irqchip_msr_read(struct irqchip *chip, unsigned n, uint32_t msr, uint64_t *value, struct vclock now)
+{
+    return lapic_msr_read(&chip->cpu[n].lapic, msr, value, now);
 }
 
 bool irqchip_msr_write(struct irqchip *chip, unsigned n, uint32_t msr, uint64_t value, struct vclock now,

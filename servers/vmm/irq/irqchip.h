@@ -6,7 +6,7 @@
 // devices share is driven with the OR of their levels.
 //
 // Per exit of vCPU n, in this order: irqchip_settle() with what the exit says of the last offer,
-// lapic_set_cr8(), irqchip_advance(), the exit itself, irqchip_startup() until it says run or wait,
+// lapic_set_cr8(), lapic_advance(), the exit itself, irqchip_startup() until it says run or wait,
 // irqchip_offer(). Functions add to `*kick` the vCPUs that must come out of the guest and do the
 // same; the caller of a function on behalf of vCPU n does so anyway.
 #pragma once
@@ -58,6 +58,7 @@ bool irqchip_mmio_read(struct irqchip *chip, unsigned n, uint64_t gpa, unsigned 
                        struct vclock now);
 bool irqchip_mmio_write(struct irqchip *chip, unsigned n, uint64_t gpa, unsigned size, uint64_t value,
                         struct vclock now, uint32_t *kick);
+bool irqchip_msr_read(struct irqchip *chip, unsigned n, uint32_t msr, uint64_t *value, struct vclock now);
 bool irqchip_msr_write(struct irqchip *chip, unsigned n, uint32_t msr, uint64_t value, struct vclock now,
                        uint32_t *kick);
 uint8_t irqchip_port_read(struct irqchip *chip, uint16_t port, uint32_t *kick); // a port of pic_owns()
@@ -75,6 +76,8 @@ enum irqchip_startup irqchip_startup(struct irqchip *chip, unsigned n, uint8_t *
 struct irqchip_offer {
     bool nmi;
     bool interrupt;
+    bool extint; // from the 8259s: CR8 does not hold it back, any other vector it may until it is taken
+    bool more;   // another one could go in right behind, with no exit between that would tell
     uint8_t vector;
     uint8_t tpr_threshold; // if not 0: come out when CR8 falls below it
 };

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // States of a vCPU here: running; INIT takes an application processor to waiting, and the boot
-// processor back to its reset vector; a SIPI takes it from waiting to running. A SIPI in any other
-// state is ignored ([SDM] 3A 8.4.4.1), and so is an NMI while waiting ([SDM] 3C 26.2.6.4).
+// processor back to its reset vector; a SIPI takes it from waiting to running ([SDM] 3A 8.4.3). A SIPI
+// in any other state is ignored, and so is an NMI while waiting: there is no handler to run.
 #include "servers/vmm/irq/irqchip_internal.h"
 
 #define NMI_MAX 2
@@ -100,12 +100,10 @@ void irqchip_send(struct irqchip *chip, unsigned from, const struct irq_message 
 
 void irqchip_pin_events(struct irqchip *chip, unsigned n, unsigned events, uint32_t *kick)
 {
-    if ((events & LAPIC_NMI) && signal_nmi(&chip->cpu[n]))
-        *kick |= 1u << n;
-    if (events & LAPIC_INIT) {
+    if (events & LAPIC_INIT)
         signal_init(chip, n);
+    if ((events & (LAPIC_VECTOR | LAPIC_INIT)) || ((events & LAPIC_NMI) && signal_nmi(&chip->cpu[n])))
         *kick |= 1u << n;
-    }
 }
 
 enum irqchip_startup irqchip_startup(struct irqchip *chip, unsigned n, uint8_t *page)
@@ -130,6 +128,19 @@ static bool wants_inta(const struct irqchip *chip, const struct irqchip_cpu *c)
     return chip->pic.offered == PIC_NONE && (c->extint || lapic_extint(&c->lapic));
 }
 
+static void offer_pic(struct irqchip *chip, struct irqchip_cpu *c, struct irqchip_offer *offer)
+{
+    const uint8_t request = pic_peek(&chip->pic);
+    struct pic after = chip->pic;
+
+    pic_take(&after, request);
+    pic_offer(&chip->pic, request);
+    c->offered_pic = true;
+    offer->interrupt = offer->extint = true;
+    offer->vector = pic_vector(&chip->pic, request);
+    offer->more |= pic_output(&after) || lapic_highest(&c->lapic) != LAPIC_NONE;
+}
+
 struct irqchip_offer irqchip_offer(struct irqchip *chip, unsigned n, bool nmi_blocked)
 {
     struct irqchip_cpu *c = &chip->cpu[n];
@@ -141,12 +152,9 @@ struct irqchip_offer irqchip_offer(struct irqchip *chip, unsigned n, bool nmi_bl
         c->nmi = 1; // behind a running handler one NMI is latched, further ones merge
     c->offered_nmi = c->nmi != 0;
     offer.nmi = c->offered_nmi;
+    offer.more = c->nmi > 1;
     if (wants_inta(chip, c)) {
-        const uint8_t request = pic_peek(&chip->pic);
-
-        pic_offer(&chip->pic, request);
-        c->offered_pic = offer.interrupt = true;
-        offer.vector = pic_vector(&chip->pic, request);
+        offer_pic(chip, c, &offer);
         return offer;
     }
     offer.vector = lapic_highest(&c->lapic);

@@ -180,7 +180,7 @@ struct lapic_effect lapic_eoi(struct lapic *l)
         return (struct lapic_effect){0};
     if ((*lint0 & LVT_REMOTE_IRR) && (*lint0 & 0xff) == vector) {
         *lint0 &= ~(uint32_t)LVT_REMOTE_IRR;
-        lapic_pin_level(l, LVT_LINT0);
+        lapic_pin_level(l);
     }
     return (struct lapic_effect){.eoi = l->svr & SVR_EOI_SUPPRESS ? LAPIC_NONE : vector};
 }
@@ -225,7 +225,7 @@ unsigned lapic_local(struct lapic *l, enum lapic_lvt entry)
     if (lvt & LVT_MASKED)
         return 0;
     switch (lvt >> 8 & 7) {
-    case IRQ_FIXED: lapic_receive(l, (uint8_t)lvt, false); return 0;
+    case IRQ_FIXED: return lapic_receive(l, (uint8_t)lvt, false) ? LAPIC_VECTOR : 0;
     case IRQ_NMI: return LAPIC_NMI;
     case IRQ_SMI: return LAPIC_SMI;
     case IRQ_INIT: return LAPIC_INIT;
@@ -238,14 +238,15 @@ static bool level_fixed(uint32_t lvt)
     return (lvt & LVT_LEVEL) && (lvt >> 8 & 7) == IRQ_FIXED; // other modes ignore the trigger bit
 }
 
-void lapic_pin_level(struct lapic *l, enum lapic_lvt entry)
+// LINT0 alone may be level-triggered ([SDM] 3A 10.5.1).
+unsigned lapic_pin_level(struct lapic *l)
 {
-    const uint32_t lvt = l->lvt[entry];
+    uint32_t *lvt = &l->lvt[LVT_LINT0];
 
-    if (!(l->pins & 1) || !level_fixed(lvt) || (lvt & (LVT_MASKED | LVT_REMOTE_IRR)))
-        return;
-    l->lvt[entry] |= LVT_REMOTE_IRR;
-    lapic_receive(l, (uint8_t)lvt, true);
+    if (!(l->pins & 1) || !level_fixed(*lvt) || (*lvt & (LVT_MASKED | LVT_REMOTE_IRR)))
+        return 0;
+    *lvt |= LVT_REMOTE_IRR;
+    return lapic_receive(l, (uint8_t)*lvt, true) ? LAPIC_VECTOR : 0;
 }
 
 unsigned lapic_pin(struct lapic *l, unsigned pin, bool level)
@@ -256,10 +257,8 @@ unsigned lapic_pin(struct lapic *l, unsigned pin, bool level)
     l->pins = (uint8_t)(level ? l->pins | bit : l->pins & ~bit);
     if (!lapic_globally_on(l)) // the pins are the processor's own INTR and NMI, [SDM] 3A 10.4.3
         return rising && pin == 1 ? LAPIC_NMI : 0;
-    if (pin == 0 && level_fixed(l->lvt[LVT_LINT0])) {
-        lapic_pin_level(l, LVT_LINT0);
-        return 0;
-    }
+    if (pin == 0 && level_fixed(l->lvt[LVT_LINT0]))
+        return lapic_pin_level(l);
     return rising ? lapic_local(l, pin ? LVT_LINT1 : LVT_LINT0) : 0;
 }
 

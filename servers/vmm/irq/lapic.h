@@ -109,7 +109,12 @@ struct lapic_effect {
     uint8_t eoi; // level-triggered vector to announce to the IOAPICs, or LAPIC_NONE
 };
 
-enum lapic_event { LAPIC_NMI = 1 << 0, LAPIC_SMI = 1 << 1, LAPIC_INIT = 1 << 2 };
+enum lapic_event {         // what a local source came to
+    LAPIC_VECTOR = 1 << 0, // a vector waits: look at the vCPU
+    LAPIC_NMI = 1 << 1,
+    LAPIC_SMI = 1 << 2,
+    LAPIC_INIT = 1 << 3,
+};
 
 enum lapic_clock { LAPIC_CLOCK_NONE, LAPIC_CLOCK_NS, LAPIC_CLOCK_TSC };
 

@@ -27,7 +27,7 @@ static inline bool lapic_x2(const struct lapic *l)
 void lapic_reset_registers(struct lapic *l);
 void lapic_error(struct lapic *l, uint32_t bit);
 unsigned lapic_local(struct lapic *l, enum lapic_lvt entry);
-void lapic_pin_level(struct lapic *l, enum lapic_lvt entry);
+unsigned lapic_pin_level(struct lapic *l);
 uint32_t lapic_logical_id(const struct lapic *l);
 
 void lapic_timer_lvt(struct lapic *l, uint32_t value);

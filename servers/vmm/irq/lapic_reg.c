@@ -117,7 +117,7 @@ static void write_lvt(const struct access *a)
     // Remote IRR is read-only; it means something only while the pin is level-triggered.
     l->lvt[entry] = value | (value & LVT_LEVEL ? l->lvt[entry] & LVT_REMOTE_IRR : 0);
     if (entry == LVT_LINT0)
-        lapic_pin_level(l, LVT_LINT0);
+        lapic_pin_level(l);
 }
 
 static void send(struct lapic *l, struct irq_message message, struct lapic_effect *effect)
@@ -134,7 +134,7 @@ static bool icr_valid(uint32_t icr)
 {
     const uint32_t delivery = icr >> 8 & 7, shorthand = icr >> 18 & 3;
 
-    if (delivery == IRQ_INIT || delivery == IRQ_SIPI) { // [SDM] 3A table 10-4: never to oneself
+    if (delivery == IRQ_INIT || delivery == IRQ_SIPI) { // [SDM] 3A table 10-3: never to oneself
         const bool deassert = delivery == IRQ_INIT && (icr & ICR_LEVEL) && !(icr & ICR_ASSERT);
 
         return !deassert && (shorthand == IRQ_DEST || shorthand == IRQ_OTHERS);

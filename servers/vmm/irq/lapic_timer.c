@@ -43,10 +43,7 @@ static bool expired(struct lapic *l, struct vclock now)
 
 bool lapic_advance(struct lapic *l, struct vclock now)
 {
-    if (!expired(l, now))
-        return false;
-    lapic_local(l, LVT_TIMER);
-    return !(l->lvt[LVT_TIMER] & LVT_MASKED);
+    return expired(l, now) && lapic_local(l, LVT_TIMER);
 }
 
 struct lapic_deadline lapic_deadline(const struct lapic *l)
