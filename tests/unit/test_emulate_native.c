@@ -315,7 +315,6 @@ static const struct placement other_places[] = {
     {"device, unaligned", DEVICE + 0x1003},
     {"device, across pages", DEVICE + 0x1ffe},
     {"RAM, across pages", 0x20ffd},
-    {"RAM and device", DEVICE + 0x1000},
 };
 
 static void run_range(struct machine *m, const struct native_case *from, const struct native_case *to,
