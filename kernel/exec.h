@@ -7,6 +7,7 @@
 
 struct account;
 struct endpoint;
+struct memory;
 struct reply;
 struct thread;
 
@@ -49,6 +50,7 @@ struct exec {
     struct object object;
     struct node ready;       // in a ready queue, or linked to itself
     struct account *account; // who is charged for its time
+    struct node charged;     // in account->execs
     uint8_t state;           // enum exec_state
     uint8_t priority;        // [I] but for thread control
     uint8_t effective;       // its own or that of whom it serves
@@ -59,7 +61,15 @@ struct exec {
     void *fpu; // XSAVE area
     uint64_t xcr0;
     struct call call;
-    struct timer timer;  // a wait's deadline, a vCPU's deadline
-    uint64_t fault_page; // CALL_PAGE_FAULT: which page
+    struct timer timer; // a wait's deadline, a vCPU's deadline
+    struct node fault;  // CALL_PAGE_FAULT: in memory->waiters
+    struct memory *fault_memory;
+    uint64_t fault_page;
     uint64_t fault_rights;
 };
+
+// Fills in what thread and vCPU have in common; it is stopped.
+void exec_init(struct exec *e, uint32_t priority, struct account *account);
+// Out of every queue and call; its XSAVE area goes.
+void exec_release(struct exec *e);
+void exec_set_account(struct exec *e, struct account *a);

@@ -1,38 +1,36 @@
-// Placeholder of the core: says what the platform found
+// The kernel's start: everything once, then the root task.
 // SPDX-License-Identifier: MIT
-
 #include "kernel/boot/boot.h"
+#include "kernel/fpu.h"
+#include "kernel/kmem.h"
 #include "kernel/lib/print.h"
+#include "kernel/object.h"
 #include "kernel/percpu.h"
 #include "kernel/platform/platform.h"
+#include "kernel/platform/x86.h"
+#include "kernel/root.h"
+#include "kernel/sched.h"
+#include "kernel/virt/virt.h"
 
-static void print_ranges(const char *name, const struct range_list *list)
-{
-    for (uint32_t i = 0; i < list->count; i++)
-        kprintf("%s %012lx-%012lx\n", name, list->range[i].base, list->range[i].base + list->range[i].size);
-}
+#ifndef BULKHEAD_VERSION
+#define BULKHEAD_VERSION "0.1"
+#endif
 
-void cpu_init(struct cpu *cpu)
-{
-    kprintf("cpu %u apic %u stack %lx\n", cpu->id, cpu->apic_id, cpu->stack_top);
-}
+_Noreturn void return_to_user(void);
 
-void kernel_main(const struct boot_info *info)
+_Noreturn void kernel_main(const struct boot_info *boot)
 {
-    kprintf("bulkhead: by %s, '%s'\n", info->loader, info->cmdline);
-    print_ranges("ram ", &info->ram);
-    print_ranges("free", &info->free);
-    kprintf("archive %lx+%lx pool %lx+%lx image %lx+%lx rsdp %lx startup %lx\n", info->archive.base,
-            info->archive.size, info->pool.base, info->pool.size, info->image.base, info->image.size,
-            info->rsdp, info->startup_page);
+    uint64_t boot_tsc = rdtsc();
+    kprintf("Bulkhead " BULKHEAD_VERSION ", loaded by %s\n", boot->loader);
+    platform_init(boot);
+    kmem_init(early_seal());
+    objects_init();
+    fpu_init();
+    virt_init();
+    kprintf("virtualization: %s\n", virt ? virt->name : virt_missing);
     cpu_init(this_cpu());
-    platform_init(info);
-    kprintf("%u CPUs online\n", smp_start());
-    struct range rest = early_seal();
-    kprintf("pool left %lx+%lx\n", rest.base, rest.size);
-    if (option("test-panic"))
-        panic("test %d", 1);
-    if (option("test-reset"))
-        platform_reset();
-    platform_poweroff(0);
+    kprintf("%u CPUs, TSC %u kHz, kernel pool %lu KiB\n", smp_start(), tsc_khz, kmem_total_pages() * 4);
+    root_start(boot, boot_tsc);
+    kernel_exit();
+    return_to_user();
 }

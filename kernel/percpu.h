@@ -7,7 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/frame.h"
+#include "kernel/list.h"
 #include "kernel/platform/layout.h"
+#include "kernel/time.h"
+
+struct exec;
+struct frame;
+struct process;
+struct tss;
 
 // [I] immutable after boot
 struct cpu {
@@ -16,9 +24,30 @@ struct cpu {
     uint32_t id;         // [I] index in cpus[]; 0 is the CPU that booted
     uint32_t apic_id;    // [I]
     _Atomic bool online; // set by the CPU itself when cpu_init() is done
+
+    // The core's. All but the first four are touched by this CPU alone, interrupts off.
+    uint64_t user_rsp;       // of a SYSCALL, for three instructions
+    struct frame *frame_top; // end of the current thread's registers
+    uint32_t hazards;        // enum hazard: why not to go straight back
+    struct exec *current;    // NULL: idle
+    struct exec *fpu_owner;  // whose extended state is in the registers
+    uint64_t run_start;      // TSC when `current` began
+    uint64_t timer_deadline; // that the timer is armed for, UINT64_MAX: none
+    uint64_t ready_map;      // bit n: ready[n] is not empty
+    struct node ready[64];
+    struct node timers;
+    struct timer doorbell;
+    uint64_t root;            // physical address in CR3
+    uint64_t fs_base;         // in the register
+    struct tss *tss;          // [I]
+    struct process *ports_of; // whose I/O rights are in the TSS
+    void *virt;               // [I] the back-end's
 };
 
 _Static_assert(offsetof(struct cpu, self) == 0, "this_cpu() reads %gs:0");
+_Static_assert(offsetof(struct cpu, user_rsp) == CPU_USER_RSP, "entry.S");
+_Static_assert(offsetof(struct cpu, frame_top) == CPU_FRAME_TOP, "entry.S");
+_Static_assert(offsetof(struct cpu, hazards) == CPU_HAZARDS, "entry.S");
 _Static_assert(offsetof(struct cpu, stack_top) == 8, "start-up and entry code read %gs:8");
 
 extern struct cpu *cpus[MAX_CPUS]; // [I] cpus[0..cpu_count-1], some of them possibly not online

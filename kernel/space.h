@@ -2,16 +2,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "kernel/object.h"
+#include "kernel/memory.h"
 
 struct vm;
 
 struct space {
     struct object object;
-    struct vm *vm;        // [I]
+    struct vm *vm;       // [I]
+    struct node sibling; // in vm->spaces
+    struct node vcpus;
     uint64_t root;        // [I] physical address of the top table, in the back-end's paging format
-    uint64_t *root_table; // [I] the same, in the pool window
-    uint64_t flushes; // grows with every edit that takes something away: a CPU that saw a smaller number must
-                      // flush
-    struct node mappings; // struct mapping
+    struct aspace aspace; // aspace.flushes: a CPU that saw a smaller number must flush
 };

@@ -6,10 +6,6 @@
 
 #include "libipc/abi/caps.h"
 
-struct info_region {
-    uint64_t pages;
-};
-
 // INFO_SYSTEM
 struct info_system {
     uint64_t tsc_khz;
@@ -19,8 +15,10 @@ struct info_system {
     uint64_t pool_pages;     // the kernel's pool
     uint64_t pool_free;
     uint64_t archive_bytes;
+    uint64_t archive_offset; // of its first byte in the archive's memory object
     uint32_t ram_regions;
     uint32_t reserved;
+    uint64_t ram_first[ROOT_RAM_REGIONS_MAX]; // first filled slot
     uint64_t ram_pages[ROOT_RAM_REGIONS_MAX];
     uint64_t vcpu_features;  // enum vcpu_feature: what the hardware tells the monitor
     uint64_t xsave_features; // XCR0 bits that a guest may set

@@ -65,6 +65,22 @@ enum kernel_label {
     LABEL_PROTOCOLS = 256
 };
 
+// CREATE, arguments by type:
+//   PROCESS       rdx quota in bytes, r10 slots of its capability table, r8 endpoint of fault messages
+//   THREAD        rdx process, r10 CREATE_EXEC(UTCB index, priority, CPU), r8 rip, r9 rsp; stopped; rdi = its
+//   UTCB ACCOUNT       rdx weight (100: usual), r10 budget, r8 period (TSC ticks; budget 0: no limit) MEMORY
+//   rdx pages, r10 pager endpoint or SLOT_NONE, r8 base memory or SLOT_NONE SPACE         rdx vm VCPU rdx vm,
+//   r10 space, r8 the monitor's endpoint, r9 CREATE_EXEC(0, priority, CPU) IRQ           rdx GSI, r10 system
+//   IOPORTS       rdx first, r10 last, r8 system
+//   ENDPOINT, REPLY, NOTIFICATION, VM: none
+// The capability gets all rights and badge 0. A badge of an endpoint given as handler, pager or monitor is
+// delivered with its messages.
+#define CREATE_EXEC(utcb, priority, cpu)                                                                     \
+    ((uint64_t)(utcb) | (uint64_t)(priority) << 16 | (uint64_t)(cpu) << 24)
+#define CREATE_UTCB(word)     ((uint32_t)((word)&0xffff))
+#define CREATE_PRIORITY(word) ((uint32_t)((word) >> 16 & 0xff))
+#define CREATE_CPU(word)      ((uint32_t)((word) >> 24 & 0xff))
+
 enum supply_flag {
     SUPPLY_MOVE,   // the frames leave the source
     SUPPLY_BORROW, // the frames stay and are shared read-only; the source is the memory object's base
@@ -98,8 +114,9 @@ enum vcpu_op {
 };
 
 enum route_kind {
-    ROUTE_PORT,         // first..last I/O ports
-    ROUTE_GPA,          // first..last guest-physical bytes (in space 0)
+    ROUTE_PORT, // first..last I/O ports
+    ROUTE_GPA,  // first..last guest-physical bytes (in space 0)
+    ROUTE_EXIT, // first..last exit kinds: badge = groups of state that come with them; no target, no rights
     ROUTE_REMOVE = 0x10 // or-ed: take the route away that has exactly this range and these rights
 };
 // Rights of a route say which direction it serves: RIGHT_READ, RIGHT_WRITE or both. The target is an endpoint

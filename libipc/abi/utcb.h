@@ -10,10 +10,10 @@
 
 #include "libipc/abi/vcpu.h"
 
-#define UTCB_WINDOW         UINT64_C(0x00007f0000000000)
+#define UTCB_WINDOW         UINT64_C(0x200000) // one 2 MiB window, not to be mapped by others
 #define UTCB_COUNT_MAX      512u
 #define UTCB_ADDRESS(index) (UTCB_WINDOW + UINT64_C(4096) * (index))
-#define USER_ADDRESS_LIMIT  UINT64_C(0x00007f0000000000) // mappings lie below
+#define USER_ADDRESS_LIMIT  UINT64_C(0x0000800000000000) // mappings lie below
 
 #define MESSAGE_WORDS_MAX 128u
 #define MESSAGE_REGISTERS 4u

@@ -1,0 +1,46 @@
+// Rendezvous: endpoints, reply objects, notifications.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernel/exec.h"
+#include "kernel/thread.h"
+
+struct endpoint {
+    struct object object;
+    struct node callers; // struct call, queued
+    struct node waiters; // struct thread, in REPLY_WAIT
+};
+
+struct reply {
+    struct object object;
+    struct call *call;     // that it can answer
+    struct thread *waiter; // who will receive into it
+};
+
+struct notification {
+    struct object object;
+    uint64_t bits;
+    struct ref thread; // bound
+};
+
+// Begins a call of e: delivers it to a waiter or queues it. e is the current exec or one that does not run.
+void call_start(struct exec *e, struct endpoint *to, uint64_t badge, enum call_kind kind);
+
+// Ends it without an answer; nobody is woken.
+void call_cancel(struct call *c);
+
+// Puts a received call back at the head of its endpoint: its receiver died.
+void call_requeue(struct call *c);
+
+// Sets bits; wakes a waiter. `lazy`: do not preempt for it at once (a guest's doorbell).
+void notification_signal(struct notification *n, uint64_t bits, bool lazy);
+
+// A waiting thread will go on with what is in its frame; the caller makes it ready.
+void thread_end_wait(struct thread *t, enum status s);
+
+// What a wait is woken with when no message came.
+void thread_wake(struct thread *t, enum status s);
+
+uint64_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3);
+uint64_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3);
+uint64_t sys_signal(uint64_t slot);

@@ -1,0 +1,43 @@
+// What threads and vCPUs have in common.
+// SPDX-License-Identifier: MIT
+#include "kernel/exec.h"
+
+#include "kernel/endpoint.h"
+#include "kernel/fpu.h"
+#include "kernel/sched.h"
+
+void exec_init(struct exec *e, uint32_t priority, struct account *account)
+{
+    list_init(&e->ready);
+    list_init(&e->call.node);
+    list_init(&e->timer.node);
+    list_init(&e->fault);
+    e->account = account;
+    list_append(&account->execs, &e->charged);
+    e->priority = e->effective = (uint8_t)priority;
+    e->state = EXEC_STOPPED;
+}
+
+void exec_release(struct exec *e)
+{
+    call_cancel(&e->call);
+    list_remove(&e->fault);
+    timer_cancel(&e->timer);
+    sched_remove(e);
+    list_remove(&e->ready);
+    list_remove(&e->charged);
+    fpu_free(e);
+}
+
+// A spent budget parks its execs with the account: those that move leave it.
+void exec_set_account(struct exec *e, struct account *a)
+{
+    bool queued = e->state == EXEC_READY && this_cpu()->current != e;
+    if (queued)
+        sched_remove(e);
+    list_remove(&e->charged);
+    e->account = a;
+    list_append(&a->execs, &e->charged);
+    if (queued)
+        sched_ready(e, false, false);
+}

@@ -1,0 +1,52 @@
+// Page faults: of threads, and of guests on nested pages.
+// SPDX-License-Identifier: MIT
+//
+// A missing page is a message to the memory object's pager that has no reply: whoever faulted tries again
+// when the slot was filled, and faults anew if that did not help.
+#include "kernel/endpoint.h"
+#include "kernel/lib/print.h"
+#include "kernel/platform/x86.h"
+#include "kernel/sched.h"
+#include "kernel/trap.h"
+#include "kernel/vm.h"
+
+enum { PF_WRITE = 2, PF_FETCH = 16 };
+
+void page_fault_start(struct exec *e, struct memory *m, uint64_t page, uint32_t rights)
+{
+    struct endpoint *pager = (struct endpoint *)ref_get(m->pager);
+    kassert(pager);
+    e->fault_memory = m;
+    e->fault_page = page;
+    e->fault_rights = rights;
+    list_append(&m->waiters, &e->fault);
+    call_start(e, pager, m->pager_badge, CALL_PAGE_FAULT);
+}
+
+void memory_wake(struct memory *m, uint64_t page, uint64_t pages)
+{
+    struct node *next;
+    for (struct node *n = m->waiters.next; n != &m->waiters; n = next) {
+        struct exec *e = CONTAINER(n, struct exec, fault);
+        next = n->next;
+        if (e->fault_page < page || e->fault_page - page >= pages || !memory_slot(m, e->fault_page))
+            continue;
+        list_remove(&e->fault);
+        call_cancel(&e->call);
+        sched_ready(e, false, false);
+    }
+}
+
+void fault_page(struct thread *t, uint64_t address, uint64_t error)
+{
+    const struct mapping *map =
+        address < USER_ADDRESS_LIMIT ? aspace_find(&t->process->aspace, address) : NULL;
+    uint32_t rights =
+        RIGHT_READ | ((error & PF_WRITE) ? RIGHT_WRITE : 0) | ((error & PF_FETCH) ? RIGHT_EXECUTE : 0);
+    uint64_t page;
+    switch (map ? memory_fault(map, address, rights, &page) : FAULT_VIOLATION) {
+    case FAULT_RETRY: aspace_flush(&t->process->aspace, address, 1); return;
+    case FAULT_PAGER: page_fault_start(&t->exec, map->memory, page, rights); return;
+    case FAULT_VIOLATION: thread_fault(t, FAULT_EXCEPTION, VECTOR_PAGE_FAULT | error << 32, address); return;
+    }
+}

@@ -1,0 +1,127 @@
+// INFO: what the kernel tells about itself and its objects.
+// SPDX-License-Identifier: MIT
+#include "libipc/abi/info.h"
+
+#include "kernel/endpoint.h"
+#include "kernel/fpu.h"
+#include "kernel/kmem.h"
+#include "kernel/lib/string.h"
+#include "kernel/platform/platform.h"
+#include "kernel/root.h"
+#include "kernel/sched.h"
+#include "kernel/syscalls.h"
+#include "kernel/virt/virt.h"
+#include "kernel/vm.h"
+
+static void info_system(const struct object *o, void *to)
+{
+    (void)o;
+    struct info_system *i = to;
+    *i = root_info;
+    i->tsc_khz = tsc_khz;
+    i->cpus = cpu_count;
+    i->virtualization = virt ? virt->kind : VIRTUALIZATION_NONE;
+    i->vcpu_features = virt ? virt->features : 0;
+    i->pool_pages = kmem_total_pages();
+    i->pool_free = kmem_free_pages();
+    i->xsave_features = fpu_features();
+    i->xsave_bytes = (uint32_t)fpu_bytes();
+}
+
+static enum thread_state state_of(const struct thread *t)
+{
+    switch (t->exec.state) {
+    case EXEC_READY: return THREAD_READY;
+    case EXEC_WAITS: return THREAD_WAITS;
+    case EXEC_CALLS:
+        return t->exec.call.kind == CALL_PAGE_FAULT ? THREAD_PAGING
+               : t->exec.call.kind == CALL_FAULT    ? THREAD_FAULTED
+                                                    : THREAD_CALLS;
+    default: return THREAD_STOPPED;
+    }
+}
+
+static void info_thread(const struct object *o, void *to)
+{
+    const struct thread *t = (const struct thread *)o;
+    const struct call *c = &t->exec.call;
+    uint64_t cpu_time = exec_cpu_time(&t->exec);
+    *(struct info_thread *)to = (struct info_thread){
+        .state = state_of(t),
+        .waits = t->waits,
+        .cpu_time = cpu_time,
+        .cpu_time_since_wait = cpu_time - t->cpu_time_at_wait,
+        .syscalls = t->syscalls,
+        .blocked_on = c->state == CALL_NONE ? 0 : c->endpoint->object.number,
+        .blocked_badge = c->badge,
+        .messages = t->messages,
+    };
+}
+
+static void info_vcpu(const struct object *o, void *to)
+{
+    const struct vcpu *v = (const struct vcpu *)o;
+    struct info_vcpu *i = to;
+    *i = (struct info_vcpu){.pending = v->action,
+                            .running = v->exec.state == EXEC_READY,
+                            .cpu_time = exec_cpu_time(&v->exec),
+                            .exits = v->exits,
+                            .accesses = v->accesses,
+                            .doorbells = v->doorbells,
+                            .page_faults = v->page_faults,
+                            .interrupts = v->interrupts};
+    memcpy(i->exits_by_kind, v->exits_by_kind, sizeof v->exits_by_kind);
+}
+
+static void info_process(const struct object *o, void *to)
+{
+    const struct process *p = (const struct process *)o;
+    *(struct info_process *)to = (struct info_process){
+        .quota = p->quota, .used = p->used, .threads = p->thread_count, .slots = p->slot_count};
+}
+
+static void info_memory(const struct object *o, void *to)
+{
+    const struct memory *m = (const struct memory *)o;
+    struct info_memory *i = to;
+    *i = (struct info_memory){
+        .pages = m->pages, .filled = m->filled, .large = m->large, .borrowed = m->borrowed};
+    for (const struct node *n = m->mappings.next; n != &m->mappings; n = n->next)
+        i->mappings++;
+    for (const struct node *n = m->waiters.next; n != &m->waiters; n = n->next)
+        i->waiting++;
+}
+
+static void info_account(const struct object *o, void *to)
+{
+    const struct account *a = (const struct account *)o;
+    *(struct info_account *)to =
+        (struct info_account){.weight = a->weight, .budget = a->budget, .period = a->period, .used = a->used};
+}
+
+uint64_t sys_info(uint64_t slot, uint64_t kind)
+{
+    static void (*const info[OBJECT_TYPES])(const struct object *, void *) = {
+        [OBJECT_THREAD] = info_thread, [OBJECT_VCPU] = info_vcpu,       [OBJECT_PROCESS] = info_process,
+        [OBJECT_MEMORY] = info_memory, [OBJECT_ACCOUNT] = info_account,
+    };
+    struct thread *t = current_thread();
+    if (kind == INFO_SYSTEM) {
+        info_system(NULL, t->utcb->words);
+        return STATUS_OK;
+    }
+    if (kind != INFO_OBJECT)
+        return STATUS_BAD_ARG;
+    struct object *o;
+    enum status s = cap_get(t->process, slot, OBJECT_NONE, RIGHT_READ, &o, NULL);
+    if (s != STATUS_OK)
+        return s;
+    if (!info[o->type])
+        return STATUS_BAD_CAP;
+    info[o->type](o, t->utcb->words);
+    return STATUS_OK;
+}
+
+_Static_assert(sizeof(struct info_system) <= sizeof(((struct utcb *)0)->words), "INFO fits");
+_Static_assert(sizeof(struct info_vcpu) <= sizeof(((struct utcb *)0)->words), "INFO fits");
+_Static_assert(EXIT_KINDS <= 32, "info_vcpu.exits_by_kind");

@@ -1,0 +1,313 @@
+// Synchronous calls: sending, receiving, answering.
+// SPDX-License-Identifier: MIT
+//
+// The message of a call stays with its caller (a thread's registers and UTCB, a vCPU's exit record) until it
+// is answered, so that it can be delivered as often as servers die. A call is on its endpoint's queue
+// (QUEUED) or in a receiver's list (RECEIVED); from there it is answered through a reply object, or goes back
+// to the head of the queue with its receiver's death. Page faults alone are received without a reply object:
+// SUPPLY settles them.
+#include "kernel/endpoint.h"
+#include "kernel/lib/print.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched.h"
+#include "kernel/vm.h"
+#include "libipc/abi/syscall.h"
+
+static void message_thread(const struct call *c, struct thread *to)
+{
+    const struct thread *from = CONTAINER(c, struct thread, exec.call);
+    uint64_t words = TAG_WORDS(from->frame.rsi);
+    to->frame.rsi = from->frame.rsi;
+    to->frame.rdx = from->frame.rdx;
+    to->frame.r10 = from->frame.r10;
+    to->frame.r8 = from->frame.r8;
+    to->frame.r9 = from->frame.r9;
+    if (words > MESSAGE_REGISTERS)
+        memcpy(to->utcb->words + MESSAGE_REGISTERS, from->utcb->words + MESSAGE_REGISTERS,
+               (words - MESSAGE_REGISTERS) * sizeof(uint64_t));
+}
+
+static void message_fault(const struct call *c, struct thread *to)
+{
+    const struct fault_message *f = &CONTAINER(c, struct thread, exec.call)->fault;
+    to->frame.rsi = TAG(LABEL_FAULT, sizeof *f / sizeof(uint64_t));
+    to->frame.rdx = f->kind;
+    to->frame.r10 = f->code;
+    to->frame.r8 = f->address;
+    to->frame.r9 = f->rip;
+    to->utcb->words[4] = f->rsp;
+    to->utcb->words[5] = f->rbp;
+}
+
+static void message_page_fault(const struct call *c, struct thread *to)
+{
+    const struct exec *from = CONTAINER(c, struct exec, call);
+    to->frame.rsi = TAG(LABEL_PAGE_FAULT, PAGE_FAULT_WORDS);
+    to->frame.rdx = from->fault_page;
+    to->frame.r10 = from->fault_rights;
+}
+
+static void (*const message[])(const struct call *, struct thread *) = {
+    [CALL_MESSAGE] = message_thread,        [CALL_FAULT] = message_fault,
+    [CALL_PAGE_FAULT] = message_page_fault, [CALL_EXIT] = vcpu_message_exit,
+    [CALL_ACCESS] = vcpu_message_access,
+};
+
+static void deliver(struct call *c, struct thread *to)
+{
+    to->frame.rdi = c->badge;
+    message[c->kind](c, to);
+    to->utcb->sequence = c->sequence;
+    to->utcb->deliveries = c->deliveries;
+    to->messages++;
+    c->state = CALL_RECEIVED;
+    c->receiver = to;
+    list_append(&to->received, &c->node);
+    if (c->kind != CALL_PAGE_FAULT) {
+        c->reply = to->receive_into;
+        c->reply->call = c;
+    }
+    const struct exec *from = CONTAINER(c, struct exec, call);
+    if (from->effective > to->exec.effective)
+        sched_set_effective(&to->exec, from->effective);
+}
+
+// A waiting thread goes on with what is in its frame.
+void thread_end_wait(struct thread *t, enum status s)
+{
+    list_remove(&t->waiting);
+    if (t->receive_into)
+        t->receive_into->waiter = NULL;
+    timer_cancel(&t->exec.timer);
+    t->frame.rax = s;
+}
+
+void thread_wake(struct thread *t, enum status s)
+{
+    thread_end_wait(t, s);
+    sched_ready(&t->exec, false, false);
+}
+
+void call_start(struct exec *e, struct endpoint *to, uint64_t badge, enum call_kind kind)
+{
+    struct call *c = &e->call;
+    c->endpoint = to;
+    c->badge = badge;
+    c->kind = (uint8_t)kind;
+    c->deliveries = 0;
+    c->sequence++;
+    bool running = this_cpu()->current == e;
+    e->state = EXEC_CALLS;
+    if (running)
+        sched_block();
+    if (list_empty(&to->waiters)) {
+        c->state = CALL_QUEUED;
+        list_append(&to->callers, &c->node);
+        return;
+    }
+    struct thread *t = CONTAINER(to->waiters.next, struct thread, waiting);
+    thread_end_wait(t, STATUS_OK);
+    deliver(c, t);
+    sched_hand_over(&t->exec);
+}
+
+// The receiver's priority without this call.
+static void drop_priority(struct thread *t)
+{
+    uint8_t p = t->exec.priority;
+    for (struct node *n = t->received.next; n != &t->received; n = n->next) {
+        const struct exec *e = CONTAINER(n, struct exec, call.node);
+        p = e->effective > p ? e->effective : p;
+    }
+    if (p != t->exec.effective)
+        sched_set_effective(&t->exec, p);
+}
+
+void call_cancel(struct call *c)
+{
+    if (c->state == CALL_NONE)
+        return;
+    list_remove(&c->node);
+    if (c->reply)
+        c->reply->call = NULL;
+    struct thread *t = c->state == CALL_RECEIVED ? c->receiver : NULL;
+    c->state = CALL_NONE;
+    c->reply = NULL;
+    c->receiver = NULL;
+    if (t)
+        drop_priority(t);
+}
+
+void call_requeue(struct call *c)
+{
+    struct endpoint *to = c->endpoint;
+    call_cancel(c);
+    c->deliveries++;
+    if (!list_empty(&to->waiters)) {
+        struct thread *t = CONTAINER(to->waiters.next, struct thread, waiting);
+        thread_end_wait(t, STATUS_OK);
+        deliver(c, t);
+        sched_ready(&t->exec, false, false);
+        return;
+    }
+    c->state = CALL_QUEUED;
+    list_prepend(&to->callers, &c->node);
+}
+
+uint64_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
+{
+    (void)w0, (void)w1, (void)w2, (void)w3; // they stay in the frame
+    struct thread *t = current_thread();
+    struct object *o;
+    struct capability *cap;
+    enum status s = cap_get(t->process, slot, OBJECT_ENDPOINT, RIGHT_SEND, &o, &cap);
+    if (s != STATUS_OK)
+        return s;
+    if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX)
+        return STATUS_BAD_ARG;
+    call_start(&t->exec, (struct endpoint *)o, cap->badge, CALL_MESSAGE);
+    return SYSCALL_DONE;
+}
+
+static void answer_thread(struct thread *to, const struct thread *from)
+{
+    uint64_t words = TAG_WORDS(from->frame.rsi);
+    to->frame.rax = STATUS_OK;
+    to->frame.rsi = from->frame.rsi;
+    to->frame.rdx = from->frame.rdx;
+    to->frame.r10 = from->frame.r10;
+    to->frame.r8 = from->frame.r8;
+    to->frame.r9 = from->frame.r9;
+    if (words > MESSAGE_REGISTERS)
+        memcpy(to->utcb->words + MESSAGE_REGISTERS, from->utcb->words + MESSAGE_REGISTERS,
+               (words - MESSAGE_REGISTERS) * sizeof(uint64_t));
+}
+
+// Can this call be answered with what is in the server's frame?
+static enum status check_answer(const struct call *c, const struct thread *from)
+{
+    if (c->kind == CALL_EXIT)
+        return vcpu_check_answer(CONTAINER(c, struct vcpu, exec.call), from);
+    return STATUS_OK;
+}
+
+// Answers; returns who may run now, NULL when it does not.
+static struct exec *answer(struct call *c, const struct thread *from)
+{
+    struct exec *e = CONTAINER(c, struct exec, call);
+    enum call_kind kind = c->kind;
+    call_cancel(c);
+    if (kind == CALL_MESSAGE)
+        answer_thread(CONTAINER(e, struct thread, exec), from);
+    else if (kind == CALL_EXIT)
+        return vcpu_answer_exit(CONTAINER(e, struct vcpu, exec), from) ? e : NULL;
+    else if (kind == CALL_ACCESS)
+        return vcpu_answer_access(CONTAINER(e, struct vcpu, exec), from->frame.rdx) ? e : NULL;
+    return e;
+}
+
+struct wait {
+    struct endpoint *endpoint;
+    struct call *call; // to answer
+    struct reply *into;
+    uint32_t flags;
+};
+
+static enum status check_wait(struct thread *t, uint64_t slot, uint64_t tag, struct wait *w)
+{
+    uint64_t rax = t->frame.rax;
+    uint32_t reply = (uint16_t)(rax >> 16), receive = (uint16_t)(rax >> 32);
+    struct object *o;
+    enum status s;
+    w->flags = (uint8_t)(rax >> 8);
+    if (reply) {
+        if ((s = cap_get(t->process, reply, OBJECT_REPLY, RIGHT_SEND, &o, NULL)) != STATUS_OK)
+            return s;
+        w->call = ((struct reply *)o)->call;
+        if (!w->call)
+            return STATUS_STALE;
+        if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX)
+            return STATUS_BAD_ARG;
+        if ((s = check_answer(w->call, t)) != STATUS_OK)
+            return s;
+    }
+    if (slot) {
+        if ((s = cap_get(t->process, slot, OBJECT_ENDPOINT, RIGHT_RECEIVE, &o, NULL)) != STATUS_OK)
+            return s;
+        w->endpoint = (struct endpoint *)o;
+        if ((s = cap_get(t->process, receive, OBJECT_REPLY, RIGHT_RECEIVE, &o, NULL)) != STATUS_OK)
+            return s;
+        w->into = (struct reply *)o;
+        if (w->into->waiter || (w->into->call && w->into->call != w->call))
+            return STATUS_BUSY;
+    }
+    return w->flags & ~(uint32_t)(WAIT_DEADLINE | WAIT_POLL) ? STATUS_BAD_ARG : STATUS_OK;
+}
+
+static bool take_bits(struct thread *t)
+{
+    struct notification *n = (struct notification *)ref_get(t->notification);
+    if (!n || !n->bits)
+        return false;
+    t->frame.rdi = 0;
+    t->frame.rsi = TAG(LABEL_BITS, 1);
+    t->frame.rdx = n->bits;
+    n->bits = 0;
+    return true;
+}
+
+static void wait_expired(struct timer *timer)
+{
+    struct thread *t = CONTAINER(timer, struct thread, exec.timer);
+    thread_wake(t, STATUS_TIMEOUT);
+}
+
+static bool receive(struct thread *t, const struct wait *w)
+{
+    t->receive_into = w->into;
+    if (take_bits(t))
+        return true;
+    if (!w->endpoint || list_empty(&w->endpoint->callers))
+        return false;
+    struct call *c = CONTAINER(w->endpoint->callers.next, struct call, node);
+    list_remove(&c->node);
+    deliver(c, t);
+    return true;
+}
+
+static void block(struct thread *t, const struct wait *w, struct exec *next)
+{
+    if (w->into)
+        w->into->waiter = t;
+    if (w->endpoint)
+        list_append(&w->endpoint->waiters, &t->waiting);
+    if (w->flags & WAIT_DEADLINE) {
+        t->exec.timer.expire = wait_expired;
+        timer_start(&t->exec.timer, t->utcb->deadline);
+    }
+    t->exec.state = EXEC_WAITS;
+    sched_block();
+    if (next)
+        sched_hand_over(next);
+}
+
+uint64_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
+{
+    (void)w0, (void)w1, (void)w2, (void)w3; // they stay in the frame
+    struct thread *t = current_thread();
+    struct wait w = {0};
+    enum status s = check_wait(t, slot, tag, &w);
+    if (s != STATUS_OK)
+        return s;
+    struct exec *next = w.call ? answer(w.call, t) : NULL;
+    t->waits++;
+    t->cpu_time_at_wait = t->exec.cpu_time;
+    bool got = receive(t, &w);
+    if (got || (w.flags & WAIT_POLL)) {
+        if (next)
+            sched_ready(next, false, false);
+        return got ? STATUS_OK : STATUS_TIMEOUT;
+    }
+    block(t, &w, next);
+    return SYSCALL_DONE;
+}

@@ -1,0 +1,92 @@
+// Memory objects: page slots that own their page tables; address spaces that link to them.
+// SPDX-License-Identifier: MIT
+//
+// A small object (up to 2 MiB) owns one page table; a large one owns page directories, whose entries are 2
+// MiB pages or page tables. A mapping is a link: one entry of an address space refers to the object's table
+// (2 MiB aligned, small objects) or to each of its directories (1 GiB aligned, large ones) and restricts the
+// rights. So a page that comes or goes is one edit, however many processes and guests map the object.
+#pragma once
+
+#include "kernel/object.h"
+#include "kernel/paging.h"
+#include "libipc/abi/syscall.h"
+
+#define SMALL_PAGES      512u            // pages of a small object
+#define DIRECTORY_SPAN   (512ul * 512ul) // pages under one directory
+#define MEMORY_PAGES_MAX (DIRECTORY_SPAN * 512ul)
+
+struct memory {
+    struct object object;
+    uint64_t pages;       // [I]
+    uint32_t directories; // [I] 0: small
+    uint32_t waiting;     // who waits for a page of it
+    uint64_t filled, borrowed, lent, large;
+    struct ref pager; // endpoint
+    uint64_t pager_badge;
+    struct ref base; // of borrowed pages
+    struct node mappings;
+    struct node waiters; // struct call: page faults that were received; those not received are on the pager's
+                         // endpoint
+    // The book of slots in x86 format, and a copy in the nested format where that differs and a guest maps it
+    // (else NULL): an array of directories; of a small object: one page table.
+    uint64_t **tree[PAGING_FORMATS];
+};
+
+// An address space: of a process, or guest-physical.
+enum { MAPPINGS_MAX = 256 };
+struct mapping {
+    struct node node; // in memory->mappings
+    struct aspace *aspace;
+    struct memory *memory;
+    uint64_t address, size; // bytes
+    uint32_t rights;
+};
+
+struct aspace {
+    uint64_t *root; // [I]
+    uint8_t format; // [I] enum paging_format
+    uint8_t kind;   // [I] enum object_type: process or space
+    uint16_t count;
+    struct process *payer; // [I] of tables and mappings
+    uint64_t
+        flushes; // grows with every edit that takes something away; a guest's CPU that saw less must flush
+    struct mapping **map; // sorted by address
+};
+
+enum status aspace_init(struct aspace *a, enum object_type kind, enum paging_format format,
+                        struct process *payer) MUST_CHECK;
+void aspace_release_step(struct aspace *a); // unmaps one mapping
+void aspace_release(struct aspace *a);      // frees its tables; nothing is mapped any more
+struct mapping *aspace_find(const struct aspace *a, uint64_t address);
+
+enum status memory_create(struct process *payer, uint64_t pages, struct ref pager, uint64_t badge,
+                          struct ref base, struct memory **out) MUST_CHECK;
+enum status memory_add_format(struct memory *m, enum paging_format f) MUST_CHECK;
+void memory_release_step(struct memory *m); // unmaps one mapping
+size_t memory_cost(const struct memory *m); // bytes charged to its payer
+bool memory_is_empty(const struct memory *m);
+void memory_release(struct memory *m);
+
+// Boot: enters frames that belong to nobody yet.
+enum status memory_adopt(struct memory *m, uint64_t page, uint64_t frame, uint64_t pages,
+                         uint32_t rights) MUST_CHECK;
+
+enum status memory_map(struct aspace *a, uint64_t address, struct memory *m, uint32_t rights) MUST_CHECK;
+enum status memory_unmap(struct aspace *a, uint64_t address) MUST_CHECK;
+enum status memory_supply(struct memory *m, uint64_t page, struct memory *source, uint64_t source_page,
+                          uint64_t pages, uint32_t how) MUST_CHECK;
+enum status memory_withdraw(struct memory *m, uint64_t page, struct memory *to, uint64_t to_page,
+                            uint64_t pages) MUST_CHECK;
+enum status memory_protect(struct memory *m, uint64_t page, uint64_t pages, uint32_t rights) MUST_CHECK;
+
+// What an edit took away must leave the TLBs (kernel/flush.c; the host's tests have a model TLB instead).
+void aspace_flush(struct aspace *a, uint64_t address, uint64_t pages);
+// Page faults that wait for pages of this range may be tried again (kernel/fault.c).
+void memory_wake(struct memory *m, uint64_t page, uint64_t pages);
+
+// The slot's x86 entry (a 4 KiB view of it), 0 when empty.
+uint64_t memory_slot(const struct memory *m, uint64_t page);
+
+// What a fault at an address of a mapping is: answered by a retry, a matter for the pager, or a violation.
+enum fault_verdict { FAULT_RETRY, FAULT_PAGER, FAULT_VIOLATION };
+enum fault_verdict memory_fault(const struct mapping *map, uint64_t address, uint32_t rights, uint64_t *page);

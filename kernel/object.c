@@ -1,0 +1,85 @@
+// Kernel objects: the object table, capabilities.
+// SPDX-License-Identifier: MIT
+#include "kernel/object.h"
+
+#include "kernel/kmem.h"
+#include "kernel/lib/print.h"
+#include "kernel/platform/layout.h"
+#include "kernel/process.h"
+
+enum { TABLE_PAGES = 32, TABLE_ENTRIES = TABLE_PAGES * PAGE_SIZE / sizeof(struct object_entry) };
+
+struct object_entry *object_table;
+static uint32_t first_free;
+
+// Entry 0 is never given out: its generation differs from that of a zeroed reference.
+void objects_init(void)
+{
+    object_table = kmem_alloc(NULL, TABLE_PAGES * (size_t)PAGE_SIZE);
+    kassert(object_table);
+    object_table[0].generation = UINT32_MAX;
+    for (uint32_t i = TABLE_ENTRIES - 1; i > 0; i--) {
+        object_table[i] = (struct object_entry){.generation = 1, .next_free = first_free};
+        first_free = i;
+    }
+}
+
+struct object *object_new(enum object_type type, size_t bytes, struct process *payer)
+{
+    uint32_t number = first_free;
+    if (!number)
+        return NULL;
+    struct object *o = kmem_alloc(payer, bytes);
+    if (!o)
+        return NULL;
+    first_free = object_table[number].next_free;
+    object_table[number].object = o;
+    *o = (struct object){.number = number, .type = (uint8_t)type, .bytes = (uint32_t)bytes, .payer = payer};
+    list_init(&o->paid);
+    if (payer)
+        list_append(&payer->objects, &o->paid);
+    return o;
+}
+
+void object_retire(struct object *o)
+{
+    o->dying = true;
+    object_table[o->number].generation++;
+}
+
+void object_free(struct object *o)
+{
+    struct object_entry *e = &object_table[o->number];
+    uint32_t number = o->number;
+    if (!o->dying)
+        object_retire(o);
+    list_remove(&o->paid);
+    kmem_free(o->payer, o, o->bytes);
+    e->object = NULL;
+    e->next_free = first_free;
+    first_free = number;
+}
+
+struct capability *cap_slot(struct process *p, uint64_t slot)
+{
+    if (slot == SLOT_NONE || slot >= p->slot_count)
+        return NULL;
+    return &p->slots[slot];
+}
+
+enum status cap_get(struct process *p, uint64_t slot, enum object_type type, uint32_t rights,
+                    struct object **object, struct capability **cap)
+{
+    struct capability *c = cap_slot(p, slot);
+    if (!c)
+        return STATUS_BAD_CAP;
+    struct object *o = ref_get(c->ref);
+    if (!o || (type != OBJECT_NONE && o->type != type))
+        return STATUS_BAD_CAP;
+    if ((c->rights & rights) != rights)
+        return STATUS_NO_RIGHT;
+    *object = o;
+    if (cap)
+        *cap = c;
+    return STATUS_OK;
+}

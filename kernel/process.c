@@ -1,0 +1,111 @@
+// Processes.
+// SPDX-License-Identifier: MIT
+#include "kernel/process.h"
+
+#include "kernel/kmem.h"
+#include "kernel/lib/print.h"
+#include "kernel/lib/string.h"
+#include "kernel/platform/layout.h"
+#include "kernel/platform/platform.h"
+
+enum { SLOTS_MIN = 8, SLOTS_MAX = 4096 };
+
+static size_t slot_bytes(const struct process *p)
+{
+    return p->slot_count * sizeof(struct capability);
+}
+
+// The page table of the UTCB window, linked where memory_map() never goes.
+static enum status make_utcb_window(struct process *p)
+{
+    struct aspace *a = &p->aspace;
+    uint64_t *tables[3];
+    for (unsigned i = 0; i < 3; i++) {
+        tables[i] = kmem_alloc(p, PAGE_SIZE);
+        if (!tables[i]) {
+            while (i-- > 0)
+                kmem_free(p, tables[i], PAGE_SIZE);
+            return STATUS_NO_QUOTA;
+        }
+    }
+    uint32_t rw = RIGHT_READ | RIGHT_WRITE, all = rw | RIGHT_EXECUTE;
+    a->root[0] = entry_table(PAGING_X86, phys_of(tables[0]), all);
+    tables[0][0] = entry_table(PAGING_X86, phys_of(tables[1]), all);
+    tables[1][UTCB_WINDOW / PAGE_2M] = entry_table(PAGING_X86, phys_of(tables[2]), rw);
+    p->utcb_table = tables[2];
+    return STATUS_OK;
+}
+
+static enum status build(struct process *p)
+{
+    p->slots = kmem_alloc(p, slot_bytes(p));
+    if (!p->slots)
+        return STATUS_NO_QUOTA;
+    enum status s = aspace_init(&p->aspace, OBJECT_PROCESS, PAGING_X86, p);
+    if (s != STATUS_OK) {
+        kmem_free(p, p->slots, slot_bytes(p));
+        return s;
+    }
+    memcpy(p->aspace.root + ENTRIES / 2, (uint64_t *)pool_pointer(kernel_root) + ENTRIES / 2, PAGE_SIZE / 2);
+    s = make_utcb_window(p);
+    if (s != STATUS_OK) {
+        aspace_release(&p->aspace);
+        kmem_free(p, p->slots, slot_bytes(p));
+    }
+    return s;
+}
+
+enum status process_create(struct process *payer, uint64_t quota, uint64_t slots, struct ref handler,
+                           uint64_t badge, struct process **out)
+{
+    if (slots < SLOTS_MIN || slots > SLOTS_MAX)
+        return STATUS_BAD_ARG;
+    if (payer && payer->quota - payer->used < quota)
+        return STATUS_NO_QUOTA;
+    struct process *p = (struct process *)object_new(OBJECT_PROCESS, sizeof *p, payer);
+    if (!p)
+        return STATUS_NO_QUOTA;
+    list_init(&p->objects);
+    list_init(&p->threads);
+    p->quota = quota;
+    p->slot_count = (uint32_t)slots;
+    p->handler = handler;
+    p->handler_badge = badge;
+    enum status s = payer && payer->quota - payer->used < quota ? STATUS_NO_QUOTA : build(p);
+    if (s != STATUS_OK) {
+        object_free(&p->object);
+        return s;
+    }
+    if (payer)
+        payer->used += quota;
+    *out = p;
+    return STATUS_OK;
+}
+
+void process_release(struct process *p)
+{
+    struct process *payer = p->object.payer;
+    uint64_t *pointers = pool_pointer(entry_address(p->aspace.root[0]));
+    uint64_t *directory = pool_pointer(entry_address(pointers[0]));
+    directory[UTCB_WINDOW / PAGE_2M] = 0;
+    kmem_free(p, p->utcb_table, PAGE_SIZE);
+    aspace_release(&p->aspace);
+    kmem_free(p, p->slots, slot_bytes(p));
+    kassert(p->used == 0);
+    if (payer)
+        payer->used -= p->quota;
+    object_free(&p->object);
+}
+
+void cap_put(struct process *p, uint64_t slot, const struct object *o, uint32_t rights, uint64_t badge)
+{
+    p->slots[slot] = (struct capability){.ref = ref_to(o), .badge = badge, .rights = rights};
+}
+
+enum status cap_free(struct process *p, uint64_t slot)
+{
+    const struct capability *c = cap_slot(p, slot);
+    if (!c)
+        return STATUS_BAD_ARG;
+    return ref_get(c->ref) ? STATUS_EXISTS : STATUS_OK;
+}

@@ -1,0 +1,37 @@
+// A process: capability table, address space, I/O port rights, a quota of kernel memory.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernel/memory.h"
+#include "kernel/object.h"
+#include "libipc/abi/utcb.h"
+
+enum { PORT_RANGES_MAX = 8 };
+
+struct process {
+    struct object object;
+    uint64_t quota, used; // bytes of kernel memory
+    uint32_t slot_count;  // [I]
+    uint32_t thread_count;
+    struct capability *slots; // [I]
+    struct aspace aspace;
+    uint64_t *utcb_table; // [I] page table of the UTCB window
+    struct node objects;  // paid by it
+    struct node threads;
+    struct ref handler; // endpoint of its fault messages
+    uint64_t handler_badge;
+    uint32_t port_count;
+    struct port_range {
+        uint16_t first, last;
+        struct ref ioports; // the right; dead when the object was destroyed
+    } ports[PORT_RANGES_MAX];
+};
+
+enum status process_create(struct process *payer, uint64_t quota, uint64_t slots, struct ref handler,
+                           uint64_t badge, struct process **out) MUST_CHECK;
+void process_release(struct process *p); // nothing is left in it
+
+// Puts a capability into an empty slot. The slot was checked.
+void cap_put(struct process *p, uint64_t slot, const struct object *o, uint32_t rights, uint64_t badge);
+// OK when the slot exists and is free (holding nothing, or something dead).
+enum status cap_free(struct process *p, uint64_t slot) MUST_CHECK;

@@ -1,0 +1,59 @@
+// The scheduler: who runs next on this CPU, for how long, and at whose expense.
+// SPDX-License-Identifier: MIT
+//
+// Fixed priorities; equals take turns in slices whose length follows their account's weight. An account with
+// a budget whose threads and vCPUs used it up in this period rests until the next.
+#pragma once
+
+#include "kernel/exec.h"
+#include "kernel/percpu.h"
+
+enum hazard {
+    HAZARD_TIMER = 1,      // the timer interrupt came
+    HAZARD_RESCHEDULE = 2, // somebody more urgent may be ready, or the slice is over
+    HAZARD_DEMOLISH = 4,   // the current thread has something to take apart
+};
+
+struct account {
+    struct object object;
+    uint64_t weight;         // 1..1000, 100 is usual
+    uint64_t budget, period; // TSC ticks; budget 0: unlimited
+    uint64_t used;
+    uint64_t spent; // of the budget in this period
+    struct timer replenish;
+    struct node parked; // ready, but the budget is spent
+    struct node execs;  // threads and vCPUs charged to it
+};
+
+extern struct account *root_account; // [I]
+
+enum { WEIGHT_USUAL = 100, WEIGHT_MAX = 1000 };
+
+enum status account_create(struct process *payer, uint64_t weight, uint64_t budget, uint64_t period,
+                           struct account **out) MUST_CHECK;
+
+void sched_init_cpu(struct cpu *cpu);
+
+// e can run; it takes its turn. `first`: before its equals.
+void sched_ready(struct exec *e, bool first, bool lazy);
+// The current exec cannot go on; its state says why.
+void sched_block(void);
+// Not in any queue any more, nor current.
+void sched_remove(struct exec *e);
+// Hands the CPU to e at once when nobody ready is more urgent, else queues it. The former current has
+// blocked.
+void sched_hand_over(struct exec *e);
+
+// Effective priority from its own and those of whom it serves.
+void sched_set_effective(struct exec *e, uint8_t priority);
+
+// Some steps of what the current thread destroys; true when there is more to do (kernel/destroy.c).
+bool demolish(struct thread *t);
+
+// Out of the kernel: runs guests, idles, returns when a thread is to go on; cpu->frame_top is its frame's
+// end.
+void kernel_exit(void);
+
+void sched_timer(void);                       // the timer interrupt
+void sched_doorbell(void);                    // a lazily woken server should run soon
+uint64_t exec_cpu_time(const struct exec *e); // up to now

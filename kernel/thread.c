@@ -1,0 +1,247 @@
+// Threads and thread control.
+// SPDX-License-Identifier: MIT
+#include "kernel/thread.h"
+
+#include "kernel/endpoint.h"
+#include "kernel/fpu.h"
+#include "kernel/kmem.h"
+#include "kernel/lib/string.h"
+#include "kernel/platform/x86.h"
+#include "kernel/sched.h"
+#include "libipc/abi/syscall.h"
+
+enum { FLAGS_KEPT = 0xcd5 | RFLAGS_AC }; // CF PF AF ZF SF DF OF and AC are the thread's own
+
+struct thread *current_thread(void)
+{
+    return CONTAINER(this_cpu()->current, struct thread, exec);
+}
+
+static bool canonical(uint64_t address)
+{
+    return address < USER_ADDRESS_LIMIT;
+}
+
+enum status thread_create(struct process *payer, struct process *p, uint32_t utcb_index, uint32_t priority,
+                          struct account *account, uint64_t rip, uint64_t rsp, struct thread **out)
+{
+    if (utcb_index >= UTCB_COUNT_MAX || priority > PRIORITY_MAX || !canonical(rip) || !canonical(rsp))
+        return STATUS_BAD_ARG;
+    if (p->utcb_table[utcb_index])
+        return STATUS_EXISTS;
+    struct thread *t = (struct thread *)object_new(OBJECT_THREAD, sizeof *t, payer);
+    if (!t)
+        return STATUS_NO_QUOTA;
+    t->utcb = kmem_alloc(payer, PAGE_SIZE);
+    t->exec.fpu = t->utcb ? fpu_alloc(payer) : NULL;
+    if (!t->exec.fpu) {
+        if (t->utcb)
+            kmem_free(payer, t->utcb, PAGE_SIZE);
+        object_free(&t->exec.object);
+        return STATUS_NO_QUOTA;
+    }
+    exec_init(&t->exec, priority, account);
+    list_init(&t->waiting);
+    list_init(&t->received);
+    list_append(&p->threads, &t->sibling);
+    t->exec.suspended = true;
+    t->process = p;
+    t->utcb_index = utcb_index;
+    t->fs_base = t->utcb->self = UTCB_ADDRESS(utcb_index);
+    p->thread_count++;
+    p->utcb_table[utcb_index] = entry_leaf(PAGING_X86, phys_of(t->utcb), RIGHT_READ | RIGHT_WRITE, false);
+    t->frame = (struct frame){.rip = rip,
+                              .cs = SELECTOR_USER_CODE,
+                              .rflags = RFLAGS_IF | RFLAGS_1,
+                              .rsp = rsp,
+                              .ss = SELECTOR_USER_DATA,
+                              .rdi = t->fs_base};
+    *out = t;
+    return STATUS_OK;
+}
+
+void thread_release(struct thread *t)
+{
+    struct process *payer = t->exec.object.payer, *p = t->process;
+    while (!list_empty(&t->received))
+        call_requeue(CONTAINER(t->received.next, struct call, node));
+    if (t->exec.state == EXEC_WAITS)
+        thread_end_wait(t, STATUS_GONE);
+    exec_release(&t->exec);
+    list_remove(&t->sibling);
+    p->thread_count--;
+    p->utcb_table[t->utcb_index] = 0;
+    aspace_flush(&p->aspace, UTCB_ADDRESS(t->utcb_index), 1);
+    kmem_free(payer, t->utcb, PAGE_SIZE);
+    object_free(&t->exec.object);
+}
+
+void thread_fault(struct thread *t, enum fault_kind kind, uint64_t code, uint64_t address)
+{
+    struct endpoint *to = (struct endpoint *)ref_get(t->process->handler);
+    t->fault = (struct fault_message){.kind = kind,
+                                      .code = code,
+                                      .address = address,
+                                      .rip = t->frame.rip,
+                                      .rsp = t->frame.rsp,
+                                      .rbp = t->frame.rbp};
+    if (to) {
+        call_start(&t->exec, to, t->process->handler_badge, CALL_FAULT);
+        return;
+    }
+    t->exec.suspended = true;
+    t->exec.state = EXEC_STOPPED;
+    sched_block();
+}
+
+static enum status resume(struct thread *t, uint64_t unused)
+{
+    (void)unused;
+    t->exec.suspended = false;
+    if (t->exec.state == EXEC_STOPPED)
+        sched_ready(&t->exec, false, false);
+    return STATUS_OK;
+}
+
+static enum status suspend(struct thread *t, uint64_t unused)
+{
+    (void)unused;
+    t->exec.suspended = true;
+    if (t->exec.state == EXEC_READY) {
+        sched_remove(&t->exec);
+        t->exec.state = EXEC_STOPPED;
+    }
+    return STATUS_OK;
+}
+
+// Where in struct frame each of the sixteen general registers is, in hardware order.
+static const size_t gpr_offset[GPR_COUNT] = {
+    offsetof(struct frame, rax), offsetof(struct frame, rcx), offsetof(struct frame, rdx),
+    offsetof(struct frame, rbx), offsetof(struct frame, rsp), offsetof(struct frame, rbp),
+    offsetof(struct frame, rsi), offsetof(struct frame, rdi), offsetof(struct frame, r8),
+    offsetof(struct frame, r9),  offsetof(struct frame, r10), offsetof(struct frame, r11),
+    offsetof(struct frame, r12), offsetof(struct frame, r13), offsetof(struct frame, r14),
+    offsetof(struct frame, r15)};
+
+static uint64_t *gpr(struct thread *t, unsigned i)
+{
+    return (uint64_t *)((char *)&t->frame + gpr_offset[i]);
+}
+
+static enum status read_regs(struct thread *t, uint64_t unused)
+{
+    (void)unused;
+    struct thread_regs *r = (struct thread_regs *)current_thread()->utcb->words;
+    for (unsigned i = 0; i < GPR_COUNT; i++)
+        r->gpr[i] = *gpr(t, i);
+    r->rip = t->frame.rip;
+    r->rflags = t->frame.rflags;
+    r->fs_base = t->fs_base;
+    r->gs_base = 0;
+    return STATUS_OK;
+}
+
+static enum status write_regs(struct thread *t, uint64_t unused)
+{
+    (void)unused;
+    const struct thread_regs *r = (const struct thread_regs *)current_thread()->utcb->words;
+    bool faulted = t->exec.state == EXEC_CALLS && t->exec.call.kind == CALL_FAULT;
+    if (t->exec.state != EXEC_STOPPED && !faulted)
+        return STATUS_BUSY;
+    if (!canonical(r->rip) || !canonical(r->gpr[GPR_RSP]))
+        return STATUS_BAD_ARG;
+    for (unsigned i = 0; i < GPR_COUNT; i++)
+        *gpr(t, i) = r->gpr[i];
+    t->frame.rip = r->rip;
+    t->frame.rflags = (r->rflags & FLAGS_KEPT) | RFLAGS_IF | RFLAGS_1;
+    t->frame.vector = 0; // all registers count now: leave by IRET
+    return STATUS_OK;
+}
+
+// After SYSRET a single step would trap in the kernel's last instruction; IRET traps behind the thread's
+// next.
+static enum status step(struct thread *t, uint64_t unused)
+{
+    t->stepping = true;
+    t->frame.rflags |= RFLAGS_TF;
+    t->frame.vector = 0;
+    return resume(t, unused);
+}
+
+static enum status stop_at(struct thread *t, uint64_t n)
+{
+    t->stop_at = n;
+    return STATUS_OK;
+}
+
+static enum status bind(struct thread *t, uint64_t slot)
+{
+    if (slot == SLOT_NONE) {
+        t->notification = (struct ref){0};
+        return STATUS_OK;
+    }
+    struct object *o;
+    enum status s = cap_get(current_thread()->process, slot, OBJECT_NOTIFICATION, RIGHT_RECEIVE, &o, NULL);
+    if (s != STATUS_OK)
+        return s;
+    struct notification *n = (struct notification *)o;
+    if (ref_get(n->thread) && ref_get(n->thread) != &t->exec.object)
+        return STATUS_BUSY;
+    n->thread = ref_to(&t->exec.object);
+    t->notification = ref_to(o);
+    if (n->bits && t->exec.state == EXEC_WAITS)
+        notification_signal(n, 0, false);
+    return STATUS_OK;
+}
+
+static enum status set_priority(struct thread *t, uint64_t priority)
+{
+    if (priority > PRIORITY_MAX)
+        return STATUS_BAD_ARG;
+    t->exec.priority = (uint8_t)priority;
+    if (list_empty(&t->received))
+        sched_set_effective(&t->exec, t->exec.priority);
+    return STATUS_OK;
+}
+
+static enum status set_account(struct thread *t, uint64_t slot)
+{
+    struct object *o;
+    enum status s = cap_get(current_thread()->process, slot, OBJECT_ACCOUNT, RIGHT_CONTROL, &o, NULL);
+    if (s == STATUS_OK)
+        exec_set_account(&t->exec, (struct account *)o);
+    return s;
+}
+
+uint64_t sys_thread_ctl(uint64_t slot, uint64_t op, uint64_t a, uint64_t b)
+{
+    static enum status (*const operation[THREAD_OPS])(struct thread *, uint64_t) = {
+        [THREAD_RESUME] = resume,
+        [THREAD_SUSPEND] = suspend,
+        [THREAD_READ] = read_regs,
+        [THREAD_WRITE] = write_regs,
+        [THREAD_STEP] = step,
+        [THREAD_STOP_AT] = stop_at,
+        [THREAD_BIND] = bind,
+        [THREAD_SET_PRIORITY] = set_priority,
+        [THREAD_SET_ACCOUNT] = set_account,
+    };
+    (void)b;
+    struct thread *self = current_thread();
+    if (op == THREAD_EXIT) {
+        self->frame.rax = STATUS_OK;
+        thread_fault(self, FAULT_EXIT, a, 0);
+        return SYSCALL_DONE;
+    }
+    struct object *o;
+    enum status s = cap_get(self->process, slot, OBJECT_THREAD, RIGHT_CONTROL, &o, NULL);
+    if (s != STATUS_OK)
+        return s;
+    if (op >= THREAD_OPS)
+        return STATUS_BAD_ARG;
+    s = operation[op]((struct thread *)o, a);
+    if ((struct thread *)o != self || self->exec.state == EXEC_READY)
+        return s;
+    self->frame.rax = s;
+    return SYSCALL_DONE;
+}

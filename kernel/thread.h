@@ -1,0 +1,38 @@
+// A thread: registers, one UTCB, one bound notification.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernel/exec.h"
+#include "kernel/frame.h"
+#include "kernel/process.h"
+#include "libipc/abi/utcb.h"
+
+struct thread {
+    struct exec exec;
+    struct frame frame __attribute__((aligned(16)));
+    struct process *process; // [I]
+    struct utcb *utcb;       // [I] in the pool window
+    uint64_t fs_base;        // [I] the UTCB's address: user code finds its UTCB there
+    uint32_t utcb_index;     // [I]
+    bool stepping;           // a debug exception is a step, not a fault
+    struct node sibling;     // in process->threads
+    struct node waiting;     // in an endpoint's waiters
+    struct reply *receive_into;
+    struct ref notification; // bound
+    struct node received;    // calls that it has not answered
+    struct fault_message fault;
+    uint64_t waits, syscalls, messages, cpu_time_at_wait;
+    uint64_t stop_at;           // system calls left until a fault message; 0: off
+    struct object *demolishing; // what it destroys, step by step
+};
+
+enum status thread_create(struct process *payer, struct process *p, uint32_t utcb_index, uint32_t priority,
+                          struct account *account, uint64_t rip, uint64_t rsp,
+                          struct thread **out) MUST_CHECK;
+void thread_release(struct thread *t);
+
+struct thread *current_thread(void);
+
+// Sends a fault message to the process's handler; without one the thread stops for ever.
+void thread_fault(struct thread *t, enum fault_kind kind, uint64_t code, uint64_t address);
+uint64_t sys_thread_ctl(uint64_t slot, uint64_t op, uint64_t a, uint64_t b);

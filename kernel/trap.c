@@ -1,0 +1,224 @@
+// Descriptor tables, and what comes in through them.
+// SPDX-License-Identifier: MIT
+#include "kernel/trap.h"
+
+#include "kernel/fpu.h"
+#include "kernel/kmem.h"
+#include "kernel/lib/print.h"
+#include "kernel/lib/string.h"
+#include "kernel/platform/platform.h"
+#include "kernel/platform/x86.h"
+#include "kernel/sched.h"
+#include "kernel/virt/virt.h"
+
+enum { GDT_ENTRIES = 7, IDT_ENTRIES = 256, PORT_BYTES = 65536 / 8, IST_NMI = 1, IST_FAULT = 2 };
+
+// Without I/O rights the map lies behind the segment's end: every access faults [SDM] 1 19.5.2.
+enum { IO_MAP_NONE = 0xffff };
+
+struct __attribute__((packed)) tss {
+    uint32_t reserved0;
+    uint64_t rsp[3];
+    uint64_t reserved1;
+    uint64_t ist[7];
+    uint64_t reserved2;
+    uint16_t reserved3, io_map;
+    uint8_t ports[PORT_BYTES + 1]; // a set bit forbids; one more byte of ones ends it
+    uint8_t pad[7];
+};
+
+struct gate {
+    uint16_t offset_low, selector;
+    uint8_t ist, type;
+    uint16_t offset_middle;
+    uint32_t offset_high, reserved;
+};
+
+extern const char trap_stubs[], nmi_entry[], syscall_entry[];
+static struct gate idt[IDT_ENTRIES];
+
+static struct gate gate(const char *entry, unsigned ist)
+{
+    uint64_t at = (uint64_t)entry;
+    return (struct gate){.offset_low = (uint16_t)at,
+                         .selector = SELECTOR_KERNEL_CODE,
+                         .ist = (uint8_t)ist,
+                         .type = 0x8e,
+                         .offset_middle = (uint16_t)(at >> 16),
+                         .offset_high = (uint32_t)(at >> 32)};
+}
+
+static void idt_init(void)
+{
+    for (unsigned i = 0; i < IDT_ENTRIES; i++)
+        idt[i] = gate(trap_stubs + 16 * i, 0);
+    idt[VECTOR_NMI] = gate(nmi_entry, IST_NMI);
+    idt[VECTOR_DOUBLE_FAULT] = gate(trap_stubs + 16 * VECTOR_DOUBLE_FAULT, IST_FAULT);
+}
+
+static void *stack_page(void)
+{
+    char *page = kmem_alloc(NULL, PAGE_SIZE);
+    kassert(page);
+    return page + PAGE_SIZE;
+}
+
+static struct tss *new_tss(void)
+{
+    struct tss *tss = kmem_alloc(NULL, sizeof *tss);
+    kassert(tss);
+    memset(tss->ports, 0xff, sizeof tss->ports);
+    tss->io_map = IO_MAP_NONE;
+    tss->ist[IST_NMI - 1] = (uint64_t)stack_page();
+    tss->ist[IST_FAULT - 1] = (uint64_t)stack_page();
+    return tss;
+}
+
+static void gdt_load(const struct tss *tss)
+{
+    uint64_t base = (uint64_t)tss, limit = offsetof(struct tss, pad) - 1;
+    uint64_t *gdt = kmem_alloc(NULL, GDT_ENTRIES * sizeof *gdt);
+    kassert(gdt);
+    gdt[SELECTOR_KERNEL_CODE / 8] = 0x00209b0000000000;
+    gdt[SELECTOR_KERNEL_DATA / 8] = 0x0000930000000000;
+    gdt[SELECTOR_USER_DATA / 8] = 0x0000f30000000000;
+    gdt[SELECTOR_USER_CODE / 8] = 0x0020fb0000000000;
+    gdt[SELECTOR_TSS / 8] = limit | (base & 0xffffff) << 16 | 0x89ul << 40 | (base >> 24 & 0xff) << 56;
+    gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
+    load_gdt(&(struct descriptor_table){.limit = GDT_ENTRIES * 8 - 1, .base = (uint64_t)gdt});
+    asm volatile(
+        "push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1: mov %1, %%ds; mov %1, %%es; mov %1, %%ss"
+        :
+        : "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA)
+        : "rax", "memory");
+    load_task_register(SELECTOR_TSS);
+}
+
+void cpu_init(struct cpu *cpu)
+{
+    if (cpu->id == 0)
+        idt_init();
+    else
+        fpu_init_cpu();
+    sched_init_cpu(cpu);
+    cpu->root = kernel_root;
+    cpu->tss = new_tss();
+    gdt_load(cpu->tss);
+    load_idt(&(struct descriptor_table){.limit = sizeof idt - 1, .base = (uint64_t)idt});
+    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
+    wrmsr(MSR_STAR, (uint64_t)(SELECTOR_USER_DATA - 8) << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
+    wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
+    wrmsr(MSR_CSTAR, 0);
+    wrmsr(MSR_SFMASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC);
+    wrmsr(MSR_KERNEL_GS_BASE, 0);
+    if (virt)
+        virt->cpu_enable(cpu);
+}
+
+static void forbid(struct tss *tss, const struct process *p)
+{
+    for (uint32_t i = 0; i < p->port_count; i++)
+        for (unsigned port = p->ports[i].first; port <= p->ports[i].last; port++)
+            tss->ports[port / 8] |= (uint8_t)(1u << port % 8);
+}
+
+static void allow(struct tss *tss, const struct process *p)
+{
+    for (uint32_t i = 0; i < p->port_count; i++)
+        for (unsigned port = p->ports[i].first; ref_get(p->ports[i].ioports) && port <= p->ports[i].last;
+             port++)
+            tss->ports[port / 8] &= (uint8_t) ~(1u << port % 8);
+}
+
+// The map holds the rights of one process, and is out of reach for all others.
+static void load_ports(struct cpu *cpu, struct process *p)
+{
+    if (!p->port_count) {
+        cpu->tss->io_map = IO_MAP_NONE;
+        return;
+    }
+    if (cpu->ports_of != p) {
+        if (cpu->ports_of)
+            forbid(cpu->tss, cpu->ports_of);
+        allow(cpu->tss, p);
+        cpu->ports_of = p;
+    }
+    cpu->tss->io_map = offsetof(struct tss, ports);
+}
+
+void trap_forget_ports(const struct process *p)
+{
+    struct cpu *cpu = this_cpu();
+    if (cpu->ports_of != p)
+        return;
+    cpu->ports_of = NULL;
+    cpu->tss->io_map = IO_MAP_NONE;
+    memset(cpu->tss->ports, 0xff, sizeof cpu->tss->ports);
+}
+
+void trap_load_thread(struct cpu *cpu, struct thread *t)
+{
+    struct process *p = t->process;
+    uint64_t root = phys_of(p->aspace.root);
+    cpu->frame_top = &t->frame + 1;
+    cpu->tss->rsp[0] = (uint64_t)cpu->frame_top;
+    if (cpu->root != root) {
+        cpu->root = root;
+        write_cr3(root);
+        load_ports(cpu, p);
+    }
+    if (t->demolishing)
+        cpu->hazards |= HAZARD_DEMOLISH;
+    if (cpu->fs_base != t->fs_base) {
+        cpu->fs_base = t->fs_base;
+        wrmsr(MSR_FS_BASE, t->fs_base);
+    }
+}
+
+static void interrupt(unsigned vector)
+{
+    switch (vector) {
+    case VECTOR_TIMER:
+        lapic_eoi();
+        sched_timer();
+        return;
+    case VECTOR_IPI: lapic_eoi(); return;
+    case VECTOR_ERROR: lapic_error(); return;
+    case VECTOR_SPURIOUS: return;
+    default: irq_dispatch(vector);
+    }
+}
+
+static void exception(struct thread *t, struct frame *f)
+{
+    unsigned vector = (unsigned)f->vector;
+    if (vector == VECTOR_PAGE_FAULT) {
+        fault_page(t, read_cr2(), f->error);
+        return;
+    }
+    if (vector == VECTOR_DEBUG && t->stepping) {
+        t->stepping = false;
+        f->rflags &= ~RFLAGS_TF;
+        thread_fault(t, FAULT_STEP, 0, 0);
+        return;
+    }
+    thread_fault(t, FAULT_EXCEPTION, vector | f->error << 32, 0);
+}
+
+void trap_user(struct frame *f)
+{
+    if (f->vector >= VECTOR_IRQ_FIRST)
+        interrupt((unsigned)f->vector);
+    else
+        exception(current_thread(), f);
+}
+
+void trap_kernel(struct frame *f)
+{
+    if (f->vector >= VECTOR_IRQ_FIRST) {
+        interrupt((unsigned)f->vector);
+        return;
+    }
+    panic("exception %lu (error %lx) in the kernel at %lx, cr2 %lx, rsp %lx", f->vector, f->error, f->rip,
+          read_cr2(), f->rsp);
+}

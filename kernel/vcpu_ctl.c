@@ -1,0 +1,112 @@
+// vCPU control: kick, cancel, resume, export, import.
+// SPDX-License-Identifier: MIT
+#include "kernel/endpoint.h"
+#include "kernel/fpu.h"
+#include "kernel/lib/string.h"
+#include "kernel/sched.h"
+#include "kernel/virt/virt.h"
+#include "kernel/vm.h"
+
+static enum status kick(struct vcpu *v, uint64_t unused)
+{
+    (void)unused;
+    v->kicked = true;
+    if (v->exec.state == EXEC_WAITS) {
+        v->action = PENDING_NOTHING;
+        sched_ready(&v->exec, false, false);
+    }
+    return STATUS_OK;
+}
+
+static enum status cancel(struct vcpu *v, uint64_t unused)
+{
+    (void)unused;
+    if (v->stopped)
+        return STATUS_OK;
+    call_cancel(&v->exec.call);
+    list_remove(&v->exec.fault);
+    sched_remove(&v->exec);
+    v->exec.state = EXEC_STOPPED;
+    v->stopped = true;
+    return STATUS_OK;
+}
+
+// What was taken back is sent again: an exit to the monitor, an access along its route; a halt goes on.
+static enum status resume(struct vcpu *v, uint64_t unused)
+{
+    (void)unused;
+    if (!v->stopped)
+        return STATUS_BUSY;
+    v->stopped = false;
+    if (v->action == PENDING_EXIT) {
+        v->exits_by_kind[v->exit.kind]--;
+        vcpu_exit_to_monitor(v, v->exit.kind);
+    } else if (v->action == PENDING_HALT && !v->kicked && !v->deadline_passed) {
+        v->exec.state = EXEC_WAITS;
+    } else if (v->action != PENDING_ACCESS || vcpu_send_access(v)) {
+        v->action = PENDING_NOTHING;
+        sched_ready(&v->exec, false, false);
+    }
+    return STATUS_OK;
+}
+
+static void fill_image(struct vcpu *v, struct vcpu_image *i)
+{
+    *i = (struct vcpu_image){.version = VCPU_IMAGE_VERSION,
+                             .size = (uint32_t)(sizeof *i + fpu_bytes()),
+                             .exit_words = {v->exit.address, v->exit.value, v->exit.info, v->exit.raw},
+                             .access = v->access,
+                             .sequence = v->exec.call.sequence,
+                             .deadline = v->exec.timer.deadline,
+                             .offer = v->offer,
+                             .exit_kind = v->exit.kind,
+                             .pending = v->action};
+    memcpy(i->access_words, v->access_words, sizeof i->access_words);
+    memcpy(i->state.gpr, v->gpr, sizeof v->gpr);
+    i->state.xcr0 = v->exec.xcr0;
+    virt->read(v, GROUP_ALL, &i->state);
+}
+
+// The image first, then the XSAVE area; as many bytes from `first` as fit in the message words.
+static enum status export_image(struct vcpu *v, uint64_t first)
+{
+    if (!v->stopped)
+        return STATUS_BUSY;
+    static struct vcpu_image image; // under the kernel lock; too large for the stack of a small kernel
+    size_t bytes = sizeof image + fpu_bytes(), room = MESSAGE_WORDS_MAX * sizeof(uint64_t);
+    if (first >= bytes)
+        return STATUS_BAD_ARG;
+    fill_image(v, &image);
+    fpu_save(&v->exec);
+    unsigned char *to = (unsigned char *)current_thread()->utcb->words;
+    for (size_t i = 0; i < room && first + i < bytes; i++) {
+        size_t at = first + i;
+        to[i] = at < sizeof image ? ((unsigned char *)&image)[at]
+                                  : ((unsigned char *)v->exec.fpu)[at - sizeof image];
+    }
+    return STATUS_OK;
+}
+
+static enum status set_account(struct vcpu *v, uint64_t slot)
+{
+    struct object *o;
+    enum status s = cap_get(current_thread()->process, slot, OBJECT_ACCOUNT, RIGHT_CONTROL, &o, NULL);
+    if (s == STATUS_OK)
+        exec_set_account(&v->exec, (struct account *)o);
+    return s;
+}
+
+uint64_t sys_vcpu_ctl(uint64_t slot, uint64_t op, uint64_t argument)
+{
+    static enum status (*const operation[VCPU_OPS])(struct vcpu *, uint64_t) = {
+        [VCPU_KICK] = kick,           [VCPU_CANCEL] = cancel, [VCPU_RESUME] = resume,
+        [VCPU_EXPORT] = export_image, [VCPU_IMPORT] = NULL,   [VCPU_SET_ACCOUNT] = set_account,
+    };
+    struct object *o;
+    enum status s = cap_get(current_thread()->process, slot, OBJECT_VCPU, RIGHT_CONTROL, &o, NULL);
+    if (s != STATUS_OK)
+        return s;
+    if (op >= VCPU_OPS)
+        return STATUS_BAD_ARG;
+    return operation[op] ? operation[op]((struct vcpu *)o, argument) : STATUS_UNSUPPORTED;
+}

@@ -1,0 +1,58 @@
+// A VM: a route table, and the spaces and vCPUs that belong together.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "kernel/space.h"
+#include "kernel/thread.h"
+#include "kernel/vcpu.h"
+#include "libipc/abi/syscall.h"
+
+enum { ROUTES_MAX = 64, VCPUS_MAX = 64 };
+
+struct route {
+    uint64_t first, last;
+    struct ref target; // endpoint or notification
+    uint64_t badge;
+};
+
+struct route_list {
+    uint32_t count;
+    struct route *route; // [I] ROUTES_MAX, sorted, disjoint
+};
+
+enum route_direction { ROUTE_READS, ROUTE_WRITES, ROUTE_DIRECTIONS };
+
+struct vm {
+    struct object object;
+    struct route_list routes[2][ROUTE_DIRECTIONS]; // by enum access_space
+    uint32_t groups[EXIT_KINDS];                   // of state that comes with an exit
+    uint32_t vcpus;                                // ever made: their numbers
+    struct node spaces;
+};
+
+enum status vm_create(struct process *payer, struct vm **out) MUST_CHECK;
+void vm_release(struct vm *vm);
+const struct route *route_find(const struct vm *vm, enum access_space space, enum route_direction d,
+                               uint64_t at);
+uint64_t sys_route(uint64_t vm, uint64_t kind, uint64_t first, uint64_t last, uint64_t target,
+                   uint64_t badge);
+
+enum status vcpu_create(struct process *payer, struct vm *vm, struct space *space, struct ref monitor,
+                        uint64_t badge, uint32_t priority, struct account *account,
+                        struct vcpu **out) MUST_CHECK;
+void vcpu_release(struct vcpu *v);
+void vcpu_enter(struct vcpu *v);
+void vcpu_message_exit(const struct call *c, struct thread *to);
+void vcpu_message_access(const struct call *c, struct thread *to);
+enum status vcpu_check_answer(const struct vcpu *v, const struct thread *from) MUST_CHECK;
+// Both: true when the guest can go on.
+bool vcpu_answer_exit(struct vcpu *v, const struct thread *from);
+bool vcpu_answer_access(struct vcpu *v, uint64_t value);
+bool vcpu_send_access(struct vcpu *v);
+uint64_t sys_vcpu_ctl(uint64_t slot, uint64_t op, uint64_t argument);
+
+// Sends the exit in v->exit to the monitor.
+void vcpu_exit_to_monitor(struct vcpu *v, enum exit_kind kind);
+
+// e waits for a page (kernel/fault.c).
+void page_fault_start(struct exec *e, struct memory *m, uint64_t page, uint32_t rights);
