@@ -3,6 +3,6 @@
 
 DEBIAN := $(B)/guest/vmlinuz $(B)/guest/initramfs.cpio
 
-$(DEBIAN) &: guest/build guest/init guest/mark.c
+$(DEBIAN) &: guest/build guest/init.c guest/mark.c
 	$(call say,GUEST,$(B)/guest)
 	$(Q)guest/build $(B)/guest

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# The functions by which a scenario drives a machine: `load ../lib/machine`
+# SPDX-License-Identifier: MIT
+#
+# A machine is a folder, $MACHINE_DIR: `output` is all that its console printed, `input` a FIFO to its keyboard, `seen` how
+# many bytes of the output were matched, `errors` what QEMU and our scripts said, `status` how the run ended; `lock` is held
+# by every process of the machine until the last is gone. So a machine started in setup_file serves all tests of the file.
+# It never outlives bats: it is one process group, and each of its processes is killed when its parent dies.
+
+MACHINE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+# A machine that does not print what is expected for so many seconds is given up; nothing else here depends on time.
+: "${MACHINE_LIMIT:=900}"
+
+# machine_start [--bare] [--smp N] [--memory MIB] run|test|bench QEMU-ARGUMENT...
+# Starts the machine of scripts/machine. An earlier one is stopped. Not to be called by `run`: that is a parent that dies.
+machine_start() {
+    local lock
+    machine_stop
+    MACHINE_DIR=$(mktemp -d "${BATS_TEST_TMPDIR:-${BATS_FILE_TMPDIR:?outside of bats}}/machine.XXXXXX")
+    export MACHINE_DIR
+    mkfifo "$MACHINE_DIR/input"
+    : >"$MACHINE_DIR/output"
+    echo 0 >"$MACHINE_DIR/seen"
+    exec {lock}>"$MACHINE_DIR/lock"
+    flock "$lock"
+    # Opened for reading and writing, the FIFO never ends. Bats waits for whoever holds its descriptors 3 and 4.
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    setsid setpriv --pdeathsig KILL bash -c '
+        setpriv --pdeathsig KILL "$@" <>"$MACHINE_DIR/input" >"$MACHINE_DIR/output" 2>"$MACHINE_DIR/errors"
+        echo $? >"$MACHINE_DIR/status"
+    ' machine "$MACHINE_ROOT/scripts/machine" "$@" 3>&- 4>&- &
+    echo $! >"$MACHINE_DIR/group"
+    exec {lock}>&-
+}
+
+# machine_boot CONFIG [QEMU-ARGUMENT...]: starts our system with the boot archive of that configuration.
+machine_boot() {
+    machine_start test -kernel "$MACHINE_ROOT/build/bulkhead.elf" -initrd "$MACHINE_ROOT/build/$1.cpio" "${@:2}"
+}
+
+# machine_expect REGEX: waits until the output after the last match matches this Perl expression; the match and its groups
+# are then in the array MACHINE_MATCH. Fails with the end of the output when the run ends before.
+machine_expect() {
+    if ! "$MACHINE_ROOT/tests/lib/await" "$MACHINE_DIR" "$1" "$MACHINE_LIMIT" >"$MACHINE_DIR/match"; then
+        echo "expected: $1"
+        machine_explain
+        return 1
+    fi
+    # shellcheck disable=SC2034 # for the caller
+    mapfile -d '' -t MACHINE_MATCH <"$MACHINE_DIR/match"
+}
+
+# machine_keys BYTES: types exactly these; what the machine does not read yet waits in the FIFO and then here.
+machine_keys() {
+    [ ! -e "$MACHINE_DIR/status" ] || { echo "typing at a machine that has ended"; return 1; }
+    printf '%s' "$1" | timeout "$MACHINE_LIMIT" cat 1<>"$MACHINE_DIR/input"
+}
+
+# machine_type TEXT: types a line, that is TEXT and the Enter key.
+machine_type() {
+    machine_keys "$1"$'\r'
+}
+
+# machine_output: all that the console has printed, without carriage returns.
+machine_output() {
+    tr -d '\r' <"$MACHINE_DIR/output"
+}
+
+# machine_exit_status: waits for the end of the run and prints the status of scripts/machine.
+machine_exit_status() {
+    flock --shared --timeout "$MACHINE_LIMIT" "$MACHINE_DIR/lock" cat "$MACHINE_DIR/status"
+}
+
+# machine_explain: what a failed test shows.
+machine_explain() {
+    echo "--- the end of the machine's output ($MACHINE_DIR/output):"
+    machine_output | tail -n 40
+    echo "--- its errors:"
+    cat "$MACHINE_DIR/errors"
+}
+
+# machine_stop: ends it like a power cut, and returns when it is gone. For teardown; does nothing without a machine.
+machine_stop() {
+    [ -n "${MACHINE_DIR:-}" ] || return 0
+    kill -KILL -- "-$(<"$MACHINE_DIR/group")" 2>/dev/null || true
+    flock --shared "$MACHINE_DIR/lock" true
+    unset MACHINE_DIR
+}
