@@ -4,7 +4,8 @@
 // One at a time: CPU 0 lays the newcomer's struct cpu into smp_offer and sends INIT and two start-up IPIs
 // ([SDM] 3A 9.4.4.1); the newcomer takes the offer with one exchange (boot/entry.S). An offer that nobody
 // took in time is withdrawn by the same exchange, so a CPU that wakes up late finds none and stays parked;
-// one that takes another's offer parks too.
+// one that takes another's offer parks too. The start-up page is the kernel's for ever and stays mapped, not
+// executable.
 
 #include <stdatomic.h>
 

@@ -29,6 +29,11 @@ static void put(uint64_t at, uint64_t value, size_t size)
     memcpy(&ram[at], &value, size);
 }
 
+static void sign(uint64_t at, const char *signature, size_t length)
+{
+    memcpy(&ram[at], signature, length);
+}
+
 static void sum_up(uint64_t at, size_t length, size_t checksum)
 {
     ram[at + checksum] = 0;
@@ -38,7 +43,7 @@ static void sum_up(uint64_t at, size_t length, size_t checksum)
 static void table(uint64_t at, const char *signature, const void *body, size_t size)
 {
     memset(&ram[at], 0, 36);
-    memcpy(&ram[at], signature, 4);
+    sign(at, signature, 4);
     put(at + 4, 36 + size, 4);
     memcpy(&ram[at + 36], body, size);
     sum_up(at, 36 + size, 9);
@@ -87,7 +92,7 @@ static void build(void)
     table(SSDT_AT, "SSDT", "", 0);
     table(RSDT_AT, "RSDT", rsdt, sizeof rsdt);
     table(XSDT_AT, "XSDT", xsdt, sizeof xsdt);
-    memcpy(&ram[RSDP_AT], "RSD PTR ", 8);
+    sign(RSDP_AT, "RSD PTR ", 8);
     ram[RSDP_AT + 15] = 2;
     put(RSDP_AT + 16, RSDT_AT, 4);
     put(RSDP_AT + 20, 36, 4);
@@ -183,7 +188,7 @@ static void missing_things_have_names(void **state)
     (void)state;
     build();
     assert_string_equal(read_at(0x500), "no ACPI root pointer (RSDP)");
-    memcpy(&ram[MADT_AT], "APIX", 4);
+    sign(MADT_AT, "APIX", 4);
     assert_string_equal(read_at(RSDP_AT), "no ACPI table of interrupt controllers (MADT)");
     build();
     table(MADT_AT, "APIC", usual_madt, 8);
