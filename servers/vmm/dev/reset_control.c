@@ -16,7 +16,7 @@ enum { P92_INIT = 1 << 0, P92_A20 = 1 << 1, P92_BITS = P92_INIT | P92_A20 };
 
 void reset_control_reset(struct reset_control *rc)
 {
-    *rc = (struct reset_control){.port92 = P92_A20};
+    *rc = (struct reset_control){0}; // the keyboard controller has the gate open
 }
 
 struct io_result reset_control_read(void *state, const struct io_access *io, uint64_t now)
