@@ -1,0 +1,11 @@
+// Message labels: one range a protocol.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "libipc/abi/syscall.h"
+
+enum label_range {
+    LABEL_MEMORY = LABEL_PROTOCOLS,      // proto/memory.h
+    LABEL_VMM = LABEL_PROTOCOLS + 0x100, // proto/vmm.h
+    LABEL_TEST = LABEL_PROTOCOLS + 0xf00,
+};

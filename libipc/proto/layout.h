@@ -1,0 +1,74 @@
+// What every server finds where: capability slots and mapped windows.
+// SPDX-License-Identifier: MIT
+//
+// The supervisor fills these from the manifest before a server's first instruction, the same at each restart.
+// A server maps nothing itself. Small memory objects (up to 2 MiB) take 2 MiB windows, larger ones 1 GiB
+// windows. Slots and windows behind the common ones belong to the kind of server.
+#pragma once
+
+#include <stdint.h>
+
+enum server_slot {
+    SLOT_PROCESS = 1,      // itself: pay, control
+    SLOT_THREAD = 2,       // its first thread
+    SLOT_ENDPOINT = 3,     // receive: its own endpoint
+    SLOT_NOTIFICATION = 4, // receive: to be bound to its first thread
+    SLOT_LOG_SIGNAL = 5,   // send: the console's notification, "there is something in my log ring"
+    SLOT_REPLY = 8,        // 8..15: reply objects that it makes itself
+    SLOT_SPECIFIC = 32,    // what its kind needs, below
+    SLOT_OWN = 128         // from here on: what it makes itself
+};
+
+// Windows of all servers.
+#define MAP_STATE  UINT64_C(0x10000000) // its state object
+#define MAP_CONFIG UINT64_C(0x10200000) // read-only: its part of the manifest, JSON text, NUL-terminated
+#define MAP_LOG    UINT64_C(0x10400000) // its log ring (libipc/ring.h), one page of header and bytes
+
+// vmm
+enum vmm_slot {
+    VMM_SLOT_VM = SLOT_SPECIFIC,        // control: routes
+    VMM_SLOT_VCPU = SLOT_SPECIFIC + 1,  // control: kick; + number
+    VMM_SLOT_LINE = SLOT_SPECIFIC + 64, // send: + device number: tell a device that its line page was read
+};
+#define VMM_MAP_LINE   UINT64_C(0x11000000)   // + 2 MiB * device number: struct line_page (proto/line.h)
+#define VMM_MAP_RAM    UINT64_C(0x100000000)  // guest memory
+#define VMM_MAP_KERNEL UINT64_C(0x8000000000) // read-only: the guest's kernel image
+#define VMM_MAP_INITRD UINT64_C(0x8100000000) // read-only: its initial RAM disk
+// Bits of its notification.
+#define VMM_BIT_LINES UINT64_C(1) // some line page changed
+
+// console (the 16550A of a VM, and the way of logs to the host's line)
+enum console_slot {
+    CONSOLE_SLOT_VMM = SLOT_SPECIFIC,      // send: the VMM's notification, VMM_BIT_LINES
+    CONSOLE_SLOT_UART = SLOT_SPECIFIC + 1, // send: the uart driver's notification
+};
+#define CONSOLE_MAP_LINE   UINT64_C(0x11000000) // struct line_page of the VM's COM1
+#define CONSOLE_MAP_OUTPUT UINT64_C(0x11200000) // byte ring to the host's line
+#define CONSOLE_MAP_INPUT  UINT64_C(0x11400000) // byte ring from the host's line
+#define CONSOLE_MAP_LOGS   UINT64_C(0x12000000) // + 2 MiB * number: log rings of all servers
+#define CONSOLE_BIT_LOG    UINT64_C(1)          // a log ring has something
+#define CONSOLE_BIT_UART   UINT64_C(2)          // input arrived, or output has room
+
+// drivers/uart
+enum uart_slot {
+    UART_SLOT_IRQ = SLOT_SPECIFIC,         // control
+    UART_SLOT_IOPORTS = SLOT_SPECIFIC + 1, // the host's COM1: 8 ports from 0x3f8
+    UART_SLOT_CONSOLE = SLOT_SPECIFIC + 2, // send: the console's notification, CONSOLE_BIT_UART
+    UART_SLOT_IRQ_SIGNAL =
+        SLOT_SPECIFIC + 3, // send: its own notification with UART_BIT_IRQ, to bind the interrupt to
+};
+#define UART_MAP_OUTPUT UINT64_C(0x11200000)
+#define UART_MAP_INPUT  UINT64_C(0x11400000)
+#define UART_BIT_IRQ    UINT64_C(1)
+#define UART_BIT_RING   UINT64_C(2) // output waits, or input has room
+
+// memory
+enum memory_slot {
+    MEMORY_SLOT_ARCHIVE = SLOT_SPECIFIC,  // control: the boot archive, base of borrowed pages
+    MEMORY_SLOT_POOL = SLOT_SPECIFIC + 1, // control: + number: free RAM
+    MEMORY_SLOT_RAM =
+        SLOT_SPECIFIC + 32, // control: + number: guests' memory; the badge of its page faults is 1 + number
+};
+#define MEMORY_MAP_ARCHIVE UINT64_C(0x4000000000)   // read-only
+#define MEMORY_MAP_POOL    UINT64_C(0x10000000000)  // + 1 TiB * number
+#define MEMORY_MAP_RAM     UINT64_C(0x200000000000) // + 1 TiB * number, up to 64

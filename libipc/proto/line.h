@@ -1,0 +1,18 @@
+// The line page: a device's interrupt line and pending vectors, shared with its VM's monitor.
+// SPDX-License-Identifier: MIT
+//
+// The device writes the page, then signals the monitor's notification; it changes the level before it answers
+// the register access that caused the change. The monitor reads the page at a signal, at an end of interrupt
+// and after its own start. After a start of either side every enabled vector is raised once: spurious
+// interrupts are allowed, lost ones are not. `changes` grows with every change of `level` so that a pulse
+// between two looks is seen.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct line_page {
+    _Atomic uint32_t level;   // 0 or 1
+    _Atomic uint32_t changes; // of level, ever
+    _Atomic uint64_t pending; // MSI-X vectors: the device sets bits, the monitor takes them with an exchange
+};
