@@ -24,24 +24,22 @@ struct range_list {
 };
 
 struct boot_info {
-    struct range_list ram; // usable memory: page aligned, sorted, disjoint, not adjacent
-    struct range_list
-        free; // `ram` without image, pool, boot archive and start-up page: what the kernel never maps
-    struct range archive;  // the first module, byte exact
-    struct range image;    // the kernel, page aligned
-    struct range pool;     // kernel's own memory, PAGE_2M aligned, mapped at POOL_WINDOW + base
-    uint64_t rsdp;         // physical address, 0 when the loader told none
-    uint64_t startup_page; // below 1 MiB, for the start of the other CPUs
-    const char *loader;    // "PVH" or "multiboot2"
+    struct range_list ram;  // usable memory: page aligned, sorted, disjoint, not adjacent
+    struct range_list free; // of it, what is not image, pool, archive or start-up page: never mapped here
+    struct range archive;   // the first module, byte exact
+    struct range image;     // the kernel, page aligned
+    struct range pool;      // kernel's own memory, PAGE_2M aligned, mapped at POOL_WINDOW + base
+    uint64_t rsdp;          // physical address, 0 when the loader told none
+    uint64_t startup_page;  // below 1 MiB, for the start of the other CPUs
+    const char *loader;     // "PVH" or "multiboot2"
     char cmdline[BOOT_CMDLINE_MAX];
 };
 
 // The core's entry.
 _Noreturn void kernel_main(const struct boot_info *info);
 
-// Words on the command line, as `name` or `name=value`. option_value() returns NULL when absent, else the
-// value's start
-// ("" for a bare word) and its length.
+// Words on the command line, as `name` or `name=value`. option_value() returns NULL when absent, else where
+// the value starts ("" for a bare word) and its length.
 bool option(const char *name);
 const char *option_value(const char *name, size_t *length);
 

@@ -134,9 +134,9 @@ bool irq_route(uint32_t gsi, uint8_t vector, uint32_t cpu_id)
     return true;
 }
 
-void irq_set_mode(uint32_t gsi, bool level, bool active_low)
+void irq_set_mode(uint32_t gsi, bool level, bool low)
 {
-    change(gsi, ENTRY_LEVEL | ENTRY_LOW, (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_LOW : 0));
+    change(gsi, ENTRY_LEVEL | ENTRY_LOW, (level ? ENTRY_LEVEL : 0) | (low ? ENTRY_LOW : 0));
 }
 
 void irq_mask(uint32_t gsi)

@@ -46,19 +46,18 @@ void lapic_error(void); // one line with the error status
 uint32_t irq_count(void); // GSIs below this number may exist
 uint32_t irq_from_isa(uint8_t isa_irq);
 bool irq_route(uint32_t gsi, uint8_t vector, uint32_t cpu_id); // false: no such GSI. Leaves it masked.
-void irq_set_mode(uint32_t gsi, bool level,
-                  bool active_low); // for lines whose mode the caller knows better (PCI)
+void irq_set_mode(uint32_t gsi, bool level, bool low); // for lines whose mode the caller knows better (PCI)
 void irq_mask(uint32_t gsi);
 void irq_unmask(uint32_t gsi);
 bool irq_is_level(uint32_t gsi);
 
 // clocks
 extern uint32_t tsc_khz;
-void timer_arm(
-    uint64_t tsc_deadline); // one VECTOR_TIMER interrupt on this CPU at or soon after the deadline; 0 disarms
+void timer_arm(uint64_t tsc_deadline); // one VECTOR_TIMER here at or after the deadline; 0 disarms. Sooner
+                                       // only when the local APIC's counter does not reach as far.
 void delay_us(uint32_t us);
 
-// The end. With `exit-port` on the command line QEMU's isa-debug-exit takes the status: it ends with (status
-// << 1) | 1.
+// The end. With `exit-port` on the command line QEMU's isa-debug-exit takes the status, and QEMU ends with
+// (status << 1) | 1; else ACPI S5.
 _Noreturn void platform_poweroff(uint8_t status);
 _Noreturn void platform_reset(void);
