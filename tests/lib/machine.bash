@@ -36,7 +36,8 @@ machine_start() {
 
 # machine_boot CONFIG [QEMU-ARGUMENT...]: starts our system with the boot archive of that configuration.
 machine_boot() {
-    machine_start test -kernel "$MACHINE_ROOT/build/bulkhead.elf" -initrd "$MACHINE_ROOT/build/$1.cpio" "${@:2}"
+    machine_start test -kernel "$MACHINE_ROOT/build/bulkhead.elf" -append 'exit-port exit-on-panic' \
+        -initrd "$MACHINE_ROOT/build/$1.cpio" "${@:2}"
 }
 
 # machine_expect REGEX: waits until the output after the last match matches this Perl expression; the match and its groups
