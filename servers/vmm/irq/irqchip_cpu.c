@@ -49,12 +49,28 @@ static bool signal_nmi(struct irqchip_cpu *c)
     return true;
 }
 
-static void signal_init(struct irqchip *chip, unsigned n)
+// The 8259s serve one processor at a time: their INTA is one vCPU's to make.
+static bool wants_inta(const struct irqchip *chip, const struct irqchip_cpu *c)
+{
+    return chip->pic.offered == PIC_NONE && (c->extint || lapic_extint(&c->lapic));
+}
+
+static void withdraw_pic(struct irqchip *chip, unsigned n, uint32_t *kick)
+{
+    chip->cpu[n].offered_pic = false;
+    pic_withdraw(&chip->pic);
+    for (unsigned other = 0; other < chip->cpus; other++) {
+        if (other != n && wants_inta(chip, &chip->cpu[other]))
+            *kick |= 1u << other;
+    }
+}
+
+static void signal_init(struct irqchip *chip, unsigned n, uint32_t *kick)
 {
     struct irqchip_cpu *c = &chip->cpu[n];
 
     if (c->offered_pic)
-        pic_withdraw(&chip->pic);
+        withdraw_pic(chip, n, kick);
     lapic_init_signal(&c->lapic);
     *c = (struct irqchip_cpu){.lapic = c->lapic, .init = true, .waiting = !(c->lapic.base & LAPIC_BASE_BSP)};
 }
@@ -69,7 +85,7 @@ static bool signal_start(struct irqchip_cpu *c, uint8_t page)
     return true;
 }
 
-static bool accept(struct irqchip *chip, unsigned n, const struct irq_message *m)
+static bool accept(struct irqchip *chip, unsigned n, const struct irq_message *m, uint32_t *kick)
 {
     struct irqchip_cpu *c = &chip->cpu[n];
 
@@ -77,7 +93,7 @@ static bool accept(struct irqchip *chip, unsigned n, const struct irq_message *m
     case IRQ_FIXED:
     case IRQ_LOWEST: return lapic_receive(&c->lapic, m->vector, m->level);
     case IRQ_NMI: return signal_nmi(c);
-    case IRQ_INIT: signal_init(chip, n); return true;
+    case IRQ_INIT: signal_init(chip, n, kick); return true;
     case IRQ_SIPI: return signal_start(c, m->vector);
     case IRQ_EXTINT: c->extint = true; return true;
     default: return false; // SMI: there is no SMM in a VM; 3 is reserved
@@ -93,7 +109,7 @@ void irqchip_send(struct irqchip *chip, unsigned from, const struct irq_message 
     if (message->delivery == IRQ_LOWEST)
         targets = lowest_priority(chip, targets);
     for (unsigned n = 0; n < chip->cpus; n++) {
-        if ((targets >> n & 1) && accept(chip, n, message))
+        if ((targets >> n & 1) && accept(chip, n, message, kick))
             *kick |= 1u << n;
     }
 }
@@ -101,7 +117,7 @@ void irqchip_send(struct irqchip *chip, unsigned from, const struct irq_message 
 void irqchip_pin_events(struct irqchip *chip, unsigned n, unsigned events, uint32_t *kick)
 {
     if (events & LAPIC_INIT)
-        signal_init(chip, n);
+        signal_init(chip, n, kick);
     if ((events & (LAPIC_VECTOR | LAPIC_INIT)) || ((events & LAPIC_NMI) && signal_nmi(&chip->cpu[n])))
         *kick |= 1u << n;
 }
@@ -120,12 +136,6 @@ enum irqchip_startup irqchip_startup(struct irqchip *chip, unsigned n, uint8_t *
         return IRQCHIP_START;
     }
     return c->waiting ? IRQCHIP_WAIT : IRQCHIP_RUN;
-}
-
-// The 8259s serve one processor at a time: their INTA is one vCPU's to make.
-static bool wants_inta(const struct irqchip *chip, const struct irqchip_cpu *c)
-{
-    return chip->pic.offered == PIC_NONE && (c->extint || lapic_extint(&c->lapic));
 }
 
 static void offer_pic(struct irqchip *chip, struct irqchip_cpu *c, struct irqchip_offer *offer)
@@ -163,13 +173,9 @@ struct irqchip_offer irqchip_offer(struct irqchip *chip, unsigned n, bool nmi_bl
     return offer;
 }
 
-static void settle_pic(struct irqchip *chip, struct irqchip_cpu *c, bool taken, uint32_t *kick)
+static void take_pic(struct irqchip *chip, struct irqchip_cpu *c, uint32_t *kick)
 {
     c->offered_pic = false;
-    if (!taken) {
-        pic_withdraw(&chip->pic);
-        return;
-    }
     c->extint = false;
     pic_take(&chip->pic, chip->pic.offered);
     irqchip_pic_acknowledged(chip, kick);
@@ -182,8 +188,10 @@ void irqchip_settle(struct irqchip *chip, unsigned n, bool took_nmi, bool took_i
     if (took_nmi && c->offered_nmi)
         c->nmi--;
     c->offered_nmi = false;
-    if (c->offered_pic)
-        settle_pic(chip, c, took_interrupt, kick);
+    if (c->offered_pic && took_interrupt)
+        take_pic(chip, c, kick);
+    else if (c->offered_pic)
+        withdraw_pic(chip, n, kick);
     else if (took_interrupt && c->lapic.offered != LAPIC_NONE)
         lapic_accept(&c->lapic, c->lapic.offered);
     else

@@ -185,26 +185,21 @@ struct lapic_effect lapic_eoi(struct lapic *l)
     return (struct lapic_effect){.eoi = l->svr & SVR_EOI_SUPPRESS ? LAPIC_NONE : vector};
 }
 
+// One vector only: with two in service the guest's flag could be used up by the other one. Nothing
+// waiting: an EOI that is never seen could not release it.
 bool lapic_eoi_skippable(const struct lapic *l)
 {
-    uint64_t serving[4], waiting[4], rest = 0;
+    struct lapic taken = *l;
 
-    __builtin_memcpy(serving, l->isr, sizeof serving);
-    __builtin_memcpy(waiting, l->irr, sizeof waiting);
-    if (l->offered != LAPIC_NONE) {
-        vectors_add(serving, l->offered);
-        vectors_drop(waiting, l->offered);
-    }
-    // One vector only: with two in service the guest's flag could be used up by the other one.
-    // Nothing waiting: the EOI that is never seen could not release it.
-    const uint8_t vector = highest(serving);
+    if (l->offered != LAPIC_NONE)
+        lapic_accept(&taken, l->offered);
 
-    if (vector == LAPIC_NONE || vectors_have(l->tmr, vector) || l->again)
+    const uint8_t vector = highest(taken.isr);
+
+    if (vector == LAPIC_NONE || vectors_have(taken.tmr, vector))
         return false;
-    vectors_drop(serving, vector);
-    for (unsigned i = 0; i < 4; i++)
-        rest |= serving[i] | waiting[i];
-    return !rest;
+    vectors_drop(taken.isr, vector);
+    return highest(taken.isr) == LAPIC_NONE && highest(taken.irr) == LAPIC_NONE;
 }
 
 // The first error after a write to ESR interrupts; the write rearms ([SDM] 3A 10.5.3).
