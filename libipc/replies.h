@@ -13,14 +13,14 @@
 
 #include "libipc/abi/status.h"
 
-#define REPLY_WORDS 4u
+#define STORED_WORDS 4u
 
 // All zero: free.
 struct stored_reply {
     uint64_t caller; // not 0: what tells the callers with separate numbering apart, such as the badge
     uint64_t seq;    // of the message answered
     uint64_t label;
-    uint64_t words[REPLY_WORDS];
+    uint64_t words[STORED_WORDS];
 };
 
 _Static_assert(sizeof(struct stored_reply) == 56, "stored replies are part of servers' states");

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "libipc/abi/status.h"
+#include "libipc/start.h"
 
 // Every store into an object is one of these three; tests replace them to cut a writer off at each.
 // STATE_CLOSE is the store that makes something true: nothing may move across it in either direction. x86
@@ -33,10 +34,6 @@
 #define STATE_ALIGN        64u // of the object and of every section
 #define STATE_SECTIONS_MAX 64u
 #define STATE_BYTES_MAX    (UINT64_C(1) << 30)
-
-// Why a server starts. FRESH lasts until the server has said that it is ready, which it says after its first
-// state_adopt and before its first receive; from then on an empty object is a lost one.
-enum start_kind { START_FRESH, START_RESTART, START_UPGRADE, START_FAILED };
 
 enum state_status {
     STATE_OK,

@@ -1,0 +1,86 @@
+// The log.
+// SPDX-License-Identifier: MIT
+#include "libipc/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libipc/lock.h"
+#include "libipc/start.h"
+#include "libipc/syscall.h"
+
+enum log_level log_level = LOG_INFO;
+
+// The kernel takes the text from the UTCB's words, which may hold a message that is being handled.
+static void put_line(const char *line, size_t bytes)
+{
+    char *words = (char *)utcb()->words;
+    char saved[LOG_LINE_MAX];
+    memcpy(saved, words, bytes);
+    memcpy(words, line, bytes);
+    (void)!sys_log(bytes);
+    memcpy(words, saved, bytes);
+}
+
+static size_t begin_line(char *line, enum log_level level)
+{
+    static const char *const mark[] = {
+        [LOG_ERROR] = "error: ", [LOG_WARNING] = "warning: ", [LOG_INFO] = "", [LOG_DEBUG] = "debug: "};
+    int n = snprintf(line, LOG_LINE_MAX, "[%.32s] %s", program_name, mark[level]);
+    return (size_t)n;
+}
+
+static void end_line(char *line, size_t bytes)
+{
+    line[bytes] = '\n';
+    put_line(line, bytes + 1);
+}
+
+static void log_list(enum log_level level, const char *format, va_list arguments)
+{
+    char line[LOG_LINE_MAX];
+    size_t at = begin_line(line, level);
+    int n = vsnprintf(line + at, sizeof line - at, format, arguments);
+    size_t room = sizeof line - at - 1; // the newline takes the place of the final zero
+    end_line(line, at + (n < 0 ? 0 : (size_t)n < room ? (size_t)n : room));
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    if (level > log_level)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    log_list(level, format, arguments);
+    va_end(arguments);
+}
+
+_Noreturn void die(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    log_list(LOG_ERROR, format, arguments);
+    va_end(arguments);
+    _exit(1);
+}
+
+void log_text(const char *text, size_t bytes)
+{
+    static struct lock lock;
+    static char line[LOG_LINE_MAX];
+    static size_t at;
+    lock_take(&lock);
+    for (size_t i = 0; i < bytes; i++) {
+        if (at == 0)
+            at = begin_line(line, LOG_INFO);
+        if (text[i] != '\n')
+            line[at++] = text[i];
+        if (text[i] == '\n' || at == sizeof line - 1) {
+            end_line(line, at);
+            at = 0;
+        }
+    }
+    lock_drop(&lock);
+}

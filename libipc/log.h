@@ -1,0 +1,27 @@
+// The log: one line a call, with a level.
+// SPDX-License-Identifier: MIT
+//
+// Lines are formatted on the stack; no heap. A line too long for the buffer is cut.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+#define LOG_LINE_MAX 256u // bytes, newline and prefix included
+
+extern enum log_level log_level; // lines beyond it are dropped; LOG_INFO at the start
+
+#define log_error(...)   log_line(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)   (log_level >= LOG_DEBUG ? log_line(LOG_DEBUG, __VA_ARGS__) : (void)0)
+
+__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
+
+// Logs an error and ends the process: a server may die with a reason, because it is started again.
+__attribute__((format(printf, 1, 2))) _Noreturn void die(const char *format, ...);
+
+// Raw text of several lines or parts of them, as from stdio; complete lines go out.
+void log_text(const char *text, size_t bytes);

@@ -1,0 +1,7 @@
+// The names of status codes.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "libipc/abi/status.h"
+
+const char *status_name(enum status s);
