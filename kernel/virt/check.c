@@ -165,24 +165,20 @@ static enum virt_check check_mode(const struct vcpu_state *s, const struct virt_
     return CHECK_OK;
 }
 
-static const struct check_row {
-    uint32_t groups; // all of them are needed to judge
-    enum virt_check (*check)(const struct vcpu_state *, const struct virt_limits *);
-} rows[] = {
-    {GROUP_RIP, check_rip},          {GROUP_CR, check_cr},         {GROUP_EFER, check_efer},
-    {GROUP_SEG_CODE, check_code},    {GROUP_SEG_DATA, check_data}, {GROUP_SEG_SYSTEM, check_system},
-    {GROUP_MSR, check_msr},          {GROUP_DR, check_debug},      {GROUP_EVENT, check_event},
-    {CHECK_MODE_GROUPS, check_mode},
+static enum virt_check (*const group_checks[])(const struct vcpu_state *, const struct virt_limits *) = {
+    [__builtin_ctz(GROUP_RIP)] = check_rip,       [__builtin_ctz(GROUP_CR)] = check_cr,
+    [__builtin_ctz(GROUP_EFER)] = check_efer,     [__builtin_ctz(GROUP_SEG_CODE)] = check_code,
+    [__builtin_ctz(GROUP_SEG_DATA)] = check_data, [__builtin_ctz(GROUP_SEG_SYSTEM)] = check_system,
+    [__builtin_ctz(GROUP_MSR)] = check_msr,       [__builtin_ctz(GROUP_DR)] = check_debug,
+    [__builtin_ctz(GROUP_EVENT)] = check_event,
 };
 
 enum virt_check virt_check(uint32_t groups, const struct vcpu_state *state, const struct virt_limits *limits)
 {
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if ((rows[i].groups & ~groups) != 0)
-            continue;
-        enum virt_check failed = rows[i].check(state, limits);
+    for (uint32_t left = groups & VIRT_GROUPS & ~(uint32_t)GROUP_TSC; left; left &= left - 1) {
+        enum virt_check failed = group_checks[__builtin_ctz(left)](state, limits);
         if (failed)
             return failed;
     }
-    return CHECK_OK;
+    return (groups & CHECK_MODE_GROUPS) == CHECK_MODE_GROUPS ? check_mode(state, limits) : CHECK_OK;
 }

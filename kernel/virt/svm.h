@@ -242,13 +242,17 @@ enum virt_result svm_run(struct vcpu *vcpu);
 
 // svm_quirks.c
 uint64_t svm_loaded_efer(uint64_t efer, uint64_t cr0);
-uint64_t svm_canonical(uint64_t address);
 uint64_t svm_cut_off(uint64_t exit_int_info);
 bool svm_entry_failed(struct vcpu *vcpu);
 
 // svm_enter.S
 void svm_enter(uint64_t vmcb, uint64_t host, uint64_t *gpr, bool shadow);
 extern const char svm_enter_end[];
+
+static inline uint64_t svm_canonical(uint64_t address)
+{
+    return (uint64_t)((int64_t)(address << 16) >> 16);
+}
 
 static inline void svm_intercept(struct svm_vcpu *hw, enum svm_intercept what, bool on)
 {

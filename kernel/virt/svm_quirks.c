@@ -9,6 +9,9 @@
 //   wake-up be lost; STI directly before VMRUN restores the shadow (svm_run.S).
 // - ICEBP outside an interception stops the whole machine for a debugger: intercepted (svm.c).
 // - XSETBV is never intercepted: the core takes the guest's XCR0 from the register after each run.
+// - WRMSR, LGDT and LIDT take addresses that are not canonical. VMRUN and VMLOAD extend the sign [APM]
+// 2 15.5.1, and
+//   so does who reads the state (svm_canonical in svm.h).
 // - MOV to CR4 of a reserved bit ends the guest with VMEXIT_INVALID instead of #GP: CR4 writes are
 // intercepted.
 #include "kernel/lib/string.h"
@@ -23,20 +26,13 @@ uint64_t svm_loaded_efer(uint64_t efer, uint64_t cr0)
     return ((cr0 & CR0_PG) ? efer : efer & ~EFER_LME) | EFER_SVME;
 }
 
-// The emulator's WRMSR, LGDT and LIDT take addresses that are not canonical. VMRUN and VMLOAD extend the sign
-// [APM] 2 15.5.1, and so do we where the state is read.
-uint64_t svm_canonical(uint64_t address)
-{
-    return (uint64_t)((int64_t)(address << 16) >> 16);
-}
-
-// EXITINTINFO as an event to be delivered again, zero for none. The emulator gives type 3 to whatever it
-// delivered without being told to by EVENTINJ. Software interrupts and INT3 and INTO are executed again: RIP
-// is still at the instruction, and type 4 would push it where the next one belongs.
+// A valid EXITINTINFO as an event to be delivered again, zero for none. The emulator gives type 3 to whatever
+// it delivered without being told to by EVENTINJ. Software interrupts and INT3 and INTO are executed again:
+// RIP is still at the instruction, and type 4 would push it where the next one belongs.
 uint64_t svm_cut_off(uint64_t info)
 {
     uint32_t vector = EXCEPTION_VECTOR(info), type = EXCEPTION_TYPE(info);
-    if (!(info & EVENT_VALID) || type == EVENT_SOFTWARE)
+    if (type == EVENT_SOFTWARE)
         return 0;
     if (type == EVENT_INTERRUPT || vector >= 32)
         return EVENT_MAKE(EVENT_INTERRUPT, vector);

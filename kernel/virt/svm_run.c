@@ -44,7 +44,7 @@ static void save_debug(struct svm_vcpu *hw)
 static void enter(struct vcpu *vcpu, struct svm_vcpu *hw)
 {
     struct svm_cpu *cpu = this_cpu()->virt;
-    uint64_t flushes = vcpu->space->flushes;
+    uint64_t flushes = vcpu->space->aspace.flushes;
     if (hw->asid_era != cpu->asid_era || hw->flushes != flushes)
         take_asid(hw, cpu, flushes);
     if (hw->dr_live)
@@ -64,21 +64,23 @@ static void take_back(struct svm_vcpu *hw)
 {
     struct vmcb_control *control = &hw->vmcb.control;
     uint64_t event = svm_cut_off(control->exit_int_info);
-    control->event_inj = event;
     if (!event)
         return;
     if (EXCEPTION_TYPE(event) == EVENT_INTERRUPT) {
-        control->event_inj = 0;
         control->int_ctl |= V_IRQ;
         control->int_vector = EXCEPTION_VECTOR(event);
-    } else if (EXCEPTION_TYPE(event) == EVENT_NMI) {
-        svm_set_nmi(hw, NMI_OPEN);
+        return;
     }
+    if (EXCEPTION_TYPE(event) == EVENT_NMI)
+        svm_set_nmi(hw, NMI_OPEN);
+    control->event_inj = event;
 }
 
 static void settle(struct vcpu *vcpu, struct svm_vcpu *hw)
 {
-    take_back(hw);
+    hw->vmcb.control.event_inj = 0;
+    if (hw->vmcb.control.exit_int_info & EVENT_VALID)
+        take_back(hw);
     if ((vcpu->offer & OFFER_VALID) && !(hw->vmcb.control.int_ctl & V_IRQ)) {
         vcpu->offer &= OFFER_NMI_WINDOW;
         vcpu->interrupts++;

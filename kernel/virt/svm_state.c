@@ -3,14 +3,15 @@
 //
 // One table of rows moves it in both directions. What a row cannot say is said in the four functions below
 // it: blocking, which the VMCB knows in pieces; EFER and CPL, which the VMCB holds twice; flushing.
+#include "kernel/lib/string.h"
 #include "kernel/platform/x86.h"
 #include "kernel/virt/svm.h"
 
 enum row_kind {
-    ROW_8, // of the VMCB; zero-extended in the state
-    ROW_32,
     ROW_64,
     ROW_ADDRESS, // 64 bits, canonical
+    ROW_32,      // of the VMCB, zero-extended in the state
+    ROW_8,
     ROW_SEGMENT,
 };
 
@@ -84,35 +85,36 @@ void svm_state_index(void)
     }
 }
 
-static void row_read(const struct row *row, const void *hw, void *state)
+// 64 bits first: what every exit moves.
+static inline void row_read(const struct row *row, const char *hw, char *state)
 {
-    const void *from = (const char *)hw + row->hw;
-    uint64_t *to = (uint64_t *)((char *)state + row->state);
-    switch (row->kind) {
-    case ROW_8: *to = *(const uint8_t *)from; break;
-    case ROW_32: *to = *(const uint32_t *)from; break;
-    case ROW_64: *to = *(const uint64_t *)from; break;
-    case ROW_ADDRESS: *to = svm_canonical(*(const uint64_t *)from); break;
-    case ROW_SEGMENT:
-        to[0] = ((const uint64_t *)from)[0];
-        to[1] = svm_canonical(((const uint64_t *)from)[1]);
-        break;
+    const void *from = hw + row->hw;
+    void *to = state + row->state;
+    if (__builtin_expect(row->kind == ROW_64, 1)) {
+        *(uint64_t *)to = *(const uint64_t *)from;
+    } else if (row->kind == ROW_SEGMENT) {
+        struct vcpu_segment *segment = to;
+        *segment = *(const struct vcpu_segment *)from;
+        segment->base = svm_canonical(segment->base);
+    } else if (row->kind == ROW_ADDRESS) {
+        *(uint64_t *)to = svm_canonical(*(const uint64_t *)from);
+    } else {
+        *(uint64_t *)to = row->kind == ROW_32 ? *(const uint32_t *)from : *(const uint8_t *)from;
     }
 }
 
-static void row_write(const struct row *row, void *hw, const void *state)
+static inline void row_write(const struct row *row, char *hw, const char *state)
 {
-    void *to = (char *)hw + row->hw;
-    const void *from = (const char *)state + row->state;
-    switch (row->kind) {
-    case ROW_8: *(uint8_t *)to = *(const uint8_t *)from; break;
-    case ROW_32: *(uint32_t *)to = *(const uint32_t *)from; break;
-    case ROW_64:
-    case ROW_ADDRESS: *(uint64_t *)to = *(const uint64_t *)from; break;
-    case ROW_SEGMENT:
-        *(struct vcpu_segment *)to = *(const struct vcpu_segment *)from;
-        ((struct vcpu_segment *)to)->attributes &= SEGMENT_ATTRIBUTES;
-        break;
+    void *to = hw + row->hw;
+    const void *from = state + row->state;
+    if (__builtin_expect(row->kind == ROW_64 || row->kind == ROW_ADDRESS, 1)) {
+        *(uint64_t *)to = *(const uint64_t *)from;
+    } else if (row->kind == ROW_SEGMENT) {
+        struct vcpu_segment *segment = to;
+        *segment = *(const struct vcpu_segment *)from;
+        segment->attributes &= SEGMENT_ATTRIBUTES;
+    } else { // little-endian: the low bytes
+        memcpy(to, from, row->kind == ROW_32 ? sizeof(uint32_t) : sizeof(uint8_t));
     }
 }
 
@@ -160,15 +162,16 @@ static void read_rest(const struct svm_vcpu *hw, uint32_t groups, struct vcpu_st
     }
 }
 
-static void write_rest(struct svm_vcpu *hw, uint32_t groups, const struct vcpu_state *state)
+// An IRET that was being stepped over is intercepted afresh.
+static void write_blocking(struct svm_vcpu *hw, uint32_t blocked)
+{
+    hw->vmcb.control.int_state = (blocked & (BLOCKING_STI | BLOCKING_MOV_SS)) ? INT_STATE_SHADOW : 0;
+    svm_set_nmi(hw, (blocked & BLOCKING_NMI) ? NMI_BLOCKED : NMI_OPEN);
+}
+
+static void write_rest(struct svm_vcpu *hw, uint32_t groups)
 {
     struct vmcb_save *save = &hw->vmcb.save;
-    if (groups & GROUP_RIP) {
-        hw->vmcb.control.int_state =
-            (state->blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) ? INT_STATE_SHADOW : 0;
-        // An IRET that was being stepped over is intercepted afresh.
-        svm_set_nmi(hw, (state->blocking & BLOCKING_NMI) ? NMI_BLOCKED : NMI_OPEN);
-    }
     if (groups & GROUP_SEG_CODE)
         save->cpl = save->ss.attributes >> 5 & 3;
     if (groups & GROUP_DR)
@@ -181,20 +184,25 @@ static void write_rest(struct svm_vcpu *hw, uint32_t groups, const struct vcpu_s
 
 void svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state)
 {
+    const void *hw = vcpu->hw;
     for (uint32_t left = groups & GROUP_ALL; left; left &= left - 1) {
-        int group = __builtin_ctz(left);
-        for (unsigned i = first_row[group]; i < first_row[group + 1]; i++)
-            row_read(&rows[i], vcpu->hw, state);
+        unsigned group = (unsigned)__builtin_ctz(left);
+        for (const struct row *row = &rows[first_row[group]]; row < &rows[first_row[group + 1]]; row++)
+            row_read(row, hw, (char *)state);
     }
-    read_rest(vcpu->hw, groups, state);
+    read_rest(hw, groups, state);
 }
 
 void svm_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
 {
+    void *hw = vcpu->hw;
     for (uint32_t left = groups & GROUP_ALL; left; left &= left - 1) {
-        int group = __builtin_ctz(left);
-        for (unsigned i = first_row[group]; i < first_row[group + 1]; i++)
-            row_write(&rows[i], vcpu->hw, state);
+        unsigned group = (unsigned)__builtin_ctz(left);
+        for (const struct row *row = &rows[first_row[group]]; row < &rows[first_row[group + 1]]; row++)
+            row_write(row, hw, (const char *)state);
     }
-    write_rest(vcpu->hw, groups, state);
+    if (groups & GROUP_RIP)
+        write_blocking(hw, state->blocking);
+    if (groups & ~(uint32_t)GROUP_RIP)
+        write_rest(hw, groups);
 }
