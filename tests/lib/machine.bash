@@ -15,7 +15,7 @@ MACHINE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # machine_start [--bare] [--smp N] [--memory MIB] run|test|bench QEMU-ARGUMENT...
 # Starts the machine of scripts/machine. An earlier one is stopped. Not to be called by `run`: that is a parent that dies.
 machine_start() {
-    local lock
+    local lock input
     machine_stop
     MACHINE_DIR=$(mktemp -d "${BATS_TEST_TMPDIR:-${BATS_FILE_TMPDIR:?outside of bats}}/machine.XXXXXX")
     export MACHINE_DIR
@@ -24,14 +24,15 @@ machine_start() {
     echo 0 >"$MACHINE_DIR/seen"
     exec {lock}>"$MACHINE_DIR/lock"
     flock "$lock"
-    # Opened for reading and writing, the FIFO never ends. Bats waits for whoever holds its descriptors 3 and 4.
+    exec {input}<>"$MACHINE_DIR/input" # for reading and writing: it never ends, and holds what is typed from now on
     # shellcheck disable=SC2016 # expanded by the inner shell
     setsid setpriv --pdeathsig KILL bash -c '
-        setpriv --pdeathsig KILL "$@" <>"$MACHINE_DIR/input" >"$MACHINE_DIR/output" 2>"$MACHINE_DIR/errors"
+        setpriv --pdeathsig KILL "$@" >"$MACHINE_DIR/output" 2>"$MACHINE_DIR/errors"
         echo $? >"$MACHINE_DIR/status"
-    ' machine "$MACHINE_ROOT/scripts/machine" "$@" 3>&- 4>&- &
+    ' machine "$MACHINE_ROOT/scripts/machine" "$@" <&"$input" 3>&- 4>&- & # bats waits for whoever holds its 3 and 4
     echo $! >"$MACHINE_DIR/group"
-    exec {lock}>&-
+    disown
+    exec {lock}>&- {input}>&-
 }
 
 # machine_boot CONFIG [QEMU-ARGUMENT...]: starts our system with the boot archive of that configuration.
