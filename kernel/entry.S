@@ -86,6 +86,8 @@ syscall_entry:
     mov %eax, %eax
     mov %rax, (FRAME_RAX - FRAME_SIZE)(%rcx)
 .Lslow:
+    cmpl $0, %gs:CPU_HAZARDS
+    je return_to_user
     call kernel_exit
     // falls through
 

@@ -1,9 +1,7 @@
 // Extended state: XSAVE areas, XCR0.
 // SPDX-License-Identifier: MIT
 //
-// The kernel itself uses none of it, so the registers keep their owner's state until somebody else runs. A
-// guest's XCR0 is read back when its state is saved: an emulator that does not intercept XSETBV lets the
-// guest change it alone (kernel/virt says more).
+// The kernel itself uses none of it, so the registers keep their owner's state until somebody else runs.
 #include "kernel/fpu.h"
 
 #include "kernel/kmem.h"
@@ -20,16 +18,16 @@ enum {
 };
 enum { MXCSR_RESET = 0x1f80, FCW_RESET = 0x37f };
 
-static uint64_t features;
+uint64_t fpu_mask;
 static size_t bytes;
 
 void fpu_init(void)
 {
     struct cpuid leaf = cpuid(0xd, 0);
     uint64_t offered = (uint64_t)leaf.edx << 32 | leaf.eax;
-    features = offered & (XSTATE_X87 | XSTATE_SSE | XSTATE_AVX);
-    if ((offered & XSTATE_AVX512) == XSTATE_AVX512 && (features & XSTATE_AVX))
-        features |= XSTATE_AVX512;
+    fpu_mask = offered & (XSTATE_X87 | XSTATE_SSE | XSTATE_AVX);
+    if ((offered & XSTATE_AVX512) == XSTATE_AVX512 && (fpu_mask & XSTATE_AVX))
+        fpu_mask |= XSTATE_AVX512;
     fpu_init_cpu();
     bytes = cpuid(0xd, 0).ebx; // for the XCR0 just set [SDM] 1 13.2
 }
@@ -38,12 +36,7 @@ void fpu_init_cpu(void)
 {
     write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE);
     write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE);
-    xsetbv(0, features);
-}
-
-uint64_t fpu_features(void)
-{
-    return features;
+    xsetbv(0, fpu_mask);
 }
 
 size_t fpu_bytes(void)
@@ -55,7 +48,7 @@ size_t fpu_bytes(void)
 bool fpu_xcr0_ok(uint64_t xcr0)
 {
     uint64_t big = xcr0 & XSTATE_AVX512;
-    if ((xcr0 & ~features) || !(xcr0 & XSTATE_X87))
+    if ((xcr0 & ~fpu_mask) || !(xcr0 & XSTATE_X87))
         return false;
     if ((xcr0 & XSTATE_AVX) && !(xcr0 & XSTATE_SSE))
         return false;
@@ -79,26 +72,11 @@ void fpu_free(struct exec *e)
     e->fpu = NULL;
 }
 
-static void save(struct exec *e)
+void fpu_leave_guest(struct exec *e)
 {
-    if (e->object.type == OBJECT_VCPU) {
-        e->xcr0 = xgetbv(0);
-        if (e->xcr0 != features)
-            xsetbv(0, features);
-    }
-    asm volatile("xsave64 (%0)" ::"r"(e->fpu), "a"((uint32_t)features), "d"((uint32_t)(features >> 32))
-                 : "memory");
-}
-
-void fpu_switch(struct cpu *cpu, struct exec *to)
-{
-    if (cpu->fpu_owner)
-        save(cpu->fpu_owner);
-    cpu->fpu_owner = to;
-    asm volatile("xrstor64 (%0)" ::"r"(to->fpu), "a"((uint32_t)features), "d"((uint32_t)(features >> 32))
-                 : "memory");
-    if (to->object.type == OBJECT_VCPU && to->xcr0 != features)
-        xsetbv(0, to->xcr0);
+    e->xcr0 = xgetbv(0);
+    if (e->xcr0 != fpu_mask)
+        xsetbv(0, fpu_mask);
 }
 
 void fpu_save(struct exec *e)
@@ -106,6 +84,9 @@ void fpu_save(struct exec *e)
     struct cpu *cpu = this_cpu();
     if (cpu->fpu_owner != e)
         return;
-    save(e);
+    if (e->object.type == OBJECT_VCPU)
+        fpu_leave_guest(e);
+    asm volatile("xsave64 (%0)" ::"r"(e->fpu), "a"((uint32_t)fpu_mask), "d"((uint32_t)(fpu_mask >> 32))
+                 : "memory");
     cpu->fpu_owner = NULL;
 }

@@ -24,7 +24,7 @@ static void info_system(const struct object *o, void *to)
     i->vcpu_features = virt ? virt->features : 0;
     i->pool_pages = kmem_total_pages();
     i->pool_free = kmem_free_pages();
-    i->xsave_features = fpu_features();
+    i->xsave_features = fpu_mask;
     i->xsave_bytes = (uint32_t)fpu_bytes();
 }
 

@@ -13,7 +13,7 @@
 #include "kernel/vm.h"
 #include "libipc/abi/syscall.h"
 
-static void message_thread(const struct call *c, struct thread *to)
+static inline void message_thread(const struct call *c, struct thread *to)
 {
     const struct thread *from = CONTAINER(c, struct thread, exec.call);
     uint64_t words = TAG_WORDS(from->frame.rsi);
@@ -53,10 +53,13 @@ static void (*const message[])(const struct call *, struct thread *) = {
     [CALL_ACCESS] = vcpu_message_access,
 };
 
-static void deliver(struct call *c, struct thread *to)
+static inline void deliver(struct call *c, struct thread *to)
 {
     to->frame.rdi = c->badge;
-    message[c->kind](c, to);
+    if (c->kind == CALL_MESSAGE)
+        message_thread(c, to);
+    else
+        message[c->kind](c, to);
     to->utcb->sequence = c->sequence;
     to->utcb->deliveries = c->deliveries;
     to->messages++;
@@ -73,7 +76,7 @@ static void deliver(struct call *c, struct thread *to)
 }
 
 // A waiting thread goes on with what is in its frame.
-void thread_end_wait(struct thread *t, enum status s)
+static inline void end_wait(struct thread *t, enum status s)
 {
     list_remove(&t->waiting);
     if (t->receive_into)
@@ -82,9 +85,14 @@ void thread_end_wait(struct thread *t, enum status s)
     t->frame.rax = s;
 }
 
+void thread_end_wait(struct thread *t, enum status s)
+{
+    end_wait(t, s);
+}
+
 void thread_wake(struct thread *t, enum status s)
 {
-    thread_end_wait(t, s);
+    end_wait(t, s);
     sched_ready(&t->exec, false, false);
 }
 
@@ -98,23 +106,28 @@ void call_start(struct exec *e, struct endpoint *to, uint64_t badge, enum call_k
     c->sequence++;
     bool running = this_cpu()->current == e;
     e->state = EXEC_CALLS;
-    if (running)
-        sched_block();
     if (list_empty(&to->waiters)) {
         c->state = CALL_QUEUED;
         list_append(&to->callers, &c->node);
+        if (running)
+            sched_block();
         return;
     }
     struct thread *t = CONTAINER(to->waiters.next, struct thread, waiting);
-    thread_end_wait(t, STATUS_OK);
+    end_wait(t, STATUS_OK);
     deliver(c, t);
-    sched_hand_over(&t->exec);
+    if (running)
+        sched_switch(&t->exec);
+    else
+        sched_ready(&t->exec, false, false);
 }
 
 // The receiver's priority without this call.
-static void drop_priority(struct thread *t)
+static inline void drop_priority(struct thread *t)
 {
     uint8_t p = t->exec.priority;
+    if (t->exec.effective == p)
+        return;
     for (struct node *n = t->received.next; n != &t->received; n = n->next) {
         const struct exec *e = CONTAINER(n, struct exec, call.node);
         p = e->effective > p ? e->effective : p;
@@ -123,19 +136,23 @@ static void drop_priority(struct thread *t)
         sched_set_effective(&t->exec, p);
 }
 
-void call_cancel(struct call *c)
+static inline void end_call(struct call *c)
 {
-    if (c->state == CALL_NONE)
-        return;
+    struct thread *t = c->receiver;
     list_remove(&c->node);
+    c->state = CALL_NONE;
     if (c->reply)
         c->reply->call = NULL;
-    struct thread *t = c->state == CALL_RECEIVED ? c->receiver : NULL;
-    c->state = CALL_NONE;
     c->reply = NULL;
     c->receiver = NULL;
     if (t)
         drop_priority(t);
+}
+
+void call_cancel(struct call *c)
+{
+    if (c->state != CALL_NONE)
+        end_call(c);
 }
 
 void call_requeue(struct call *c)
@@ -192,11 +209,11 @@ static enum status check_answer(const struct call *c, const struct thread *from)
 }
 
 // Answers; returns who may run now, NULL when it does not.
-static struct exec *answer(struct call *c, const struct thread *from)
+static inline struct exec *answer(struct call *c, const struct thread *from)
 {
     struct exec *e = CONTAINER(c, struct exec, call);
     enum call_kind kind = c->kind;
-    call_cancel(c);
+    end_call(c);
     if (kind == CALL_MESSAGE)
         answer_thread(CONTAINER(e, struct thread, exec), from);
     else if (kind == CALL_EXIT)
@@ -213,7 +230,7 @@ struct wait {
     uint32_t flags;
 };
 
-static enum status check_wait(struct thread *t, uint64_t slot, uint64_t tag, struct wait *w)
+static inline enum status check_wait(struct thread *t, uint64_t slot, uint64_t tag, struct wait *w)
 {
     uint64_t rax = t->frame.rax;
     uint32_t reply = (uint16_t)(rax >> 16), receive = (uint16_t)(rax >> 32);
@@ -223,7 +240,8 @@ static enum status check_wait(struct thread *t, uint64_t slot, uint64_t tag, str
     if (reply) {
         if ((s = cap_get(t->process, reply, OBJECT_REPLY, RIGHT_SEND, &o, NULL)) != STATUS_OK)
             return s;
-        w->call = ((struct reply *)o)->call;
+        w->into = (struct reply *)o;
+        w->call = w->into->call;
         if (!w->call)
             return STATUS_STALE;
         if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX)
@@ -235,12 +253,15 @@ static enum status check_wait(struct thread *t, uint64_t slot, uint64_t tag, str
         if ((s = cap_get(t->process, slot, OBJECT_ENDPOINT, RIGHT_RECEIVE, &o, NULL)) != STATUS_OK)
             return s;
         w->endpoint = (struct endpoint *)o;
-        if ((s = cap_get(t->process, receive, OBJECT_REPLY, RIGHT_RECEIVE, &o, NULL)) != STATUS_OK)
-            return s;
-        w->into = (struct reply *)o;
+        if (receive != reply || !receive) {
+            if ((s = cap_get(t->process, receive, OBJECT_REPLY, RIGHT_RECEIVE, &o, NULL)) != STATUS_OK)
+                return s;
+            w->into = (struct reply *)o;
+        }
         if (w->into->waiter || (w->into->call && w->into->call != w->call))
             return STATUS_BUSY;
-    }
+    } else
+        w->into = NULL;
     return w->flags & ~(uint32_t)(WAIT_DEADLINE | WAIT_POLL) ? STATUS_BAD_ARG : STATUS_OK;
 }
 
@@ -262,7 +283,7 @@ static void wait_expired(struct timer *timer)
     thread_wake(t, STATUS_TIMEOUT);
 }
 
-static bool receive(struct thread *t, const struct wait *w)
+static inline bool receive(struct thread *t, const struct wait *w)
 {
     t->receive_into = w->into;
     if (take_bits(t))
@@ -275,7 +296,7 @@ static bool receive(struct thread *t, const struct wait *w)
     return true;
 }
 
-static void block(struct thread *t, const struct wait *w, struct exec *next)
+static inline void block(struct thread *t, const struct wait *w, struct exec *next)
 {
     if (w->into)
         w->into->waiter = t;
@@ -286,9 +307,10 @@ static void block(struct thread *t, const struct wait *w, struct exec *next)
         timer_start(&t->exec.timer, t->utcb->deadline);
     }
     t->exec.state = EXEC_WAITS;
-    sched_block();
     if (next)
-        sched_hand_over(next);
+        sched_switch(next);
+    else
+        sched_block();
 }
 
 uint64_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)

@@ -59,27 +59,3 @@ void object_free(struct object *o)
     e->next_free = first_free;
     first_free = number;
 }
-
-struct capability *cap_slot(struct process *p, uint64_t slot)
-{
-    if (slot == SLOT_NONE || slot >= p->slot_count)
-        return NULL;
-    return &p->slots[slot];
-}
-
-enum status cap_get(struct process *p, uint64_t slot, enum object_type type, uint32_t rights,
-                    struct object **object, struct capability **cap)
-{
-    struct capability *c = cap_slot(p, slot);
-    if (!c)
-        return STATUS_BAD_CAP;
-    struct object *o = ref_get(c->ref);
-    if (!o || (type != OBJECT_NONE && o->type != type))
-        return STATUS_BAD_CAP;
-    if ((c->rights & rights) != rights)
-        return STATUS_NO_RIGHT;
-    *object = o;
-    if (cap)
-        *cap = c;
-    return STATUS_OK;
-}

@@ -68,8 +68,3 @@ void object_retire(struct object *o);
 
 // Gives number, memory and quota back; the object is not linked anywhere any more.
 void object_free(struct object *o);
-
-// The capability in a slot of a process, checked: NULL when there is none of this type that is alive.
-struct capability *cap_slot(struct process *p, uint64_t slot);
-enum status cap_get(struct process *p, uint64_t slot, enum object_type type, uint32_t rights,
-                    struct object **object, struct capability **cap) MUST_CHECK;

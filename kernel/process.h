@@ -35,3 +35,25 @@ void process_release(struct process *p); // nothing is left in it
 void cap_put(struct process *p, uint64_t slot, const struct object *o, uint32_t rights, uint64_t badge);
 // OK when the slot exists and is free (holding nothing, or something dead).
 enum status cap_free(struct process *p, uint64_t slot) MUST_CHECK;
+
+// The capability in a slot of a process; NULL when there is no such slot.
+static inline struct capability *cap_slot(const struct process *p, uint64_t slot)
+{
+    return slot - 1 < p->slot_count - 1ul ? &p->slots[slot] : NULL; // slot 0 wraps around
+}
+
+// What the slot names, checked: a live object of this type (OBJECT_NONE: any) with these rights.
+static inline MUST_CHECK enum status cap_get(const struct process *p, uint64_t slot, enum object_type type,
+                                             uint32_t rights, struct object **object, struct capability **cap)
+{
+    struct capability *c = cap_slot(p, slot);
+    struct object *o = c ? ref_get(c->ref) : NULL;
+    if (__builtin_expect(!o || (type != OBJECT_NONE && o->type != type), 0))
+        return STATUS_BAD_CAP;
+    if (__builtin_expect((c->rights & rights) != rights, 0))
+        return STATUS_NO_RIGHT;
+    *object = o;
+    if (cap)
+        *cap = c;
+    return STATUS_OK;
+}

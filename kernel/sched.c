@@ -63,7 +63,7 @@ static bool spent(const struct account *a)
 }
 
 // Time of the current exec up to now, to it and its account.
-static void charge(struct cpu *cpu, uint64_t now)
+static inline void charge(struct cpu *cpu, uint64_t now)
 {
     struct exec *e = cpu->current;
     uint64_t ran = now - cpu->run_start;
@@ -92,7 +92,7 @@ static uint64_t run_limit(const struct exec *e)
     return left;
 }
 
-static void activate(struct cpu *cpu, struct exec *e)
+static inline void activate(struct cpu *cpu, struct exec *e)
 {
     if (!e->slice_left)
         e->slice_left = slice_of(e);
@@ -102,6 +102,8 @@ static void activate(struct cpu *cpu, struct exec *e)
         fpu_switch(cpu, e);
     if (e->object.type == OBJECT_THREAD)
         trap_load_thread(cpu, CONTAINER(e, struct thread, exec));
+    else
+        cpu->hazards |= HAZARD_GUEST;
 }
 
 static void enqueue(struct cpu *cpu, struct exec *e, bool first)
@@ -155,7 +157,7 @@ void sched_block(void)
     struct cpu *cpu = this_cpu();
     charge(cpu, rdtsc());
     cpu->current = NULL;
-    cpu->hazards |= HAZARD_RESCHEDULE;
+    cpu->hazards = (cpu->hazards & ~(uint32_t)HAZARD_GUEST) | HAZARD_RESCHEDULE;
 }
 
 void sched_remove(struct exec *e)
@@ -169,16 +171,19 @@ void sched_remove(struct exec *e)
         cpu->fpu_owner = NULL;
 }
 
-void sched_hand_over(struct exec *e)
+void sched_switch(struct exec *e)
 {
     struct cpu *cpu = this_cpu();
-    if (cpu->current || e->suspended || e->effective < top_priority(cpu) || spent(e->account)) {
+    charge(cpu, rdtsc());
+    cpu->hazards &= ~(uint32_t)HAZARD_GUEST;
+    if (e->suspended || cpu->ready_map >> e->effective > 1 || spent(e->account)) {
+        cpu->current = NULL;
+        cpu->hazards |= HAZARD_RESCHEDULE;
         sched_ready(e, true, false);
         return;
     }
     e->state = EXEC_READY;
     activate(cpu, e);
-    cpu->hazards &= ~(uint32_t)HAZARD_RESCHEDULE;
 }
 
 void sched_set_effective(struct exec *e, uint8_t priority)
@@ -245,6 +250,7 @@ static void reschedule(struct cpu *cpu)
             return;
         }
         cpu->current = NULL;
+        cpu->hazards &= ~(uint32_t)HAZARD_GUEST;
         enqueue(cpu, e, e->slice_left != 0);
     }
     e = pick(cpu);

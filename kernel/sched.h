@@ -11,6 +11,7 @@
 enum hazard {
     HAZARD_TIMER = 1,      // the timer interrupt came
     HAZARD_RESCHEDULE = 2, // somebody more urgent may be ready, or the slice is over
+    HAZARD_GUEST = 8,      // the current exec is a vCPU
     HAZARD_DEMOLISH = 4,   // the current thread has something to take apart
 };
 
@@ -40,12 +41,19 @@ void sched_ready(struct exec *e, bool first, bool lazy);
 void sched_block(void);
 // Not in any queue any more, nor current.
 void sched_remove(struct exec *e);
-// Hands the CPU to e at once when nobody ready is more urgent, else queues it. The former current has
-// blocked.
-void sched_hand_over(struct exec *e);
+// The current exec cannot go on, and e can: it gets the CPU at once when nobody ready is more urgent.
+void sched_switch(struct exec *e);
 
 // Effective priority from its own and those of whom it serves.
 void sched_set_effective(struct exec *e, uint8_t priority);
+
+// A timer interrupt no later than soon after the deadline; it stays armed for an earlier one.
+void timer_arm_earlier(struct cpu *cpu, uint64_t deadline);
+static inline void timer_need(struct cpu *cpu, uint64_t deadline)
+{
+    if (deadline < cpu->timer_deadline)
+        timer_arm_earlier(cpu, deadline);
+}
 
 // Some steps of what the current thread destroys; true when there is more to do (kernel/destroy.c).
 bool demolish(struct thread *t);

@@ -12,11 +12,6 @@
 
 enum { FLAGS_KEPT = 0xcd5 | RFLAGS_AC }; // CF PF AF ZF SF DF OF and AC are the thread's own
 
-struct thread *current_thread(void)
-{
-    return CONTAINER(this_cpu()->current, struct thread, exec);
-}
-
 static bool canonical(uint64_t address)
 {
     return address < USER_ADDRESS_LIMIT;

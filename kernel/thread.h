@@ -4,6 +4,7 @@
 
 #include "kernel/exec.h"
 #include "kernel/frame.h"
+#include "kernel/percpu.h"
 #include "kernel/process.h"
 #include "libipc/abi/utcb.h"
 
@@ -31,7 +32,10 @@ enum status thread_create(struct process *payer, struct process *p, uint32_t utc
                           struct thread **out) MUST_CHECK;
 void thread_release(struct thread *t);
 
-struct thread *current_thread(void);
+static inline struct thread *current_thread(void)
+{
+    return CONTAINER(this_cpu()->current, struct thread, exec);
+}
 
 // Sends a fault message to the process's handler; without one the thread stops for ever.
 void thread_fault(struct thread *t, enum fault_kind kind, uint64_t code, uint64_t address);

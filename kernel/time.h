@@ -14,11 +14,10 @@ struct timer {
 };
 
 void timer_start(struct timer *t, uint64_t deadline);
-void timer_cancel(struct timer *t);
-
-// A timer interrupt no later than soon after the deadline; it stays armed for an earlier one.
-struct cpu;
-void timer_need(struct cpu *cpu, uint64_t deadline);
+static inline void timer_cancel(struct timer *t)
+{
+    list_remove(&t->node);
+}
 
 // Runs what is due; returns the next deadline, UINT64_MAX when there is none.
 uint64_t timers_run(uint64_t now);

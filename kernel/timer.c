@@ -5,12 +5,10 @@
 // mostly a handful.
 #include "kernel/percpu.h"
 #include "kernel/platform/platform.h"
-#include "kernel/time.h"
+#include "kernel/sched.h"
 
-void timer_need(struct cpu *cpu, uint64_t deadline)
+void timer_arm_earlier(struct cpu *cpu, uint64_t deadline)
 {
-    if (deadline >= cpu->timer_deadline)
-        return;
     cpu->timer_deadline = deadline;
     timer_arm(deadline ? deadline : 1);
 }
@@ -25,11 +23,6 @@ void timer_start(struct timer *t, uint64_t deadline)
         n = n->next;
     list_insert_before(n, &t->node);
     timer_need(cpu, deadline);
-}
-
-void timer_cancel(struct timer *t)
-{
-    list_remove(&t->node);
 }
 
 uint64_t timers_run(uint64_t now)

@@ -11,21 +11,7 @@
 #include "kernel/sched.h"
 #include "kernel/virt/virt.h"
 
-enum { GDT_ENTRIES = 7, IDT_ENTRIES = 256, PORT_BYTES = 65536 / 8, IST_NMI = 1, IST_FAULT = 2 };
-
-// Without I/O rights the map lies behind the segment's end: every access faults [SDM] 1 19.5.2.
-enum { IO_MAP_NONE = 0xffff };
-
-struct __attribute__((packed)) tss {
-    uint32_t reserved0;
-    uint64_t rsp[3];
-    uint64_t reserved1;
-    uint64_t ist[7];
-    uint64_t reserved2;
-    uint16_t reserved3, io_map;
-    uint8_t ports[PORT_BYTES + 1]; // a set bit forbids; one more byte of ones ends it
-    uint8_t pad[7];
-};
+enum { GDT_ENTRIES = 7, IDT_ENTRIES = 256, IST_NMI = 1, IST_FAULT = 2 };
 
 struct gate {
     uint16_t offset_low, selector;
@@ -131,7 +117,7 @@ static void allow(struct tss *tss, const struct process *p)
 }
 
 // The map holds the rights of one process, and is out of reach for all others.
-static void load_ports(struct cpu *cpu, struct process *p)
+void trap_load_ports(struct cpu *cpu, struct process *p)
 {
     if (!p->port_count) {
         cpu->tss->io_map = IO_MAP_NONE;
@@ -156,23 +142,10 @@ void trap_forget_ports(const struct process *p)
     memset(cpu->tss->ports, 0xff, sizeof cpu->tss->ports);
 }
 
-void trap_load_thread(struct cpu *cpu, struct thread *t)
+void trap_load_fs_base(struct cpu *cpu, uint64_t base)
 {
-    struct process *p = t->process;
-    uint64_t root = phys_of(p->aspace.root);
-    cpu->frame_top = &t->frame + 1;
-    cpu->tss->rsp[0] = (uint64_t)cpu->frame_top;
-    if (cpu->root != root) {
-        cpu->root = root;
-        write_cr3(root);
-        load_ports(cpu, p);
-    }
-    if (t->demolishing)
-        cpu->hazards |= HAZARD_DEMOLISH;
-    if (cpu->fs_base != t->fs_base) {
-        cpu->fs_base = t->fs_base;
-        wrmsr(MSR_FS_BASE, t->fs_base);
-    }
+    cpu->fs_base = base;
+    wrmsr(MSR_FS_BASE, base);
 }
 
 static void interrupt(unsigned vector)

@@ -42,6 +42,11 @@ static inline void *pool_pointer(uint64_t phys)
     return (void *)(phys + POOL_WINDOW);
 }
 
+static inline uint64_t phys_of_pool(const void *p)
+{
+    return (uint64_t)p - POOL_WINDOW;
+}
+
 // The physical address behind a pointer into the pool or the image (statics, not stacks).
 static inline uint64_t phys_of(const void *p)
 {
