@@ -6,7 +6,7 @@ load ../lib/machine
 
 setup_file() {
     machine_start --bare --memory 256 bench -kernel build/guest/vmlinuz -initrd build/guest/initramfs.cpio \
-        -append "console=ttyS0 quiet hostname=bare"
+        -append "console=ttyS0 quiet hostname=bare" -d int -D "$BATS_FILE_TMPDIR/int.log"
     machine_expect '^bulkhead guest: ready, tsc=\d+$'
     machine_expect '^guest# '
 }
@@ -47,4 +47,17 @@ teardown_file() {
 @test "poweroff ends the run with status 0" {
     machine_type poweroff
     [ "$(machine_exit_status)" -eq 0 ]
+}
+
+@test "no interrupt came with IF=0, and one that had would be counted" {
+    run awk -f tests/lib/intlog.awk "$BATS_FILE_TMPDIR/int.log"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output =~ ^exceptions=[0-9]+\ software=[0-9]+\ external=[0-9]{3,}\ if0=0$ ]]
+
+    sed '/RFL=/s/ RFL=\(.....\)[2367abef]/ RFL=\10/' "$BATS_FILE_TMPDIR/int.log" >"$BATS_TEST_TMPDIR/wrong.log"
+    run awk -f tests/lib/intlog.awk "$BATS_TEST_TMPDIR/wrong.log"
+    [ "$status" -eq 1 ]
+    [[ $output =~ external=([0-9]+)\ if0=([0-9]+)$ ]]
+    [ "${BASH_REMATCH[1]}" -eq "${BASH_REMATCH[2]}" ]
 }
