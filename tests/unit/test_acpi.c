@@ -165,7 +165,7 @@ static void test_madt(void **state)
     static const struct {
         uint32_t cpus;
         unsigned xapic, x2apic;
-    } machines[] = {{1, 1, 0}, {4, 4, 0}, {255, 255, 0}, {256, 255, 1}, {1000, 255, 745}};
+    } machines[] = {{1, 1, 0}, {4, 4, 0}, {255, 255, 0}, {256, 255, 1}, {4096, 255, 3841}};
     for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
         struct acpi_config config = usual;
         const uint8_t *last = NULL;

@@ -131,9 +131,9 @@ static void test_enable_bits_that_exist(void **state)
 {
     (void)state;
     out(STATUS, 4, 0xffff0000);
-    assert_int_equal(in(STATUS, 4).value, 0x01210000); // timer, global lock, power button
+    assert_int_equal(in(STATUS, 4).value, 0x05210000); // timer, global lock, power button, clock
     out(ENABLE, 1, 0);
-    assert_int_equal(in(STATUS, 4).value, 0x01000000); // the other byte is kept
+    assert_int_equal(in(STATUS, 4).value, 0x05000000); // the other byte is kept
 }
 
 static void test_general_purpose_events(void **state)

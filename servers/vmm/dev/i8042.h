@@ -19,6 +19,7 @@ struct i8042 {
     uint8_t command;     // awaits its data byte; 0: none
     uint8_t reserved[4];
 };
+_Static_assert(sizeof(struct i8042) == 40, "the next incarnation reads this layout");
 
 void i8042_reset(struct i8042 *kbc);
 

@@ -68,6 +68,7 @@ struct pci_function {
     uint8_t intx;               // level that the device drives, before the INTx disable bit
     uint8_t reserved[6];
 };
+_Static_assert(sizeof(struct pci_function) == 1088, "the next incarnation reads this layout");
 
 // A range that the function answers at, as the BAR says. Only decoded ranges are windows.
 struct pci_window {
@@ -100,7 +101,9 @@ uint32_t pci_function_write(struct pci_function *fn, unsigned offset, unsigned s
 // Places a BAR as firmware would, without switching decoding on.
 void pci_function_place(struct pci_function *fn, unsigned bar, uint64_t base);
 
-// Whether `bar` is decoded, and where. Ranges that begin at zero or leave the address space are not.
+// Whether `bar` is decoded, and where. Ranges that begin at zero or leave the address space are not. While a
+// guest sizes a BAR with decoding on, its window is at the end of the address space: route only what lies in
+// the bus's windows.
 bool pci_function_window(const struct pci_function *fn, unsigned bar, struct pci_window *window);
 
 void pci_function_drive_intx(struct pci_function *fn, bool level);

@@ -28,6 +28,8 @@ struct pci_host {
     uint8_t slot[256]; // by devfn: 1 + index of the function, 0: nobody there
     struct pci_function function[PCI_FUNCTIONS];
 };
+_Static_assert(sizeof(struct pci_host) == 264 + PCI_FUNCTIONS * sizeof(struct pci_function),
+               "the next incarnation reads this layout");
 
 // The two bridges and nothing else.
 void pci_host_init(struct pci_host *host);

@@ -103,11 +103,6 @@ uint64_t pit_take_edges(struct pit *pit, uint64_t now)
     return edges;
 }
 
-bool pit_line(struct pit *pit, uint64_t now)
-{
-    return pit_counter_out(&pit->counter[0], clock_of(now));
-}
-
 uint64_t pit_deadline(const struct pit *pit)
 {
     uint64_t clock = pit_counter_next_edge(&pit->counter[0]);

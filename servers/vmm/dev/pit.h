@@ -15,6 +15,7 @@ struct pit {
     uint8_t port61; // bits 0 to 3 as written: gate of counter 2, speaker data, two check enables
     uint8_t reserved[7];
 };
+_Static_assert(sizeof(struct pit) == 176, "the next incarnation reads this layout");
 
 // All counters idle: mode 0, no count, no interrupt until the guest programs one.
 void pit_reset(struct pit *pit, uint64_t now);
@@ -26,7 +27,5 @@ uint32_t pit_port61_write(void *state, const struct io_access *io, uint64_t now)
 
 // Rising edges of IRQ 0 up to `now` since the last call.
 uint64_t pit_take_edges(struct pit *pit, uint64_t now);
-// Level of IRQ 0.
-bool pit_line(struct pit *pit, uint64_t now);
 // Time of the first edge that was not taken yet, or CLOCK_NEVER.
 uint64_t pit_deadline(const struct pit *pit);

@@ -9,6 +9,8 @@
 //   mode 4, 5   OUT low at e = N, for one clock
 // Modes 1 and 5 load at a rising gate; 2 and 3 do so too, and a low gate stops them with OUT high; in 0 and 4
 // a low gate only pauses.
+// Not modelled: a gate that falls during the strobe of mode 4 stretches it until the gate rises; the chip
+// ends it with the clock.
 #include "servers/vmm/dev/pit_counter.h"
 
 #include "servers/vmm/dev/clock.h"

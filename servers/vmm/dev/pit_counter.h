@@ -32,6 +32,7 @@ struct pit_counter {
     bool status_latched;
     uint8_t reserved;
 };
+_Static_assert(sizeof(struct pit_counter) == 56, "the next incarnation reads this layout");
 
 void pit_counter_reset(struct pit_counter *c, bool gate, uint64_t clock);
 

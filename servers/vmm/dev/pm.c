@@ -6,7 +6,9 @@
 
 #include "servers/vmm/dev/clock.h"
 
-enum { TMR = 1 << 0, GBL = 1 << 5, PWRBTN = 1 << 8, EVENTS = TMR | GBL | PWRBTN };
+// The status of GBL and RTC never rises: there is no firmware to release a lock and no sleep to wake from.
+// Their enable bits exist, because guests set them and complain when they read back as zero.
+enum { TMR = 1 << 0, GBL = 1 << 5, PWRBTN = 1 << 8, RTC = 1 << 10, EVENTS = TMR | GBL | PWRBTN | RTC };
 enum { SCI_EN = 1 << 0, BM_RLD = 1 << 1, SLP_TYP = 7 << 10, SLP_EN = 1 << 13 };
 
 // Dwords of the block.

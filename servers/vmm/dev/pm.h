@@ -29,6 +29,7 @@ struct pm {
     uint16_t gpe_status, gpe_enable;
     uint16_t reserved[3];
 };
+_Static_assert(sizeof(struct pm) == 24, "the next incarnation reads this layout");
 
 void pm_reset(struct pm *pm, uint64_t now);
 

@@ -3,7 +3,8 @@
 //
 // A row names the part of the machine's state that it works on by its offset, so the table is constant and
 // the state stays free of pointers. The models are pure: what an access causes outside the model comes back
-// as effects, and the monitor then asks the model for its lines and its deadline.
+// as effects, and the monitor then asks the model for its lines and its deadline. `now` is guest time in
+// nanoseconds; it never goes back.
 #pragma once
 
 #include <stddef.h>

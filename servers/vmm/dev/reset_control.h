@@ -14,6 +14,7 @@ struct reset_control {
     uint8_t port92;
     uint8_t reserved[6];
 };
+_Static_assert(sizeof(struct reset_control) == 8, "the next incarnation reads this layout");
 
 void reset_control_reset(struct reset_control *rc);
 

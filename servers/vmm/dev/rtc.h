@@ -38,6 +38,7 @@ struct rtc {
     uint8_t reserved[6];
     uint8_t cmos[RTC_BYTES];
 };
+_Static_assert(sizeof(struct rtc) == 152, "the next incarnation reads this layout");
 
 // Memory as firmware reports it in CMOS, in bytes.
 struct rtc_memory {
