@@ -52,6 +52,7 @@ static void taken_before_the_change(void **state)
     irqchip_offer(&chip, 0, false);
     assert_int_equal(edge(1), 1);
     settle(0, false, true); // it was taken: 4 is what is in service
+    settle(0, false, true); // said twice means nothing
     assert_int_equal(chip.pic.chip[0].isr, 1 << 4);
     assert_int_equal(take(0), MASTER_BASE + 1);
     assert_int_equal(edge(1), 0);
@@ -164,6 +165,9 @@ static void level_comes_again(void **state)
     line(20, false);
     assert_int_equal(apic(1, EOI, 0), 0);
     assert_int_equal(io_entry(20), REDIR_LEVEL | 0x55);
+    route(20, 1, REDIR_MASKED | REDIR_LEVEL | 0x55);
+    assert_int_equal(line(20, true), 0);
+    assert_int_equal(route(20, 1, REDIR_LEVEL | 0x55), 2); // unmasking lets it through
 }
 
 // Both entries get another destination while their interrupts are on the way; EOIs go by vector.

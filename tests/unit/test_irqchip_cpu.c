@@ -189,6 +189,8 @@ static void nmi_two_at_most(void **state)
     assert_int_equal(ipi(3, 0, NMI), 0);
     assert_true(irqchip_offer(&chip, 0, false).more);
     settle(0, true, false);
+    settle(0, true, true); // nothing is offered
+    assert_int_equal(lapic_ppr(&chip.cpu[0].lapic), 0);
     struct irqchip_offer offer = irqchip_offer(&chip, 0, true); // in the handler: latched
     assert_true(offer.nmi);
     assert_false(offer.more);

@@ -422,7 +422,18 @@ static void late_inta(void **state)
     edge(3);
     pic_offer(&p, 3);
     edge(1); // higher, but 3 was taken already
-    edge(3); // and rose again after that
+    pic_take(&p, 3);
+    assert_int_equal(irr(M0), 2);
+    out(M0, EOI);
+    edge(3);
+    pic_offer(&p, 3);
+    pic_set_line(&p, 3, true); // no edge
+    pic_take(&p, 3);
+    assert_int_equal(irr(M0), 2);
+    out(M0, EOI);
+    edge(3);
+    pic_offer(&p, 3);
+    edge(3); // rose again after it was taken
     pic_take(&p, 3);
     assert_int_equal(isr(M0), 8);
     assert_int_equal(irr(M0), 0x0a);
