@@ -20,11 +20,11 @@ enum port_effect {
     PORT_LINE = 1 << 0,      // an interrupt line may have another level, or edges wait to be taken
     PORT_DEADLINE = 1 << 1,  // the model's next deadline may be another
     PORT_DECODE = 1 << 2,    // a PCI function decodes other windows, or none
-    PORT_FUNCTION = 1 << 7,  // bus mastering or MSI-X of a PCI function was switched
-    PORT_A20 = 1 << 3,       // the A20 gate was moved
-    PORT_INIT = 1 << 4,      // the guest asks for INIT of its processor
-    PORT_RESET = 1 << 5,     // the guest asks for a reset of the machine
-    PORT_POWER_OFF = 1 << 6, // the guest entered S5
+    PORT_FUNCTION = 1 << 3,  // bus mastering or MSI-X of a PCI function was switched
+    PORT_A20 = 1 << 4,       // the A20 gate was moved
+    PORT_INIT = 1 << 5,      // the guest asks for INIT of its processor
+    PORT_RESET = 1 << 6,     // the guest asks for a reset of the machine
+    PORT_POWER_OFF = 1 << 7, // the guest entered S5
 };
 
 struct io_result {
