@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "libipc/abi/utcb.h"
-#include "libipc/proto/slots.h"
+#include "libipc/proto/layout.h"
 #include "libipc/runtime.h"
 #include "libipc/time.h"
 

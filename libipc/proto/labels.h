@@ -5,7 +5,8 @@
 #include "libipc/abi/syscall.h"
 
 enum label_range {
-    LABEL_MEMORY = LABEL_PROTOCOLS,      // proto/memory.h
-    LABEL_VMM = LABEL_PROTOCOLS + 0x100, // proto/vmm.h
+    LABEL_MEMORY = LABEL_PROTOCOLS,       // proto/memory.h
+    LABEL_VMM = LABEL_PROTOCOLS + 0x100,  // proto/vmm.h
+    LABEL_INIT = LABEL_PROTOCOLS + 0x200, // proto/init.h
     LABEL_TEST = LABEL_PROTOCOLS + 0xf00,
 };

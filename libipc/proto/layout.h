@@ -14,6 +14,7 @@ enum server_slot {
     SLOT_ENDPOINT = 3,     // receive: its own endpoint
     SLOT_NOTIFICATION = 4, // receive: to be bound to its first thread
     SLOT_LOG_SIGNAL = 5,   // send: the console's notification, "there is something in my log ring"
+    SLOT_INIT = 6,         // send: the supervisor's endpoint (proto/init.h)
     SLOT_REPLY = 8,        // 8..15: reply objects that it makes itself
     SLOT_SPECIFIC = 32,    // what its kind needs, below
     SLOT_OWN = 128         // from here on: what it makes itself
@@ -69,6 +70,7 @@ enum memory_slot {
     MEMORY_SLOT_RAM =
         SLOT_SPECIFIC + 32, // control: + number: guests' memory; the badge of its page faults is 1 + number
 };
+#define MEMORY_MAP_POOLS   UINT64_C(0x11000000)     // read-only: struct pool_table (proto/init.h)
 #define MEMORY_MAP_ARCHIVE UINT64_C(0x4000000000)   // read-only
 #define MEMORY_MAP_POOL    UINT64_C(0x10000000000)  // + 1 TiB * number
 #define MEMORY_MAP_RAM     UINT64_C(0x200000000000) // + 1 TiB * number, up to 64

@@ -1,0 +1,40 @@
+// What servers and the supervisor say to each other.
+// SPDX-License-Identifier: MIT
+//
+// A server calls; the supervisor answers at once and never calls. The badge of SLOT_INIT says which server it
+// is.
+#pragma once
+
+#include <stdint.h>
+
+#include "libipc/abi/caps.h"
+#include "libipc/proto/labels.h"
+
+enum init_label {
+    // word 0: enum vm_end, word 1: status of the machine if this VM's word is the one that counts (0: all is
+    // well).
+    // The caller's VM is off for good. The machine ends with the last one. Said again after a restart, it is
+    // heard once.
+    LABEL_INIT_VM_OFF = LABEL_INIT,
+    LABEL_INIT_END
+};
+
+enum init_vm_off_word { VM_OFF_REASON, VM_OFF_STATUS, VM_OFF_WORDS };
+
+enum vm_end {
+    VM_END_POWER_OFF,
+    VM_END_RESET,        // the guest asked for a reset
+    VM_END_TRIPLE_FAULT, // it died
+    VM_END_ERROR,        // its state or its image cannot run
+    VM_ENDS
+};
+
+// Where free RAM is, for who manages it (fill "pools"): pages `first` to `first + pages - 1` of each memory
+// object hold a frame; what lies around them was never there or is the supervisor's own.
+struct pool_table {
+    uint64_t count;
+    struct pool {
+        uint64_t first, pages;
+        uint64_t object_pages; // of the memory object
+    } pool[ROOT_RAM_REGIONS_MAX];
+};

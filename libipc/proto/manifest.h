@@ -1,0 +1,84 @@
+// The manifest: what the supervisor makes, as JSON text in the boot archive; names and limits.
+// SPDX-License-Identifier: MIT
+//
+// The host tool writes it from a human configuration, the supervisor reads it, and a developer may write one
+// by hand. It says everything: which kernel objects there are, who pays for them, and of each server its
+// program and exactly the capabilities and windows that it gets. docs/manifest.md describes the keys.
+//
+//   {"version": 1, "name": ..., "log": one of log_level_names,
+//    "hang": {...}, "objects": [{...}], "vms": [{...}], "servers": [{...}], "faults": [{...}]}
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libipc/abi/caps.h"
+
+#define MANIFEST_VERSION 1u
+#define MANIFEST_FILE    "manifest"
+#define MANIFEST_INIT    "init"
+#define MANIFEST_PROGRAM "bin/"   // + image: a stripped ELF file, page aligned in the archive
+#define MANIFEST_SYMBOLS "sym/"   // + image: libipc/proto/symbols.h
+#define MANIFEST_GUEST   "guest/" // + VM/kernel, VM/initrd
+#define MANIFEST_ALIGN   4096u    // of programs and of files that fill memory objects
+
+enum manifest_limit {
+    MANIFEST_NAME_MAX = 31, // characters
+    MANIFEST_OBJECTS_MAX = 1024,
+    MANIFEST_SERVERS_MAX = 128,
+    MANIFEST_VMS_MAX = 32,
+    MANIFEST_FAULTS_MAX = 16,
+    MANIFEST_CAPS_MAX = 160,  // of one server
+    MANIFEST_MAPS_MAX = 200,  // of one server or space
+    MANIFEST_ROUTES_MAX = 64, // of one VM
+};
+
+// Objects without an entry: what the supervisor has and can pass on.
+#define OBJECT_SELF_PROCESS "self.process" // of the server that gets the capability
+#define OBJECT_SELF_THREAD  "self.thread"
+#define OBJECT_INIT         "init"    // the supervisor's endpoint; the badge is the server's number
+#define OBJECT_ARCHIVE      "archive" // the boot archive, a memory object
+// All free RAM, one memory object a region: at consecutive slots, and MANIFEST_RAM_STRIDE apart.
+#define OBJECT_RAM          "ram"
+#define MANIFEST_RAM_STRIDE (UINT64_C(1) << 40)
+
+// "type" of an entry in "objects".
+enum manifest_type {
+    MANIFEST_QUOTA,   // bytes: kernel memory for the objects that name it as their payer
+    MANIFEST_ACCOUNT, // weight, budget_us, period_us
+    MANIFEST_ENDPOINT,
+    MANIFEST_NOTIFICATION,
+    MANIFEST_MEMORY, // pages, fill, and what the fill wants; pager, badge
+    MANIFEST_VM,     // routes
+    MANIFEST_SPACE,  // vm, maps
+    MANIFEST_VCPU,   // vm, space, monitor, badge, priority, account
+    MANIFEST_IRQ,    // gsi
+    MANIFEST_IOPORTS // first, last
+};
+
+static const char *const manifest_type_names[] = {
+    "quota", "account", "endpoint", "notification", "memory", "vm", "space", "vcpu", "irq", "ioports", NULL};
+
+// "fill" of a memory object.
+enum manifest_fill {
+    FILL_ZERO, // zeroed pages, all at once
+    FILL_NONE, // left empty: its pager's
+    FILL_FILE, // "file": pages of the boot archive, read-only
+    FILL_TEXT, // "text": a JSON object as it stands in the manifest, and a NUL, in zeroed pages
+    FILL_POOLS // struct pool_table (libipc/proto/init.h): which pages of `ram` are there
+};
+
+static const char *const manifest_fill_names[] = {"zero", "none", "file", "text", "pools", NULL};
+
+static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
+
+// "kind" of an entry in "faults".
+enum manifest_fault { INJECT_KILL };
+static const char *const manifest_fault_names[] = {"kill", NULL};
+
+// "space" of a route.
+static const char *const manifest_space_names[] = {"port", "memory", NULL};
+
+// Rights are written as letters, one a bit of enum right.
+#define MANIFEST_RIGHTS "rwxsvcgpd"
+_Static_assert(RIGHT_ALL == (1 << (sizeof MANIFEST_RIGHTS - 1)) - 1, "one letter a right");
