@@ -31,15 +31,6 @@ static const uint32_t free_msrs[] = {0x174, // SYSENTER_CS, _ESP, _EIP
                                      0x175,      0x176,       MSR_STAR,    MSR_LSTAR,         MSR_CSTAR,
                                      MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE};
 
-static const uint8_t intercepts[] = {
-    INTERCEPT_INTR,   INTERCEPT_NMI,    INTERCEPT_SMI,      INTERCEPT_INIT,  INTERCEPT_CR0_SEL_WRITE,
-    INTERCEPT_RDPMC,  INTERCEPT_CPUID,  INTERCEPT_INVD,     INTERCEPT_HLT,   INTERCEPT_INVLPGA,
-    INTERCEPT_IOIO,   INTERCEPT_MSR,    INTERCEPT_SHUTDOWN, INTERCEPT_VMRUN, INTERCEPT_VMMCALL,
-    INTERCEPT_VMLOAD, INTERCEPT_VMSAVE, INTERCEPT_STGI,     INTERCEPT_CLGI,  INTERCEPT_SKINIT,
-    INTERCEPT_ICEBP,  INTERCEPT_WBINVD, INTERCEPT_MONITOR,  INTERCEPT_MWAIT, INTERCEPT_MWAIT_ARMED,
-    INTERCEPT_XSETBV, INTERCEPT_RDPRU,
-};
-
 // Two bits an MSR, read and write, in three ranges of 8192 [APM] 2 15.11
 static void msr_pass(uint32_t msr)
 {
@@ -91,12 +82,7 @@ static void svm_vcpu_init(struct vcpu *vcpu)
     struct svm_vcpu *hw = vcpu->hw;
     struct vmcb_control *control = &hw->vmcb.control;
     hw->phys = phys_of(&hw->vmcb);
-    // CR3 and CR2 are the guest's. A read of CR8 gives V_TPR; a write may let an interrupt through that the
-    // monitor holds back. Of CR0, TS and MP are the guest's own.
-    control->intercept_cr = INTERCEPT_CR_WRITE(4) | INTERCEPT_CR_WRITE(8);
-    control->intercept_exceptions = 1u << EXCEPTION_DB | 1u << EXCEPTION_AC | 1u << EXCEPTION_MC;
-    for (unsigned i = 0; i < sizeof(intercepts); i++)
-        svm_intercept(hw, intercepts[i], true);
+    svm_intercept_all(hw);
     control->iopm = phys_of(iopm);
     control->msrpm = phys_of(msrpm);
     control->nested_ctl = NESTED_PAGING;

@@ -15,10 +15,7 @@
 #include "kernel/virt/virt.h"
 
 struct vmcb_control {
-    uint32_t intercept_cr; // reads in the low half, writes in the high half
-    uint32_t intercept_dr;
-    uint32_t intercept_exceptions;
-    uint32_t intercept_misc[3]; // "vectors" 3 to 5
+    uint32_t intercepts[6]; // a bit an exit code
     uint8_t reserved0[0x28];
     uint64_t iopm;
     uint64_t msrpm;
@@ -88,42 +85,6 @@ VMCB_AT(save.cr2, 0x640);
 VMCB_AT(save.pat, 0x668);
 _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "[APM] 2 15.5.1");
 
-// intercept_cr, intercept_dr
-#define INTERCEPT_CR_WRITE(n) (UINT32_C(1) << ((n) + 16))
-#define INTERCEPT_DR_ALL      UINT32_MAX
-
-// intercept_misc: word and bit [APM] 2 table B-1
-enum svm_intercept {
-    INTERCEPT_INTR = 0,
-    INTERCEPT_NMI = 1,
-    INTERCEPT_SMI = 2,
-    INTERCEPT_INIT = 3,
-    INTERCEPT_CR0_SEL_WRITE = 5,
-    INTERCEPT_RDPMC = 15,
-    INTERCEPT_CPUID = 18,
-    INTERCEPT_IRET = 20,
-    INTERCEPT_INVD = 22,
-    INTERCEPT_HLT = 24,
-    INTERCEPT_INVLPGA = 26,
-    INTERCEPT_IOIO = 27,
-    INTERCEPT_MSR = 28,
-    INTERCEPT_SHUTDOWN = 31,
-    INTERCEPT_VMRUN = 32,
-    INTERCEPT_VMMCALL,
-    INTERCEPT_VMLOAD,
-    INTERCEPT_VMSAVE,
-    INTERCEPT_STGI,
-    INTERCEPT_CLGI,
-    INTERCEPT_SKINIT,
-    INTERCEPT_ICEBP = 40,
-    INTERCEPT_WBINVD,
-    INTERCEPT_MONITOR,
-    INTERCEPT_MWAIT,
-    INTERCEPT_MWAIT_ARMED,
-    INTERCEPT_XSETBV,
-    INTERCEPT_RDPRU,
-};
-
 // int_ctl [APM] 2 15.21
 #define V_TPR          UINT32_C(0xff)
 #define V_IRQ          (UINT32_C(1) << 8)
@@ -153,9 +114,8 @@ enum exception {
 #define DR7_ENABLE UINT64_C(0xff)
 #define DR7_GD     UINT64_C(0x2000)
 
-// Exit codes [APM] 2 appendix C
+// Exit codes [APM] 2 appendix C; up to 0xbf also the numbers of the interception bits [APM] 2 table B-1.
 enum svm_exit_code {
-    VMEXIT_CR_READ = 0x00,
     VMEXIT_CR_WRITE = 0x10,
     VMEXIT_DR = 0x20, // reads, then writes
     VMEXIT_EXCEPTION = 0x40,
@@ -233,6 +193,7 @@ void svm_set_debug(struct svm_vcpu *hw, bool live);
 void svm_offer(struct vcpu *vcpu, uint64_t offer);
 
 // svm_exit.c: the exit in the VMCB to vcpu->exit, or handled here
+void svm_intercept_all(struct svm_vcpu *hw);
 enum svm_next svm_exit(struct vcpu *vcpu);
 enum virt_result svm_report_failure(struct vcpu *vcpu);
 void svm_skip_pio(struct vcpu *vcpu, uint64_t value);
@@ -254,10 +215,10 @@ static inline uint64_t svm_canonical(uint64_t address)
     return (uint64_t)((int64_t)(address << 16) >> 16);
 }
 
-static inline void svm_intercept(struct svm_vcpu *hw, enum svm_intercept what, bool on)
+static inline void svm_intercept(struct svm_vcpu *hw, uint32_t code, bool on)
 {
-    uint32_t *word = &hw->vmcb.control.intercept_misc[what / 32];
-    uint32_t bit = UINT32_C(1) << what % 32;
+    uint32_t *word = &hw->vmcb.control.intercepts[code / 32];
+    uint32_t bit = UINT32_C(1) << code % 32;
     *word = on ? *word | bit : *word & ~bit;
 }
 #endif

@@ -194,6 +194,8 @@ enum virt_result svm_report_failure(struct vcpu *vcpu)
     return VIRT_EXIT;
 }
 
+// What has a row is intercepted. CR2 and CR3 are the guest's, of CR0 TS and MP; reading CR8 gives V_TPR, but
+// a write may let an interrupt through that the monitor holds back.
 static const struct exit_row rows[VMEXIT_TABLE_SIZE] = {
     [VMEXIT_CR_WRITE + 4] = {control_register, EXIT_CR, 4},
     [VMEXIT_CR_WRITE + 8] = {control_register, EXIT_CR, 8},
@@ -226,6 +228,13 @@ static const struct exit_row npf_row = {nested_page_fault, EXIT_MMIO, 0};
 static const struct exit_row mov_cr3_row = {reflect, 0,
                                             EXCEPTION_GP}; // svm_entry_failed() has seen to the rest
 static const struct exit_row unknown_row = {plain, EXIT_ERROR, 0};
+
+// IRET's and the debug registers' come and go.
+void svm_intercept_all(struct svm_vcpu *hw)
+{
+    for (uint32_t code = 0; code < VMEXIT_TABLE_SIZE; code++)
+        svm_intercept(hw, code, rows[code].handle);
+}
 
 enum svm_next svm_exit(struct vcpu *vcpu)
 {

@@ -1,19 +1,15 @@
 // AMD SVM: where a processor or an emulator is not what the manual says, and how we live with it
 // SPDX-License-Identifier: MIT
 //
-// The emulator is QEMU's TCG, version 7.2; docs/facts name what was seen. Beside the functions below:
+// The emulator is QEMU's TCG, version 7.2. Beside the functions below:
 // - EVENTINJ of an external interrupt may deliver it twice, the second time whatever IF is: interrupts are
-// only
-//   ever offered, by V_IRQ (svm_offer in svm.c).
+//   only ever offered, by V_IRQ (svm_offer in svm_state.c).
 // - VMRUN does not load the interrupt shadow, so an offered interrupt would come between STI and HLT and its
-//   wake-up be lost; STI directly before VMRUN restores the shadow (svm_run.S).
-// - ICEBP outside an interception stops the whole machine for a debugger: intercepted (svm.c).
+//   wake-up be lost; STI directly before VMRUN restores the shadow (svm_enter.S).
 // - XSETBV is never intercepted: the core takes the guest's XCR0 from the register after each run.
-// - WRMSR, LGDT and LIDT take addresses that are not canonical. VMRUN and VMLOAD extend the sign [APM]
-// 2 15.5.1, and
-//   so does who reads the state (svm_canonical in svm.h).
-// - MOV to CR4 of a reserved bit ends the guest with VMEXIT_INVALID instead of #GP: CR4 writes are
-// intercepted.
+// - WRMSR, LGDT and LIDT take addresses that are not canonical. VMRUN and VMLOAD extend the sign, [APM] 2
+//   15.5.1, and so does who reads the state (svm_canonical in svm.h).
+// - MOV to CR4 of a reserved bit ends the guest with VMEXIT_INVALID: CR4 writes are intercepted.
 #include "kernel/lib/string.h"
 #include "kernel/platform/x86.h"
 #include "kernel/virt/svm.h"

@@ -130,13 +130,13 @@ static uint32_t blocking(const struct svm_vcpu *hw)
 void svm_set_nmi(struct svm_vcpu *hw, enum svm_nmi nmi)
 {
     hw->nmi = (uint8_t)nmi;
-    svm_intercept(hw, INTERCEPT_IRET, nmi == NMI_BLOCKED);
+    svm_intercept(hw, VMEXIT_IRET, nmi == NMI_BLOCKED);
 }
 
 void svm_set_debug(struct svm_vcpu *hw, bool live)
 {
     hw->dr_live = live;
-    hw->vmcb.control.intercept_dr = live ? 0 : INTERCEPT_DR_ALL;
+    hw->vmcb.control.intercepts[VMEXIT_DR / 32] = live ? 0 : UINT32_MAX;
 }
 
 // The CPU takes the interrupt when RFLAGS.IF and the shadow allow it, and clears V_IRQ [APM] 2 15.21.4.

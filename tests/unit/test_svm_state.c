@@ -251,7 +251,7 @@ static void blocking_comes_back(void **state)
         s.rflags |= (cases[i] & BLOCKING_STI) ? RFLAGS_IF : 0;
         svm_write(&vcpu, GROUP_RIP, &s);
         assert_int_equal(hw.vmcb.control.int_state, (cases[i] & ~(uint32_t)BLOCKING_NMI) ? 1 : 0);
-        assert_int_equal(hw.vmcb.control.intercept_misc[0] >> INTERCEPT_IRET & 1,
+        assert_int_equal(hw.vmcb.control.intercepts[VMEXIT_IRET / 32] >> VMEXIT_IRET % 32 & 1,
                          !!(cases[i] & BLOCKING_NMI));
         read_all(&s);
         assert_int_equal(s.blocking, cases[i]);
@@ -291,11 +291,11 @@ static void debug_registers_follow_dr7(void **state)
     (void)state;
     svm_write(&vcpu, GROUP_DR, &s);
     assert_false(hw.dr_live);
-    assert_int_equal(hw.vmcb.control.intercept_dr, UINT32_MAX);
+    assert_int_equal(hw.vmcb.control.intercepts[VMEXIT_DR / 32], UINT32_MAX);
     s.dr7 |= 1;
     svm_write(&vcpu, GROUP_DR, &s);
     assert_true(hw.dr_live);
-    assert_int_equal(hw.vmcb.control.intercept_dr, 0);
+    assert_int_equal(hw.vmcb.control.intercepts[VMEXIT_DR / 32], 0);
 }
 
 static void offers_replace_each_other(void **state)
