@@ -25,6 +25,9 @@ enum server_slot {
 #define MAP_CONFIG UINT64_C(0x10200000) // read-only: its part of the manifest, JSON text, NUL-terminated
 #define MAP_LOG    UINT64_C(0x10400000) // its log ring (libipc/ring.h), one page of header and bytes
 
+// Bytes of the state objects, by kind of server.
+#define VMM_STATE_BYTES (512u << 10)
+
 // vmm
 enum vmm_slot {
     VMM_SLOT_VM = SLOT_SPECIFIC,        // control: routes

@@ -8,11 +8,10 @@
 // between two looks is seen.
 #pragma once
 
-#include <stdatomic.h>
 #include <stdint.h>
 
 struct line_page {
-    _Atomic uint32_t level;   // 0 or 1
-    _Atomic uint32_t changes; // of level, ever
-    _Atomic uint64_t pending; // MSI-X vectors: the device sets bits, the monitor takes them with an exchange
+    uint32_t level;   // 0 or 1
+    uint32_t changes; // of level, ever
+    uint64_t pending; // MSI-X vectors: the device sets bits, the monitor takes them with an exchange
 };

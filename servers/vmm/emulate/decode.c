@@ -25,9 +25,10 @@ static const struct {
     ZydisInstructionAttributes attribute;
     uint8_t flag;
 } attribute_flags[] = {
-    {ZYDIS_ATTRIB_HAS_LOCK, INSN_LOCK},       {ZYDIS_ATTRIB_HAS_REP, INSN_REP},
-    {ZYDIS_ATTRIB_HAS_REPE, INSN_REP},        {ZYDIS_ATTRIB_HAS_REPNE, INSN_REPNE},
-    {ZYDIS_ATTRIB_IS_PRIVILEGED, INSN_RING0},
+    {ZYDIS_ATTRIB_HAS_LOCK, INSN_LOCK},
+    {ZYDIS_ATTRIB_HAS_REP, INSN_REP},
+    {ZYDIS_ATTRIB_HAS_REPE, INSN_REP},
+    {ZYDIS_ATTRIB_HAS_REPNE, INSN_REPNE},
 };
 
 static const uint8_t segment_numbers[] = {SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS};
@@ -104,14 +105,19 @@ static bool is_string(const ZydisDecodedInstruction *from)
     return from->meta.category == ZYDIS_CATEGORY_STRINGOP || from->meta.category == ZYDIS_CATEGORY_IOSTRINGOP;
 }
 
-// The source of a string instruction is the hidden memory operand at rSI.
-static uint8_t source_segment(const ZydisDecodedInstruction *from, const ZydisDecodedOperand *operands)
+// A string instruction's operands are hidden; its source is the one at rSI. The operand width does not tell
+// the size of an element: REX.W does not widen INS and OUTS.
+static void convert_string(struct insn *insn, const ZydisDecodedInstruction *from,
+                           const ZydisDecodedOperand *operands)
 {
-    for (unsigned i = 0; i < from->operand_count; i++)
-        if (operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-            address_register(operands[i].mem.base) == GPR_RSI)
-            return segment_number(operands[i].mem.segment);
-    return SEG_DS;
+    insn->segment = SEG_DS;
+    for (unsigned i = 0; i < from->operand_count; i++) {
+        if (operands[i].type != ZYDIS_OPERAND_TYPE_MEMORY)
+            continue;
+        insn->operand_size = (uint8_t)(operands[i].size / 8);
+        if (address_register(operands[i].mem.base) == GPR_RSI)
+            insn->segment = segment_number(operands[i].mem.segment);
+    }
 }
 
 static void convert(struct insn *insn, const ZydisDecodedInstruction *from,
@@ -123,7 +129,6 @@ static void convert(struct insn *insn, const ZydisDecodedInstruction *from,
         .operand_size = from->operand_width / 8,
         .address_size = from->address_width / 8,
         .operands = from->operand_count_visible,
-        .segment = source_segment(from, operands),
         .action = action_find((uint16_t)from->mnemonic, is_string(from)),
     };
     for (size_t i = 0; i < sizeof(attribute_flags) / sizeof(attribute_flags[0]); i++)
@@ -132,7 +137,7 @@ static void convert(struct insn *insn, const ZydisDecodedInstruction *from,
     if (from->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX)
         insn->flags |= INSN_VEX;
     if (is_string(from))
-        insn->flags |= INSN_STRING;
+        convert_string(insn, from, operands);
     if (from->attributes & ZYDIS_ATTRIB_IS_RELATIVE && operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
         insn->flags |= INSN_RELATIVE;
     if (from->mnemonic == ZYDIS_MNEMONIC_XCHG)

@@ -45,8 +45,6 @@ enum insn_flag {
     INSN_REPNE = 1 << 2,
     INSN_VEX = 1 << 3,
     INSN_RELATIVE = 1 << 4, // operand 0 is a branch distance
-    INSN_STRING = 1 << 5,
-    INSN_RING0 = 1 << 6,
 };
 
 struct insn {

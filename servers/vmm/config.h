@@ -1,0 +1,26 @@
+// The monitor's part of the manifest.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CONFIG_CMDLINE_MAX = 2048, CONFIG_NAME_MAX = 32 };
+
+struct config_image {
+    uint64_t offset; // of its first byte in its window
+    uint64_t bytes;  // 0: there is none
+};
+
+struct vm_config {
+    char name[CONFIG_NAME_MAX];
+    uint64_t memory; // bytes
+    uint64_t cpus;
+    uint64_t unix_time; // seconds at power-on; 0: not known
+    struct config_image kernel, initrd;
+    char cmdline[CONFIG_CMDLINE_MAX];
+};
+
+// Reads JSON text. NULL: good; else what is wrong, one line.
+const char *config_read(struct vm_config *config, const char *text);

@@ -1,0 +1,155 @@
+// Control registers, XCR0, debug registers.
+// SPDX-License-Identifier: MIT
+//
+// The guest's writes are checked as a processor would check them: what a processor answers with #GP never
+// reaches the kernel, which refuses states that cannot be entered.
+#include "servers/vmm/vm.h"
+
+enum { VECTOR_UD = 6, VECTOR_GP = 13 };
+
+#define CR0_PE      (1ul << 0)
+#define CR0_TS      (1ul << 3)
+#define CR0_ET      (1ul << 4)
+#define CR0_NW      (1ul << 29)
+#define CR0_CD      (1ul << 30)
+#define CR0_PG      (1ul << 31)
+#define CR0_KNOWN   0xe005003ful
+#define CR0_LMSW    0xful // PE MP EM TS
+#define CR4_PAE     (1ul << 5)
+#define CR4_PCIDE   (1ul << 17)
+#define CR4_OSXSAVE (1ul << 18)
+// VME PVI TSD DE PSE PAE PGE OSFXSR OSXMMEXCPT UMIP FSGSBASE OSXSAVE SMEP SMAP
+#define CR4_KNOWN 0x350ebful
+#define EFER_LME  (1ul << 8)
+#define EFER_LMA  (1ul << 10)
+#define CS_L      (1u << 9)
+#define XCR0_X87  1ul
+#define XCR0_SSE  2ul
+#define XCR0_AVX  4ul
+#define XCR0_512  0xe0ul
+
+// [SDM] 3A 9.8.5 entering and leaving IA-32e mode; 2A MOV CRn for what gives #GP.
+static bool write_cr0(struct vm_exit *x, uint64_t value)
+{
+    struct vcpu_state *s = x->state;
+    bool on = (value & CR0_PG) && !(s->cr0 & CR0_PG), off = !(value & CR0_PG) && (s->cr0 & CR0_PG);
+    if (value >> 32 || ((value & CR0_PG) && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD)))
+        return false;
+    if (on && (s->efer & EFER_LME)) {
+        if (!(s->cr4 & CR4_PAE) || (s->seg[SEG_CS].attributes & CS_L))
+            return false;
+        s->efer |= EFER_LMA;
+    }
+    if (off && (s->efer & EFER_LMA)) {
+        if (s->seg[SEG_CS].attributes & CS_L)
+            return false;
+        s->efer &= ~EFER_LMA;
+    }
+    s->cr0 = (value & CR0_KNOWN) | CR0_ET;
+    x->groups |= GROUP_CR | GROUP_EFER;
+    return true;
+}
+
+static bool write_cr4(struct vm_exit *x, uint64_t value)
+{
+    struct vcpu_state *s = x->state;
+    if ((value & ~CR4_KNOWN) || ((s->efer & EFER_LMA) && !(value & CR4_PAE)))
+        return false;
+    s->cr4 = value;
+    x->groups |= GROUP_CR;
+    return true;
+}
+
+static bool write_cr8(struct vm_exit *x, uint64_t value)
+{
+    if (value > 15)
+        return false;
+    lapic_set_cr8(&vm.machine->chip.cpu[x->n].lapic, value);
+    return true;
+}
+
+static bool write_cr(struct vm_exit *x, const struct emu_control *c)
+{
+    switch (c->number) {
+    case 0: return write_cr0(x, c->value);
+    case 4: return write_cr4(x, c->value);
+    case 8: return write_cr8(x, c->value);
+    case 3:
+        x->state->cr3 = c->value;
+        x->groups |= GROUP_CR;
+        return true;
+    default: return false;
+    }
+}
+
+static void read_cr(struct vm_exit *x, const struct emu_control *c)
+{
+    const struct vcpu_state *s = x->state;
+    uint64_t cr8 = lapic_cr8(&vm.machine->chip.cpu[x->n].lapic);
+    x->state->gpr[c->gpr] = c->number == 0 ? s->cr0 : c->number == 3 ? s->cr3 : c->number == 4 ? s->cr4 : cr8;
+    x->groups |= GROUP_GPR;
+}
+
+void control_exit(struct vm_exit *x)
+{
+    struct emu_control c;
+    bool good = true;
+    if (!exit_decode(x, &c))
+        return;
+    switch (c.what) {
+    case EMU_MOV_FROM_CR: read_cr(x, &c); break;
+    case EMU_MOV_TO_CR: good = write_cr(x, &c); break;
+    case EMU_CLTS: good = write_cr0(x, x->state->cr0 & ~CR0_TS); break;
+    case EMU_LMSW: // sets PE, never clears it
+        good = write_cr0(x, (x->state->cr0 & ~(CR0_LMSW & ~CR0_PE)) | (c.value & CR0_LMSW));
+        break;
+    default: exit_fault(x, VECTOR_UD); return;
+    }
+    if (good)
+        exit_skip(x, c.length);
+    else
+        exit_fault_error(x, VECTOR_GP, 0);
+}
+
+// Exits only where the back-end does not let the guest have the registers itself.
+void control_debug_exit(struct vm_exit *x)
+{
+    struct emu_control c;
+    if (!exit_decode(x, &c))
+        return;
+    struct vcpu_state *s = x->state;
+    unsigned n = c.number == 4 ? 6 : c.number == 5 ? 7 : c.number;
+    uint64_t *dr = n == 6 ? &s->dr6 : n == 7 ? &s->dr7 : &s->dr[n & 3];
+    if (c.what == EMU_MOV_FROM_DR) {
+        s->gpr[c.gpr] = *dr;
+        x->groups |= GROUP_GPR;
+    } else {
+        if (n >= 6 && c.value >> 32) {
+            exit_fault_error(x, VECTOR_GP, 0);
+            return;
+        }
+        *dr = n == 6 ? (c.value & 0xe00f) | 0xffff0ff0 : n == 7 ? (c.value & 0xffff2bff) | 0x400 : c.value;
+        x->groups |= GROUP_DR;
+    }
+    exit_skip(x, c.length);
+}
+
+// [SDM] 1 13.3, 2C XSETBV
+void control_xsetbv_exit(struct vm_exit *x)
+{
+    struct emu_control c;
+    if (!exit_decode(x, &c))
+        return;
+    struct vcpu_state *s = x->state;
+    uint64_t value = s->gpr[GPR_RDX] << 32 | (uint32_t)s->gpr[GPR_RAX], big = value & XCR0_512;
+    bool good = (uint32_t)s->gpr[GPR_RCX] == 0 && (value & XCR0_X87) && !(value & ~vm.xsave_features) &&
+                (!(value & XCR0_AVX) || (value & XCR0_SSE)) &&
+                (!big || (big == XCR0_512 && (value & XCR0_AVX)));
+    if (!good) {
+        exit_fault_error(x, VECTOR_GP, 0);
+        return;
+    }
+    s->xcr0 = value;
+    x->groups |= GROUP_XCR0;
+    exit_skip(x, c.length);
+}

@@ -1,0 +1,238 @@
+// Exits: from the message to the handler, from the handler to the answer.
+// SPDX-License-Identifier: MIT
+#include "servers/vmm/vm.h"
+
+#include <string.h>
+
+#include "libipc/log.h"
+#include "libipc/proto/layout.h"
+
+#define EXIT_DECODES  (GROUP_GPR_ABCD | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
+#define EXIT_CONTROLS (EXIT_DECODES | GROUP_GPR_REST)
+
+static void start(struct vm_exit *x)
+{
+    power_up(x->state);
+    x->groups = GROUP_ALL;
+}
+
+// [SDM] 2A HLT: the processor sleeps until an interrupt that it would take.
+static void halt(struct vm_exit *x)
+{
+    struct emu_control c;
+    if (!exit_decode(x, &c))
+        return;
+    x->cpu->halted = true;
+    x->action = VCPU_HALT;
+    exit_skip(x, c.length);
+}
+
+static void kick(struct vm_exit *x)
+{
+    if (x->cpu->halted)
+        x->action = VCPU_HALT;
+}
+
+static void skip(struct vm_exit *x)
+{
+    struct emu_control c;
+    if (exit_decode(x, &c))
+        exit_skip(x, c.length);
+    x->pure = true;
+}
+
+enum { VECTOR_UD = 6 };
+
+// There is no hypercall that we know: KVM's convention for that is an error in RAX.
+static void hypercall(struct vm_exit *x)
+{
+    x->state->gpr[GPR_RAX] = (uint64_t)-1000;
+    x->groups |= GROUP_GPR_ABCD;
+    skip(x);
+}
+
+static void undefined(struct vm_exit *x)
+{
+    x->pure = true;
+    exit_fault(x, VECTOR_UD);
+}
+
+static void exception(struct vm_exit *x)
+{
+    x->event = EVENT_MAKE(EVENT_EXCEPTION, x->address) | x->value;
+    x->pure = true;
+}
+
+static void nothing(struct vm_exit *x)
+{
+    (void)x;
+}
+
+static void triple_fault(struct vm_exit *x)
+{
+    exit_dump(x, "triple fault");
+    power_off(x, VM_TRIPLE_FAULT);
+}
+
+static void error(struct vm_exit *x)
+{
+    exit_dump(x, "the guest's state cannot be entered");
+    power_off(x, VM_STOPPED_BY_ERROR);
+}
+
+static const struct row {
+    void (*handle)(struct vm_exit *x);
+    uint32_t groups; // of state that the exit brings
+} rows[EXIT_KINDS] = {
+    [EXIT_START] = {start, GROUP_ALL},
+    [EXIT_PIO] = {io_port_exit, GROUP_ALL & ~(GROUP_DR | GROUP_MSR)},
+    [EXIT_MMIO] = {io_memory_exit, GROUP_ALL},
+    [EXIT_CPUID] = {cpuid_exit, EXIT_DECODES | GROUP_XCR0},
+    [EXIT_RDMSR] = {msr_read_exit, EXIT_DECODES | GROUP_MSR},
+    [EXIT_WRMSR] = {msr_write_exit, EXIT_DECODES | GROUP_MSR},
+    [EXIT_HLT] = {halt, EXIT_DECODES},
+    [EXIT_CR] = {control_exit, GROUP_ALL},
+    [EXIT_DR] = {control_debug_exit, EXIT_CONTROLS | GROUP_DR},
+    [EXIT_XSETBV] = {control_xsetbv_exit, EXIT_DECODES | GROUP_XCR0},
+    [EXIT_INVALIDATE] = {skip, EXIT_DECODES},
+    [EXIT_VMCALL] = {hypercall, EXIT_DECODES},
+    [EXIT_PRIVILEGED] = {undefined, GROUP_RIP},
+    [EXIT_EXCEPTION] = {exception, GROUP_RIP},
+    [EXIT_NMI_WINDOW] = {nothing, GROUP_RIP},
+    [EXIT_TRIPLE_FAULT] = {triple_fault, GROUP_ALL},
+    [EXIT_KICK] = {kick, GROUP_RIP},
+    [EXIT_ACCESS_DONE] = {io_access_done, GROUP_ALL},
+    [EXIT_ERROR] = {error, GROUP_ALL},
+};
+
+enum status exits_init(void)
+{
+    for (unsigned k = 0; k < EXIT_KINDS; k++) {
+        enum status s = sys_route(VMM_SLOT_VM, ROUTE_EXIT, k, k, SLOT_NONE, rows[k].groups);
+        if (s != STATUS_OK)
+            return s;
+    }
+    return STATUS_OK;
+}
+
+void exit_skip(struct vm_exit *x, unsigned length)
+{
+    struct vcpu_state *s = x->state;
+    bool long_mode = (s->efer >> 10 & 1) && (s->seg[SEG_CS].attributes >> 9 & 1);
+    s->rip += length;
+    if (!long_mode)
+        s->rip &= s->seg[SEG_CS].attributes >> 10 & 1 ? 0xffffffff : 0xffff;
+    s->blocking &= ~(uint32_t)(BLOCKING_STI | BLOCKING_MOV_SS);
+    x->groups |= GROUP_RIP;
+    if (s->rflags >> 8 & 1) // single step: the instruction that we finished traps
+        x->event = EVENT_MAKE(EVENT_EXCEPTION, 1);
+}
+
+void exit_fault(struct vm_exit *x, unsigned vector)
+{
+    x->event = EVENT_MAKE(EVENT_EXCEPTION, vector);
+}
+
+void exit_fault_error(struct vm_exit *x, unsigned vector, uint32_t code)
+{
+    x->event = EVENT_MAKE(EVENT_EXCEPTION, vector) | EVENT_ERROR(code);
+}
+
+bool exit_decode(struct vm_exit *x, struct emu_control *control)
+{
+    struct emu_result r;
+    unsigned length = EXIT_INFO_LENGTH(x->info);
+    bool operands = x->kind == EXIT_CR || x->kind == EXIT_DR;
+    if (length && !operands) {
+        *control = (struct emu_control){.length = (uint8_t)length};
+        return true;
+    }
+    emu_decode(x->state, &vm.env, x->kind, control, &r);
+    switch ((enum emu_kind)r.kind) {
+    case EMU_DONE: return true;
+    case EMU_EVENT:
+        x->event = r.event;
+        if ((r.event & 0xff) == 14) {
+            x->state->cr2 = r.fault_address;
+            x->groups |= GROUP_CR;
+        }
+        return false;
+    case EMU_RETRY: return false;
+    default:
+        exit_dump(x, "an instruction that cannot be decoded");
+        power_off(x, VM_STOPPED_BY_ERROR);
+        return false;
+    }
+}
+
+void exit_dump(const struct vm_exit *x, const char *why)
+{
+    const struct vcpu_state *s = x->state;
+    log_error("vCPU %u: %s (exit %u, raw %llx, address %llx)", x->n, why, x->kind, (unsigned long long)x->raw,
+              (unsigned long long)x->address);
+    log_error("rip %04x:%016llx rflags %08llx efer %04llx", s->seg[SEG_CS].selector,
+              (unsigned long long)s->rip, (unsigned long long)s->rflags, (unsigned long long)s->efer);
+    for (unsigned i = 0; i < GPR_COUNT; i += 4)
+        log_error("r%-2u %016llx %016llx %016llx %016llx", i, (unsigned long long)s->gpr[i],
+                  (unsigned long long)s->gpr[i + 1], (unsigned long long)s->gpr[i + 2],
+                  (unsigned long long)s->gpr[i + 3]);
+    log_error("cr0 %08llx cr2 %016llx cr3 %016llx cr4 %08llx", (unsigned long long)s->cr0,
+              (unsigned long long)s->cr2, (unsigned long long)s->cr3, (unsigned long long)s->cr4);
+}
+
+// The part of the state that goes back with most answers needs no room for the rest.
+static void keep_answer(struct vm_exit *x, uint64_t sequence)
+{
+    struct vm_answer *a = &x->cpu->answer;
+    a->sequence = sequence;
+    a->action = x->action;
+    a->groups = x->groups;
+    a->event = x->event;
+    a->access = x->access;
+    a->state = *x->state;
+    bool small = !(x->groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP));
+    server_changed(&vm.server, a, small ? offsetof(struct vm_answer, state.cr0) : sizeof *a);
+}
+
+static void take_kept(struct vm_exit *x)
+{
+    const struct vm_answer *a = &x->cpu->answer;
+    x->action = (enum vcpu_action)a->action;
+    x->groups = (uint32_t)a->groups;
+    x->event = a->event;
+    x->access = a->access;
+    bool small = !(x->groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP));
+    memcpy(x->state, &a->state, small ? offsetof(struct vcpu_state, cr0) : sizeof a->state);
+}
+
+enum reply_how vm_exit(struct server *s, const struct message_in *in, struct message *answer)
+{
+    (void)s;
+    const uint64_t *w = in->message.words;
+    struct vm_exit x = {.n = EXIT_INFO_VCPU(w[EXIT_INFO]) % VM_CPUS,
+                        .kind = (enum exit_kind)(TAG_LABEL(in->message.tag) - LABEL_EXIT),
+                        .address = w[EXIT_ADDRESS],
+                        .value = w[EXIT_VALUE],
+                        .info = w[EXIT_INFO],
+                        .raw = w[EXIT_RAW],
+                        .state = &utcb()->vcpu,
+                        .action = VCPU_RUN,
+                        .now = clock_now()};
+    x.cpu = &vm.cpu[x.n];
+    bool again = in->deliveries && x.cpu->answer.sequence == in->sequence;
+    interrupts_settle(&x, again);
+    if (again)
+        take_kept(&x);
+    else if (x.kind < EXIT_KINDS)
+        rows[x.kind].handle(&x);
+    *answer = (struct message){.tag = TAG(0, REPLY_WORDS)};
+    interrupts_answer(&x, answer);
+    answer->tag = TAG(x.action, REPLY_WORDS);
+    answer->words[REPLY_GROUPS] = x.groups;
+    if (x.action == VCPU_ACCESS)
+        utcb()->access = x.access;
+    if (!again && !x.pure)
+        keep_answer(&x, in->sequence);
+    server_changed(&vm.server, &x.cpu->halted, 8);
+    return vm.machine->off ? REPLY_LATER : REPLY_NOW;
+}

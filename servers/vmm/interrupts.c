@@ -1,0 +1,164 @@
+// What reaches a vCPU, and when it must come out of the guest.
+// SPDX-License-Identifier: MIT
+//
+// Lines of the fixed devices are levels computed from time; the PIT's edges are counted and given one by one,
+// the next when the last was taken. Device servers tell theirs through line pages. The answer to every exit
+// carries one offered vector at most and one deadline: the nearest event of any clock, at which the kernel
+// sends a KICK exit.
+#include "libipc/log.h"
+#include "libipc/proto/layout.h"
+#include "libipc/proto/line.h"
+#include "libipc/time.h"
+#include "servers/vmm/dev/clock.h"
+#include "servers/vmm/vm.h"
+
+enum { PIT_LINE = 0, COM1_LINE = 4 };
+
+// Which line each device's page drives: for now the serial port alone.
+static const uint8_t line_of[] = {COM1_LINE};
+enum { LINE_PAGES = sizeof line_of };
+
+static struct line_page *line_page(unsigned device)
+{
+    return (struct line_page *)(VMM_MAP_LINE + 0x200000ul * device);
+}
+
+static void chip_changed(unsigned n)
+{
+    struct irqchip *chip = &vm.machine->chip;
+    server_changed(&vm.server, chip, offsetof(struct irqchip, cpu));
+    server_changed(&vm.server, &chip->cpu[n], sizeof chip->cpu[n]);
+}
+
+void interrupts_kick(uint32_t cpus)
+{
+    for (unsigned n = 0; n < VM_CPUS; n++)
+        if (cpus >> n & 1 && sys_vcpu_ctl(VMM_SLOT_VCPU + n, VCPU_KICK, 0) != STATUS_OK)
+            log_warning("vCPU %u cannot be kicked", n);
+}
+
+static void set_lines(uint32_t levels, uint32_t *kick)
+{
+    struct vm_machine *m = vm.machine;
+    for (uint32_t changed = levels ^ m->lines; changed; changed &= changed - 1) {
+        unsigned line = (unsigned)__builtin_ctz(changed);
+        irqchip_set_line(&m->chip, line, levels >> line & 1, kick);
+    }
+    m->lines = levels;
+}
+
+// A page's level now, and a pulse that came and went between two looks.
+static uint32_t device_lines(uint32_t *kick)
+{
+    struct vm_machine *m = vm.machine;
+    uint32_t levels = 0;
+    for (unsigned d = 0; d < LINE_PAGES; d++) {
+        const struct line_page *page = line_page(d);
+        uint32_t changes = __atomic_load_n(&page->changes, __ATOMIC_ACQUIRE);
+        uint32_t level = __atomic_load_n(&page->level, __ATOMIC_ACQUIRE) & 1;
+        bool was = m->lines >> line_of[d] & 1;
+        if (changes != m->line_changes[d] && level == was)
+            irqchip_set_line(&m->chip, line_of[d], !was, kick);
+        if (changes != m->line_changes[d] && level == was)
+            irqchip_set_line(&m->chip, line_of[d], was, kick);
+        m->line_changes[d] = changes;
+        levels |= level << line_of[d];
+    }
+    return levels;
+}
+
+static void pit_edge(uint32_t *kick)
+{
+    irqchip_set_line(&vm.machine->chip, PIT_LINE, false, kick);
+    irqchip_set_line(&vm.machine->chip, PIT_LINE, true, kick);
+    irqchip_set_line(&vm.machine->chip, PIT_LINE, false, kick);
+}
+
+void interrupts_devices(struct vclock t)
+{
+    struct vm_machine *m = vm.machine;
+    uint32_t kick = 0;
+    set_lines(platform_lines(&m->platform, t.ns) | device_lines(&kick), &kick);
+    // Edges that were missed in one go collapse to one: the guest's clock is not the PIT.
+    if (platform_timer_edges(&m->platform, t.ns))
+        pit_edge(&kick);
+    server_changed(&vm.server, &m->platform.pit, sizeof m->platform.pit);
+    server_changed(&vm.server, &m->platform.rtc,
+                   offsetof(struct platform, pci) - offsetof(struct platform, rtc));
+    server_changed(&vm.server, m, offsetof(struct vm_machine, chip));
+    chip_changed(0);
+}
+
+void interrupts_effects(struct vm_exit *x, uint32_t effects)
+{
+    chip_changed(x->n);
+    if (effects & PORT_LINE)
+        interrupts_devices(x->now);
+    const struct platform *p = &vm.machine->platform;
+    server_changed(&vm.server, &p->pit, sizeof p->pit);
+    server_changed(&vm.server, &p->rtc, offsetof(struct platform, pci) - offsetof(struct platform, rtc));
+    if (effects & (PORT_DECODE | PORT_FUNCTION))
+        log_debug("a PCI function changed its windows");
+}
+
+void interrupts_settle(struct vm_exit *x, bool again)
+{
+    struct vm_cpu *c = x->cpu;
+    uint32_t kick = 0;
+    bool took = !again && c->offered && !(x->info & EXIT_OFFER_PENDING);
+    if (c->offered || c->injected) {
+        irqchip_settle(&vm.machine->chip, x->n, !again && c->injected, took, &kick);
+        chip_changed(x->n);
+    }
+    c->offered = c->injected = 0;
+    if (lapic_advance(&vm.machine->chip.cpu[x->n].lapic, x->now))
+        chip_changed(x->n);
+    uint64_t due = platform_deadline(&vm.machine->platform);
+    if (due <= x->now.ns || x->kind == EXIT_KICK)
+        interrupts_devices(x->now);
+}
+
+static uint64_t next_deadline(unsigned n)
+{
+    struct lapic_deadline l = lapic_deadline(&vm.machine->chip.cpu[n].lapic);
+    uint64_t platform = platform_deadline(&vm.machine->platform);
+    uint64_t deadline = platform == CLOCK_NEVER ? DEADLINE_NONE : clock_host_tsc(platform);
+    if (l.clock == LAPIC_CLOCK_NS)
+        deadline = earlier(deadline, clock_host_tsc(l.when));
+    else if (l.clock == LAPIC_CLOCK_TSC)
+        deadline = earlier(deadline, vm.machine->power_on + l.when);
+    return deadline == DEADLINE_NONE ? 0 : deadline;
+}
+
+// Offer, deadline and what becomes of a HLT, into the words of the answer.
+void interrupts_answer(struct vm_exit *x, struct message *answer)
+{
+    struct vm_cpu *c = x->cpu;
+    struct irqchip_offer o = irqchip_offer(&vm.machine->chip, x->n, x->state->blocking & BLOCKING_NMI);
+    uint64_t offer = o.interrupt ? OFFER_MAKE(o.vector) : 0, event = x->event;
+    if (o.nmi && !event)
+        event = EVENT_MAKE(EVENT_NMI, 2);
+    else if (o.nmi)
+        offer |= OFFER_NMI_WINDOW;
+    bool nmi = event == EVENT_MAKE(EVENT_NMI, 2);
+    if (c->offered != o.interrupt || c->injected != nmi || o.interrupt)
+        chip_changed(x->n);
+    c->offered = o.interrupt;
+    c->injected = nmi ? NMI_INJECTED : NMI_NONE;
+    if (c->halted && (o.interrupt || nmi)) {
+        c->halted = false;
+        if (x->action == VCPU_HALT)
+            x->action = VCPU_RUN;
+    }
+    answer->words[REPLY_EVENT] = event;
+    answer->words[REPLY_OFFER] = offer;
+    answer->words[REPLY_DEADLINE] = next_deadline(x->n);
+}
+
+// Every enabled vector may have been lost with the last incarnation: have all lines looked at again.
+void interrupts_start(void)
+{
+    for (unsigned d = 0; d < LINE_PAGES; d++)
+        vm.machine->line_changes[d] = __atomic_load_n(&line_page(d)->changes, __ATOMIC_ACQUIRE) - 1;
+    interrupts_kick((1u << VM_CPUS) - 1);
+}

@@ -1,0 +1,161 @@
+// Port and memory accesses that no route took: the monitor's own devices, and the emulation of what is no
+// plain access. SPDX-License-Identifier: MIT
+//
+// A plain port access is the monitor's device or nobody's. String I/O and accesses to memory that is not RAM
+// are executed by the emulator: what it reports as an access is answered here when it is the interrupt
+// controllers' or a fixed device's, and sent along the VM's routes by the kernel when not.
+#include <string.h>
+
+#include "libipc/log.h"
+#include "servers/vmm/vm.h"
+
+enum { FIXED_PORT_SIZES = 7 };
+
+static bool is_irq_port(uint64_t port)
+{
+    return pic_owns((uint16_t)port);
+}
+
+static uint64_t read_port(struct vm_exit *x, uint16_t port, uint8_t size)
+{
+    if (is_irq_port(port) && size == 1) {
+        uint32_t kick = 0;
+        uint64_t value = irqchip_port_read(&vm.machine->chip, port, &kick);
+        interrupts_effects(x, 0);
+        return value;
+    }
+    struct io_access io = {.port = port, .size = size};
+    struct io_result r = port_read(platform_ports, platform_port_rows, &vm.machine->platform, &io, x->now.ns);
+    interrupts_effects(x, r.effects);
+    return r.value;
+}
+
+static void write_port(struct vm_exit *x, uint16_t port, uint8_t size, uint32_t value)
+{
+    if (is_irq_port(port) && size == 1) {
+        uint32_t kick = 0;
+        irqchip_port_write(&vm.machine->chip, port, (uint8_t)value, &kick);
+        interrupts_effects(x, 0);
+        return;
+    }
+    struct io_access io = {.value = value, .port = port, .size = size};
+    uint32_t effects = port_write(platform_ports, platform_port_rows, &vm.machine->platform, &io, x->now.ns);
+    interrupts_effects(x, effects);
+    if (effects & PORT_POWER_OFF)
+        power_off(x, VM_POWERED_OFF);
+    else if (effects & (PORT_RESET | PORT_INIT))
+        power_reset(x);
+}
+
+static void emulate(struct vm_exit *x, bool resume, uint64_t value);
+
+void io_port_exit(struct vm_exit *x)
+{
+    if (x->info & EXIT_STRING) {
+        emulate(x, false, 0);
+        return;
+    }
+    uint8_t size = (uint8_t)EXIT_INFO_SIZE(x->info);
+    uint64_t *rax = &x->state->gpr[GPR_RAX];
+    if (x->info & EXIT_WRITE) {
+        write_port(x, (uint16_t)x->address, size, (uint32_t)x->value);
+    } else {
+        uint64_t value = read_port(x, (uint16_t)x->address, size), mask = (1ul << 8 * size) - 1;
+        *rax = size == 4 ? value : (*rax & ~mask) | (value & mask);
+        x->groups |= GROUP_GPR_ABCD;
+    }
+    if (x->action == VCPU_RUN && !(x->groups & GROUP_SEG_CODE))
+        exit_skip(x, EXIT_INFO_LENGTH(x->info));
+}
+
+// An access that the emulator wants: true when it was the monitor's own, with what was read.
+static bool own_access(struct vm_exit *x, const struct vcpu_access *a, uint64_t *value)
+{
+    uint32_t kick = 0;
+    if (a->space == ACCESS_MEMORY) {
+        struct irqchip *chip = &vm.machine->chip;
+        bool own = a->write ? irqchip_mmio_write(chip, x->n, a->address, a->size, a->value, x->now, &kick)
+                            : irqchip_mmio_read(chip, x->n, a->address, a->size, value, x->now);
+        if (own)
+            interrupts_effects(x, 0);
+        return own;
+    }
+    uint16_t port = (uint16_t)a->address;
+    bool own = is_irq_port(port);
+    for (size_t i = 0; i < platform_port_rows; i++)
+        own = own || (port >= platform_ports[i].first && port <= platform_ports[i].last);
+    if (own && a->write)
+        write_port(x, port, a->size, (uint32_t)a->value);
+    else if (own)
+        *value = read_port(x, port, a->size);
+    return own;
+}
+
+static void finish(struct vm_exit *x, const struct emu_result *r)
+{
+    x->cpu->emulating = false;
+    x->groups |= r->groups;
+    if (r->step) {
+        x->state->dr6 |= 1 << 14;
+        x->groups |= GROUP_DR;
+        x->event = EVENT_MAKE(EVENT_EXCEPTION, 1);
+    }
+}
+
+// What the emulator said; true when it is to go on with the value read.
+static bool outcome(struct vm_exit *x, struct emu_result *r, uint64_t *value)
+{
+    switch ((enum emu_kind)r->kind) {
+    case EMU_DONE: finish(x, r); return false;
+    case EMU_RETRY: x->cpu->emulating = false; return false;
+    case EMU_EVENT:
+        x->cpu->emulating = false;
+        x->event = r->event;
+        if ((r->event & 0xff) == 14) {
+            x->state->cr2 = r->fault_address;
+            x->groups |= GROUP_CR;
+        }
+        return false;
+    case EMU_UNSUPPORTED:
+        exit_dump(x, "an instruction that the emulator does not execute");
+        power_off(x, VM_STOPPED_BY_ERROR);
+        return false;
+    case EMU_ACCESS: break;
+    }
+    if (own_access(x, &r->access, value)) {
+        if (r->complete)
+            finish(x, r);
+        return !r->complete;
+    }
+    x->access = r->access;
+    x->action = VCPU_ACCESS;
+    if (r->complete)
+        finish(x, r);
+    else
+        x->cpu->emulating = true;
+    return false;
+}
+
+static void emulate(struct vm_exit *x, bool resume, uint64_t value)
+{
+    struct emu_result r;
+    server_changed(&vm.server, &x->cpu->progress, sizeof x->cpu->progress);
+    server_changed(&vm.server, &x->cpu->halted, 8);
+    if (resume)
+        emu_resume(x->state, &vm.env, &x->cpu->progress, value, &r);
+    else
+        emu_start(x->state, &vm.env, &x->cpu->progress, &r);
+    while (outcome(x, &r, &value))
+        emu_resume(x->state, &vm.env, &x->cpu->progress, value, &r);
+}
+
+void io_memory_exit(struct vm_exit *x)
+{
+    emulate(x, false, 0);
+}
+
+void io_access_done(struct vm_exit *x)
+{
+    if (x->cpu->emulating)
+        emulate(x, true, x->value);
+}

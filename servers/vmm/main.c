@@ -1,0 +1,125 @@
+// The monitor of one VM.
+// SPDX-License-Identifier: MIT
+//
+// Life: read the configuration, open the state object (a fresh one is laid out; the guest is loaded at its
+// first exit), say which state comes with which exit, look at all interrupt lines again, then answer exits
+// for ever.
+#include <string.h>
+
+#include "libipc/log.h"
+#include "libipc/proto/init.h"
+#include "libipc/proto/layout.h"
+#include "libipc/start.h"
+#include "libipc/status.h"
+#include "libipc/thread.h"
+#include "servers/vmm/vm.h"
+
+const char program_name[] = "vmm";
+struct vm vm;
+
+enum { KIND = 0x6d6d7601, VERSION = 1, LOG_BYTES = 128 << 10 };
+enum section { SECTION_MACHINE = 1, SECTION_CPU };
+
+static const struct state_section sections[] = {{SECTION_MACHINE, sizeof(struct vm_machine)},
+                                                {SECTION_CPU, VM_CPUS * sizeof(struct vm_cpu)}};
+static const struct state_layout layout = {KIND, VERSION, LOG_BYTES, 2, sections};
+
+static void open_state(void)
+{
+    enum state_status s =
+        state_open(&vm.state, (void *)MAP_STATE, VMM_STATE_BYTES, &layout, program_start.kind);
+    if (s == STATE_EMPTY)
+        state_adopt(&vm.state);
+    else if (s != STATE_OK)
+        die("the state object cannot be used (%u, damage %u)", s, vm.state.damage);
+    vm.machine = state_section(&vm.state, SECTION_MACHINE);
+    vm.cpu = state_section(&vm.state, SECTION_CPU);
+}
+
+static void *ram(void *ctx, uint64_t gpa, size_t length, bool write)
+{
+    (void)ctx, (void)write;
+    return memory_at(gpa, length);
+}
+
+// The guest's vector registers are loaded while the monitor answers its exit only in the kernel's XSAVE area:
+// an instruction that needs them is not executed.
+static void vector_get(void *ctx, unsigned index, uint8_t value[EMU_VECTOR_BYTES])
+{
+    (void)ctx, (void)index;
+    memset(value, 0, EMU_VECTOR_BYTES);
+}
+
+static void vector_set(void *ctx, unsigned index, const uint8_t value[EMU_VECTOR_BYTES])
+{
+    (void)ctx, (void)index, (void)value;
+}
+
+static void read_features(void)
+{
+    if (sys_info(SLOT_PROCESS, INFO_SYSTEM) != STATUS_OK)
+        die("no system information");
+    const struct info_system *i = (const struct info_system *)utcb()->words;
+    vm.xsave_features = i->xsave_features;
+    vm.xsave_bytes = i->xsave_bytes;
+    uint32_t a = 0x80000008, b, c = 0, d;
+    asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    vm.env = (struct emu_env){.ram = ram,
+                              .vector_get = vector_get,
+                              .vector_set = vector_set,
+                              .cache = &vm.cache,
+                              .physical_bits = (uint8_t)a,
+                              .gigabyte_pages = true};
+    emu_cache_reset(&vm.cache);
+}
+
+// Device servers told us of a line: the vCPU comes out, and its KICK exit looks at the lines.
+static void bits(struct server *s, uint64_t bits)
+{
+    (void)s;
+    if (bits & VMM_BIT_LINES)
+        interrupts_kick((1u << VM_CPUS) - 1);
+}
+
+// Once the end is committed, the supervisor learns of it; after a restart again.
+static void publish(struct server *s)
+{
+    (void)s;
+    if (!vm.machine->off)
+        return;
+    struct message m = MESSAGE(LABEL_INIT_VM_OFF, vm.machine->off);
+    if (sys_call(SLOT_INIT, &m) != STATUS_OK)
+        log_error("%s: the supervisor does not hear that it is off", vm.config.name);
+}
+
+enum status exits_init(void);
+
+int main(void)
+{
+    static const struct server_handler handlers[] = {{LABEL_EXIT, LABEL_EXIT + EXIT_KINDS - 1, vm_exit}};
+    const char *wrong = config_read(&vm.config, (const char *)MAP_CONFIG);
+    if (wrong)
+        die("%s", wrong);
+    vm.server = (struct server){.endpoint = SLOT_ENDPOINT,
+                                .replies = SLOT_REPLY,
+                                .reply_count = 4,
+                                .handlers = handlers,
+                                .handler_count = 1,
+                                .bits = bits,
+                                .publish = publish,
+                                .state = &vm.state};
+    open_state();
+    read_features();
+    enum status s = exits_init();
+    if (s == STATUS_OK)
+        s = server_init(&vm.server);
+    if (s == STATUS_OK)
+        s = sys_thread_ctl(SLOT_THREAD, THREAD_BIND, SLOT_NOTIFICATION);
+    if (s != STATUS_OK)
+        die("%s: cannot start: %s", vm.config.name, status_name(s));
+    if (program_start.kind != START_FRESH)
+        interrupts_start();
+    publish(&vm.server);
+    s = server_run(&vm.server);
+    die("%s: the endpoint is gone: %s", vm.config.name, status_name(s));
+}

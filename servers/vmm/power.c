@@ -1,0 +1,68 @@
+// Power-on, reset, power-off.
+// SPDX-License-Identifier: MIT
+#include "servers/vmm/vm.h"
+
+#include <string.h>
+
+#include "libipc/log.h"
+#include "servers/vmm/acpi/acpi.h"
+
+enum { RTC_HOLE = 0xc0000000 };
+
+static void power_up_devices(bool cold)
+{
+    struct vm_machine *m = vm.machine;
+    struct rtc_memory memory = {.below_4g = vm.config.memory};
+    if (memory.below_4g > RTC_HOLE)
+        memory = (struct rtc_memory){RTC_HOLE, vm.config.memory - RTC_HOLE};
+    if (cold)
+        clock_power_up();
+    struct vclock t = clock_now();
+    irqchip_power_up(&m->chip, (uint32_t)vm.config.cpus, LAPIC_X2APIC | LAPIC_TSC_DEADLINE,
+                     vm.env.physical_bits);
+    lapic_virtual_wire(&m->chip.cpu[0].lapic);
+    if (cold)
+        platform_power_up(&m->platform, t.ns, m->unix_ns, &memory);
+    else
+        platform_reset(&m->platform, t.ns);
+    m->lines = 0;
+    m->timer_debt = 0;
+}
+
+// The whole state is new: one checkpoint instead of records.
+static void start(struct vcpu_state *state, bool cold)
+{
+    memset(vm.cpu, 0, VM_CPUS * sizeof *vm.cpu);
+    power_up_devices(cold);
+    emu_cache_reset(&vm.cache);
+    if (!boot_load(state))
+        die("%s: cannot start", vm.config.name);
+    state->tsc_offset = 0 - vm.machine->power_on;
+    state_adopt(&vm.state);
+}
+
+void power_up(struct vcpu_state *state)
+{
+    log_info("%s: %llu MiB, starting at tsc %llu", vm.config.name, (unsigned long long)vm.config.memory >> 20,
+             (unsigned long long)clock_now().tsc);
+    start(state, true);
+}
+
+void power_reset(struct vm_exit *x)
+{
+    log_info("%s: reset by the guest", vm.config.name);
+    start(x->state, false);
+    x->groups = GROUP_ALL;
+    x->event = 0;
+    x->action = VCPU_RUN;
+}
+
+static const char *const reasons[] = {"on", "powered off", "triple fault", "stopped"};
+
+void power_off(struct vm_exit *x, enum vm_off why)
+{
+    (void)x;
+    vm.machine->off = why;
+    server_changed(&vm.server, vm.machine, offsetof(struct vm_machine, chip));
+    log_info("%s: %s", vm.config.name, reasons[why]);
+}

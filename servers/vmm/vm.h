@@ -1,0 +1,140 @@
+// The monitor's view of its VM: what survives it, and what it makes anew at each start.
+// SPDX-License-Identifier: MIT
+//
+// An exit is handled in one order: settle what became of the last offer, compute, choose the next offer and
+// deadline, commit what changed together with the answer, answer. An exit that is delivered again after it
+// was committed is answered from struct vm_answer; its interrupts are offered anew.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libipc/server.h"
+#include "servers/vmm/config.h"
+#include "servers/vmm/dev/platform.h"
+#include "servers/vmm/emulate/control.h"
+#include "servers/vmm/emulate/decode.h"
+#include "servers/vmm/emulate/emulate.h"
+#include "servers/vmm/irq/irqchip.h"
+
+enum { VM_CPUS = 1, VM_LINES = 8 };
+
+// What an exit was answered with; offer and deadline are chosen anew each time.
+struct vm_answer {
+    uint64_t sequence; // of the exit
+    uint64_t action;   // enum vcpu_action
+    uint64_t groups;   // of state that go back
+    uint64_t event;
+    struct vcpu_access access;
+    struct vcpu_state state;
+};
+
+enum vm_nmi { NMI_NONE, NMI_INJECTED };
+
+struct vm_cpu {
+    struct vm_answer answer;
+    struct emu_progress progress; // of the instruction whose access is under way
+    uint64_t clock_page;          // MSR_KVM_SYSTEM_TIME as written
+    uint64_t clock_version;
+    uint64_t tsc_adjust;
+    uint64_t misc_enable;
+    uint64_t mtrr_default;
+    uint64_t mtrr[28]; // fixed ranges, then pairs of variable ones
+    uint64_t debug_control;
+    uint8_t halted;    // parked by HLT: runs on when an interrupt goes in
+    uint8_t offered;   // the kernel holds an offer of ours
+    uint8_t injected;  // enum vm_nmi: an NMI went with the last answer
+    uint8_t emulating; // progress is valid
+    uint8_t pad[4];
+};
+
+struct vm_machine {
+    uint64_t power_on;               // host TSC when guest time began; the guest's TSC counts from there
+    uint64_t unix_ns;                // wall clock then
+    uint64_t wall_page;              // MSR_KVM_WALL_CLOCK as written
+    uint64_t timer_debt;             // PIT edges that wait for their turn
+    uint32_t lines;                  // levels of the fixed devices' lines as the chips know them
+    uint32_t line_changes[VM_LINES]; // of each device's line page, as last seen
+    uint32_t line_levels;
+    uint32_t off; // enum vm_off: the VM does not run any more
+    struct irqchip chip;
+    struct platform platform;
+};
+
+enum vm_off { VM_ON, VM_POWERED_OFF, VM_TRIPLE_FAULT, VM_STOPPED_BY_ERROR };
+
+struct vm {
+    struct vm_machine *machine; // in the state object's working copy
+    struct vm_cpu *cpu;         // [VM_CPUS], ditto
+    struct vm_config config;
+    struct server server;
+    struct state state;
+    struct emu_cache cache;
+    struct emu_env env;
+    uint64_t xsave_features; // XCR0 bits that the guest may set
+    uint32_t xsave_bytes;
+};
+extern struct vm vm;
+
+// The exit being handled.
+struct vm_exit {
+    unsigned n; // vCPU
+    struct vm_cpu *cpu;
+    enum exit_kind kind;
+    uint64_t address, value, info, raw; // enum exit_word
+    struct vcpu_state *state;           // as it came; handlers change it and name the groups in `groups`
+    uint32_t groups;                    // that go back
+    uint64_t event;                     // to be injected
+    enum vcpu_action action;
+    bool pure; // nothing but the vCPU's registers changed: computed again if it must be
+    struct vclock now;
+    struct vcpu_access access; // action VCPU_ACCESS
+};
+
+// exits.c
+enum status exits_init(void);
+enum reply_how vm_exit(struct server *s, const struct message_in *in, struct message *answer);
+void exit_skip(struct vm_exit *x, unsigned length);  // RIP behind the instruction
+void exit_fault(struct vm_exit *x, unsigned vector); // an exception without an error code
+void exit_fault_error(struct vm_exit *x, unsigned vector, uint32_t error);
+// Decodes at RIP; false: the exit is answered already (an event, or run it again).
+bool exit_decode(struct vm_exit *x, struct emu_control *control);
+void exit_dump(const struct vm_exit *x, const char *why); // registers to the log
+
+// One handler an exit kind, each in the file that its name begins with.
+void cpuid_exit(struct vm_exit *x);
+void msr_read_exit(struct vm_exit *x);
+void msr_write_exit(struct vm_exit *x);
+void control_exit(struct vm_exit *x);
+void control_debug_exit(struct vm_exit *x);
+void control_xsetbv_exit(struct vm_exit *x);
+void io_port_exit(struct vm_exit *x);
+void io_memory_exit(struct vm_exit *x);
+void io_access_done(struct vm_exit *x);
+
+// interrupts.c
+void interrupts_settle(struct vm_exit *x, bool again);
+void interrupts_devices(struct vclock now); // lines of the fixed devices and of the line pages into the chips
+void interrupts_answer(struct vm_exit *x, struct message *answer);
+void interrupts_effects(struct vm_exit *x, uint32_t effects); // enum port_effect
+void interrupts_start(void); // after a start of ours: every enabled vector once
+void interrupts_kick(uint32_t cpus);
+
+// clock.c
+struct vclock clock_now(void);
+uint64_t clock_host_tsc(uint64_t guest_ns); // the host's TSC at a guest time
+void clock_power_up(void);
+bool clock_write_system_time(struct vm_cpu *cpu, uint64_t value);
+bool clock_write_wall(uint64_t value);
+
+// memory.c
+void *memory_at(uint64_t gpa, uint64_t bytes); // NULL: not all of it is RAM
+void memory_e820(void (*add)(void *ctx, uint64_t base, uint64_t bytes, uint32_t type), void *ctx);
+
+// boot.c: loads the guest and sets the boot processor's registers. False: logged why.
+bool boot_load(struct vcpu_state *state);
+
+// power.c
+void power_up(struct vcpu_state *state); // the machine as after power-on, the guest loaded
+void power_off(struct vm_exit *x, enum vm_off why);
+void power_reset(struct vm_exit *x);
