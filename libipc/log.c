@@ -8,13 +8,15 @@
 #include <unistd.h>
 
 #include "libipc/lock.h"
+#include "libipc/proto/layout.h"
+#include "libipc/ring.h"
 #include "libipc/start.h"
 #include "libipc/syscall.h"
 
 enum log_level log_level = LOG_INFO;
 
 // The kernel takes the text from the UTCB's words, which may hold a message that is being handled.
-static void put_line(const char *line, size_t bytes)
+void log_raw(const char *line, size_t bytes)
 {
     char *words = (char *)utcb()->words;
     char saved[LOG_LINE_MAX];
@@ -24,18 +26,57 @@ static void put_line(const char *line, size_t bytes)
     memcpy(words, saved, bytes);
 }
 
+static struct {
+    struct lock lock;
+    struct ring ring; // no capacity: not in use
+    uint64_t lost;    // lines, since one was written
+} out;
+
+void log_use_ring(void)
+{
+    const void *memory = (const void *)MAP_LOG;
+    if (!ring_open(&out.ring, (void *)MAP_LOG, RING_PAGES(LOG_RING_BYTES) * 4096, LOG_RING_BYTES, 1,
+                   ring_last_produced(memory)))
+        out.ring.capacity = 0;
+}
+
+// One publication for the line and for what tells of lost ones: who dies in between leaves no part of them.
+static void put_ring(const char *line, size_t bytes)
+{
+    char note[64];
+    uint32_t before = 0, room;
+    lock_take(&out.lock);
+    if (out.lost)
+        before = (uint32_t)snprintf(note, sizeof note, "%cwarning: %llu lines of the log are lost\n",
+                                    LOG_LEVEL_MARK + LOG_WARNING, (unsigned long long)out.lost);
+    if (!ring_room(&out.ring, &room) || room < before + bytes) {
+        out.lost++;
+    } else {
+        out.lost = 0;
+        ring_put(&out.ring, out.ring.position, note, before);
+        ring_put(&out.ring, out.ring.position + before, line, (uint32_t)bytes);
+        if (ring_publish_produced(&out.ring, out.ring.position + before + bytes))
+            (void)!sys_signal(SLOT_LOG_SIGNAL);
+    }
+    lock_drop(&out.lock);
+}
+
 static size_t begin_line(char *line, enum log_level level)
 {
     static const char *const mark[] = {
         [LOG_ERROR] = "error: ", [LOG_WARNING] = "warning: ", [LOG_INFO] = "", [LOG_DEBUG] = "debug: "};
-    int n = snprintf(line, LOG_LINE_MAX, "[%.32s] %s", program_name, mark[level]);
+    int n = out.ring.capacity ? snprintf(line, LOG_LINE_MAX, "%c%s", LOG_LEVEL_MARK + (int)level, mark[level])
+                              : snprintf(line, LOG_LINE_MAX, "[%.32s] %s", program_name, mark[level]);
     return (size_t)n;
 }
 
 static void end_line(char *line, size_t bytes)
 {
     line[bytes] = '\n';
-    put_line(line, bytes + 1);
+    if (out.ring.capacity)
+        put_ring(line, bytes + 1);
+    else
+        log_raw(line, bytes + 1);
 }
 
 static void log_list(enum log_level level, const char *format, va_list arguments)

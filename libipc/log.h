@@ -1,7 +1,9 @@
 // The log: one line a call, with a level.
 // SPDX-License-Identifier: MIT
 //
-// Lines are formatted on the stack; no heap. A line too long for the buffer is cut.
+// Lines are formatted on the stack; no heap. A line too long for the buffer is cut. Until log_use_ring()
+// they go to the kernel's debug output, then into the ring from which the console prints them; a line that
+// finds no room there is counted, and the next one that does is preceded by the count.
 #pragma once
 
 #include <stddef.h>
@@ -10,6 +12,9 @@
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 #define LOG_LINE_MAX 256u // bytes, newline and prefix included
+
+// A line in the ring: LOG_LEVEL_MARK + level, text, newline.
+#define LOG_LEVEL_MARK '0'
 
 extern enum log_level log_level; // lines beyond it are dropped; LOG_INFO at the start
 
@@ -22,6 +27,12 @@ __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const 
 
 // Logs an error and ends the process: a server may die with a reason, because it is started again.
 __attribute__((format(printf, 1, 2))) _Noreturn void die(const char *format, ...);
+
+// A line as it is, with its newline, of at most LOG_LINE_MAX bytes, to the kernel's debug output.
+void log_raw(const char *line, size_t bytes);
+
+// From now on lines go into the ring at MAP_LOG, behind what is in it.
+void log_use_ring(void);
 
 // Raw text of several lines or parts of them, as from stdio; complete lines go out.
 void log_text(const char *text, size_t bytes);

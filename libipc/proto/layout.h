@@ -23,10 +23,17 @@ enum server_slot {
 // Windows of all servers.
 #define MAP_STATE  UINT64_C(0x10000000) // its state object
 #define MAP_CONFIG UINT64_C(0x10200000) // read-only: its part of the manifest, JSON text, NUL-terminated
-#define MAP_LOG    UINT64_C(0x10400000) // its log ring (libipc/ring.h), one page of header and bytes
+#define MAP_LOG    UINT64_C(0x10400000) // its log ring (libipc/log.h)
+
+// Capacities of the rings of bytes (libipc/ring.h); their heads take one more page.
+#define LOG_RING_BYTES    0x4000u
+#define OUTPUT_RING_BYTES 0x10000u
+#define INPUT_RING_BYTES  0x1000u
+#define RING_PAGES(bytes) ((bytes) / 4096 + 1)
 
 // Bytes of the state objects, by kind of server.
-#define VMM_STATE_BYTES (512u << 10)
+#define VMM_STATE_BYTES     (512u << 10)
+#define CONSOLE_STATE_BYTES (64u << 10)
 
 // vmm
 enum vmm_slot {
@@ -46,6 +53,9 @@ enum console_slot {
     CONSOLE_SLOT_VMM = SLOT_SPECIFIC,      // send: the VMM's notification, VMM_BIT_LINES
     CONSOLE_SLOT_UART = SLOT_SPECIFIC + 1, // send: the uart driver's notification
 };
+// Its configuration: {"level": one of log_level_names, "logs": [names, in the order of CONSOLE_MAP_LOGS]}.
+// Any other server's log may be among them, and its own.
+#define CONSOLE_LOGS_MAX   128u
 #define CONSOLE_MAP_LINE   UINT64_C(0x11000000) // struct line_page of the VM's COM1
 #define CONSOLE_MAP_OUTPUT UINT64_C(0x11200000) // byte ring to the host's line
 #define CONSOLE_MAP_INPUT  UINT64_C(0x11400000) // byte ring from the host's line
@@ -53,7 +63,7 @@ enum console_slot {
 #define CONSOLE_BIT_LOG    UINT64_C(1)          // a log ring has something
 #define CONSOLE_BIT_UART   UINT64_C(2)          // input arrived, or output has room
 
-// drivers/uart
+// drivers/uart: its rings are its only state
 enum uart_slot {
     UART_SLOT_IRQ = SLOT_SPECIFIC,         // control
     UART_SLOT_IOPORTS = SLOT_SPECIFIC + 1, // the host's COM1: 8 ports from 0x3f8
