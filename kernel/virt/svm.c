@@ -71,7 +71,7 @@ static void svm_cpu_enable(struct cpu *cpu)
     svm->host = phys_of(host);
     svm->asids = cpuid(CPUID_SVM_FEATURES, 0).ebx;
     svm->next_asid = svm->asids; // the first one taken flushes
-    svm->asid_era = (uint64_t)cpu->id << 48;
+    svm->asid_era = (uint64_t)cpu->id << 48 | 1; // zero is no era
     cpu->virt = svm;
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, phys_of(host_save));
