@@ -210,14 +210,14 @@ static inline __attribute__((always_inline)) uint64_t state_put_range(struct sta
     return sum;
 }
 
-// Commits one range. Whole words, up to eight, of a number that the compiler knows, cost least.
+// Commits one range. Whole words cost least.
 MUST_CHECK static inline __attribute__((always_inline)) enum state_status
 state_commit(struct state *s, const void *from, uint32_t bytes)
 {
     const uint32_t words = STATE_RECORD_HEAD + STATE_RANGE_WORDS(bytes);
     const size_t offset = (size_t)((uintptr_t)from - (uintptr_t)s->work);
 
-    if (bytes - 1 >= 64 || (offset | bytes) % 8 || s->tail + words > s->limit || s->bytes < bytes ||
+    if (bytes == 0 || (offset | bytes) % 8 || s->tail + words > s->limit || s->bytes < bytes ||
         offset > s->bytes - bytes) {
         return state_commit_ranges(s, &(struct state_range){from, bytes}, 1);
     }

@@ -14,7 +14,6 @@
 
 #include "tests/unit/cutoff.h"
 
-#include "libipc/replies.h"
 #include "libipc/state.c"
 #include "libipc/state_open.c"
 
@@ -396,6 +395,59 @@ static void test_former_life_stays_dead(void **unused)
     assert_true(same(&history[0], &s));
 }
 
+// Nor by a checkpoint of another version that is newer in name.
+static void test_other_version_stays_dead(void **unused)
+{
+    (void)unused;
+    struct state s;
+
+    memset(object, 0, sizeof(object));
+    script(9, 0);
+    assert_int_equal(reopen(&s, 1), STATE_OK);
+    step_upgrade(&s);
+    step_adopt(&s);
+    step_adopt(&s);
+    *s.truth ^= 4;
+    assert_int_equal(state_open(&s, object, sizeof(object), &layout_1, START_RESTART), STATE_DAMAGED);
+    assert_false(s.recovered);
+    step_adopt(&s);
+    *s.truth ^= 4;
+    assert_int_equal(state_open(&s, object, sizeof(object), &layout_1, START_RESTART), STATE_DAMAGED);
+    assert_true(s.recovered);
+    assert_true(same(&history[length - 1], &s));
+}
+
+// A truth and a record whose sums are right and whose contents are not.
+static void test_forgeries(void **unused)
+{
+    (void)unused;
+    struct state s;
+    uint64_t random = 3;
+
+    memset(object, 0, sizeof(object));
+    script(9, 0);
+    assert_int_equal(reopen(&s, 1), STATE_OK);
+    step_commit(&s, &random);
+    uint64_t truth = *s.truth;
+    *s.truth = state_truth_word(s.log_words + 1, s.slot);
+    assert_int_equal(state_open(&s, object, sizeof(object), &layout_1, START_RESTART), STATE_DAMAGED);
+    assert_int_equal(s.damage, DAMAGE_TRUTH);
+
+    *s.truth = truth;
+    assert_int_equal(reopen(&s, 1), STATE_OK);
+    state_word *record = s.log + s.tail;
+    record[0] = state_pair(6, (uint32_t)s.seq + 1);
+    record[2] = state_pair(0, 8); // good
+    record[3] = ~UINT64_C(0);
+    record[4] = state_pair(s.bytes - 4, 8); // half outside
+    record[5] = ~UINT64_C(0);
+    record[1] = sum_words(record + 2, 4, state_sum(s.seq + 1, record[0]));
+    *s.truth = state_truth_word(s.tail + 6, s.slot);
+    assert_int_equal(state_open(&s, object, sizeof(object), &layout_1, START_RESTART), STATE_DAMAGED);
+    assert_int_equal(s.damage, DAMAGE_RECORD);
+    assert_true(same(&history[length - 1], &s)); // not half of it
+}
+
 static void test_refusals(void **unused)
 {
     (void)unused;
@@ -468,68 +520,6 @@ static void test_sequence_wraps(void **unused)
     assert_true(s.seq > UINT64_C(0x300000000));
 }
 
-struct counter {
-    uint64_t value;
-    struct stored_reply replies[2];
-};
-
-// "Add one and answer the sum", as a server does it; answers what the caller would get.
-static uint64_t counter_message(uint64_t caller, uint64_t seq)
-{
-    static const struct state_section section = {1, sizeof(struct counter)};
-    static const struct state_layout layout = {KIND, 1, LOG_BYTES, 1, &section};
-    struct state s;
-
-    assert_int_equal(state_open(&s, object, sizeof(object), &layout, START_RESTART), STATE_OK);
-    struct counter *counter = state_section(&s, 1);
-    struct stored_reply *entry = reply_find(counter->replies, 2, caller);
-    assert_non_null(entry);
-    enum reply_seen seen = reply_seen(entry, caller, seq);
-    assert_int_not_equal(seen, REPLY_STALE);
-    if (seen == REPLY_NEW) {
-        counter->value++;
-        *entry = (struct stored_reply){caller, seq, 0, {counter->value}};
-        struct state_range ranges[] = {{&counter->value, 8}, {entry, sizeof(*entry)}};
-        assert_int_equal(state_commit_ranges(&s, ranges, 2), STATE_OK);
-    }
-    return entry->words[0];
-}
-
-static uint64_t counter_call(uint64_t caller, uint64_t seq, uint64_t limit)
-{
-    if (setjmp(cutoff.out) == 0) {
-        cutoff_arm(limit, 0);
-        (void)counter_message(caller, seq);
-    }
-    cutoff.armed = false;
-    return counter_message(caller, seq); // delivered again
-}
-
-// Wherever the server dies, each message counts once and gets the same answer every time.
-static void test_messages_count_once(void **unused)
-{
-    (void)unused;
-    static const struct state_section section = {1, sizeof(struct counter)};
-    static const struct state_layout layout = {KIND, 1, LOG_BYTES, 1, &section};
-    struct state s;
-    uint64_t sum = 0;
-
-    assert_int_equal(state_open(&s, object, sizeof(object), &layout, START_FRESH), STATE_EMPTY);
-    state_adopt(&s);
-    for (uint64_t limit = 1; limit <= 400; limit++) { // a message takes less than 200 stores
-        assert_int_equal(counter_call(71, 2 * limit, limit), ++sum);
-        assert_int_equal(counter_message(72, limit), ++sum);
-        assert_int_equal(counter_message(71, 2 * limit), sum - 1);
-    }
-    assert_int_equal(state_open(&s, object, sizeof(object), &layout, START_RESTART), STATE_OK);
-    struct counter *counter = state_section(&s, 1);
-    assert_int_equal(reply_seen(&counter->replies[0], 71, 1), REPLY_STALE);
-    assert_null(reply_find(counter->replies, 2, 73));
-    reply_forget(&counter->replies[0]);
-    assert_ptr_equal(reply_find(counter->replies, 2, 73), &counter->replies[0]);
-    assert_int_equal(reply_seen(&counter->replies[0], 73, 1), REPLY_NEW);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -540,8 +530,9 @@ int main(void)
         cmocka_unit_test(test_checkpoint_and_damage),
         cmocka_unit_test(test_former_life_stays_dead),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_other_version_stays_dead),
+        cmocka_unit_test(test_forgeries),
         cmocka_unit_test(test_sequence_wraps),
-        cmocka_unit_test(test_messages_count_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
