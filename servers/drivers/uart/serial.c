@@ -1,0 +1,104 @@
+// The host's 16550: registers, FIFOs, its edge-triggered interrupt
+// SPDX-License-Identifier: MIT
+//
+// Source: [PC16550D], by the headings of its chapter on registers. The interrupt is an edge, so the device is
+// served until it says itself that nothing is pending: then its line was low, and whatever comes next raises
+// it again.
+#include "servers/drivers/uart/serial.h"
+
+#include "servers/drivers/uart/ports.h"
+
+enum { DATA, IER, IIR, LCR, MCR, LSR, FCR = IIR, DIVISOR_LOW = DATA, DIVISOR_HIGH = IER };
+enum { IER_RX = 0x01, IER_THRE = 0x02 };
+enum { IIR_NONE = 0x01 };
+enum { FCR_ON = 0x01, FCR_TRIGGER_8 = 0x80 }; // writing them clears nothing while the FIFOs are on
+enum { LCR_8N1 = 0x03, LCR_DLAB = 0x80 };
+enum { MCR_DTR = 0x01, MCR_RTS = 0x02, MCR_OUT2 = 0x08 }; // OUT2 opens the way of the interrupt
+enum { LSR_DR = 0x01, LSR_THRE = 0x20 };
+enum { DIVISOR = 1 /* 115200 baud */, FIFO = 16, BURSTS_MAX = 64 };
+
+static void enable_interrupts(const struct serial *s)
+{
+    port_write(IER, s->stuffed ? IER_THRE : IER_RX | IER_THRE);
+}
+
+// The divisor is left alone when it is right, since a character may be under way.
+static void set_speed(void)
+{
+    port_write(LCR, LCR_DLAB | LCR_8N1);
+    if (port_read(DIVISOR_LOW) != DIVISOR || port_read(DIVISOR_HIGH) != 0) {
+        port_write(DIVISOR_LOW, DIVISOR);
+        port_write(DIVISOR_HIGH, 0);
+    }
+    port_write(LCR, LCR_8N1);
+}
+
+void serial_start(struct serial *s)
+{
+    set_speed();
+    port_write(FCR, FCR_ON | FCR_TRIGGER_8);
+    port_write(MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
+    s->stuffed = false;
+    s->peer_stirred = true; // the dead driver may have owed a signal
+    enable_interrupts(s);
+}
+
+static void set_stuffed(struct serial *s, bool stuffed)
+{
+    if (s->stuffed == stuffed)
+        return;
+    s->stuffed = stuffed;
+    enable_interrupts(s);
+}
+
+// What finds no room stays in the device: it holds the line's other end back, or overruns.
+static void receive(struct serial *s)
+{
+    uint32_t room;
+    if (!ring_room(&s->input, &room))
+        room = 0;
+    while (room && (port_read(LSR) & LSR_DR)) {
+        uint8_t byte = port_read(DATA);
+        ring_put(&s->input, s->input.position, &byte, 1);
+        s->peer_stirred |= ring_publish_produced(&s->input, s->input.position + 1);
+        room--;
+    }
+    set_stuffed(s, room == 0);
+}
+
+static bool transmit(struct serial *s)
+{
+    uint32_t count;
+    if (!ring_filled(&s->output, &count) || !count || !(port_read(LSR) & LSR_THRE))
+        return false;
+    for (uint32_t i = 0; i < count && i < FIFO; i++) {
+        uint8_t byte;
+        ring_get(&s->output, s->output.position, &byte, 1);
+        port_write(DATA, byte);
+        s->peer_stirred |= ring_publish_consumed(&s->output, s->output.position + 1);
+    }
+    return true;
+}
+
+bool serial_serve(struct serial *s)
+{
+    for (unsigned i = 0; i < BURSTS_MAX; i++) {
+        receive(s);
+        if (!transmit(s) && (port_read(IIR) & IIR_NONE))
+            return false;
+    }
+    return true;
+}
+
+// Output that waits for the transmitter is no reason to stay awake: its interrupt will come. Nor is a ring
+// whose other end is at fault: that end publishes a good position when it starts again, and signals.
+bool serial_sleeps(struct serial *s)
+{
+    uint32_t count, room = 0;
+    (void)!ring_sleep_empty(&s->output);
+    if (s->stuffed)
+        (void)!ring_sleep_full(&s->input, 1);
+    bool sends = ring_filled(&s->output, &count) && count && (port_read(LSR) & LSR_THRE);
+    bool takes = s->stuffed && ring_room(&s->input, &room) && room;
+    return !sends && !takes;
+}
