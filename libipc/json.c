@@ -302,29 +302,48 @@ static const struct json_field *find(struct json_text key, const struct json_fie
     return NULL;
 }
 
+// what NULL: unknown keys are passed over.
+static bool read_keys(struct json *j, struct json_node object, const char *what,
+                      const struct json_field *fields, size_t field_count, void *to, uint64_t *seen)
+{
+    for (struct json_node key = {0}; json_next(j, object, &key);) {
+        struct json_text name = json_raw(j, key);
+        struct json_node value = node_at(j, key.token + 1);
+        const struct json_field *f = find(name, fields, field_count);
+        if (!f && what)
+            return json_fail(j, key, "unknown key \"%.*s\" of %s", name.length < 40 ? (int)name.length : 40,
+                             name.at, what);
+        if (f && *seen >> (f - fields) & 1)
+            return json_fail(j, key, "%s: given twice", f->key);
+        if (f && !read_value(j, value, f, (char *)to + f->offset))
+            return false;
+        *seen |= f ? UINT64_C(1) << (f - fields) : 0;
+        key = value;
+    }
+    return true;
+}
+
 bool json_read(struct json *j, struct json_node object, const char *what, const struct json_field *fields,
                size_t field_count, void *to)
 {
     uint64_t seen = 0;
     if (token(j, object.token)->type != JSMN_OBJECT)
         return json_fail(j, object, "expected %s: {...}", what);
-    for (struct json_node key = {0}; json_next(j, object, &key);) {
-        struct json_text name = json_raw(j, key);
-        const struct json_field *f = find(name, fields, field_count);
-        if (!f)
-            return json_fail(j, key, "unknown key \"%.*s\" of %s", name.length < 40 ? (int)name.length : 40,
-                             name.at, what);
-        if (seen >> (f - fields) & 1)
-            return json_fail(j, key, "%s: given twice", f->key);
-        seen |= UINT64_C(1) << (f - fields);
-        if (!read_value(j, node_at(j, key.token + 1), f, (char *)to + f->offset))
-            return false;
-        key = node_at(j, key.token + 1);
-    }
+    if (!read_keys(j, object, what, fields, field_count, to, &seen))
+        return false;
     for (size_t i = 0; i < field_count; i++)
         if (!fields[i].optional && !(seen >> i & 1))
             return json_fail(j, object, "%s lacks \"%s\"", what, fields[i].key);
     return true;
+}
+
+bool json_read_some(struct json *j, struct json_node object, const struct json_field *fields,
+                    size_t field_count, void *to)
+{
+    uint64_t seen = 0;
+    if (token(j, object.token)->type != JSMN_OBJECT)
+        return json_fail(j, object, "expected an object: {...}");
+    return read_keys(j, object, NULL, fields, field_count, to, &seen);
 }
 
 static bool unescape(const char **from, const char *end, char *to)

@@ -33,9 +33,9 @@ struct json_node {
 
 struct json_field {
     const char *key;
-    enum json_kind kind;
-    bool optional; // what is not there leaves its member alone
     uint32_t offset;
+    enum json_kind kind;
+    bool optional;            // what is not there leaves its member alone
     const char *const *names; // JSON_CHOICE: ended by NULL
     uint64_t least, most;     // JSON_NUMBER: range; JSON_TEXT: of its length; most 0: any
 };
@@ -62,6 +62,10 @@ bool json_parse(struct json *j, void *tokens, struct json_node *root);
 // Reads an object by a table. `what` names the kind of object in errors: "a server".
 bool json_read(struct json *j, struct json_node object, const char *what, const struct json_field *fields,
                size_t field_count, void *to);
+
+// The same for a reader that wants only some of the keys: others may be there, and any may be missing.
+bool json_read_some(struct json *j, struct json_node object, const struct json_field *fields,
+                    size_t field_count, void *to);
 
 // Walks through the values of an array: node->token 0 at first. False behind the last one.
 bool json_next(const struct json *j, struct json_node array, struct json_node *node);

@@ -11,9 +11,8 @@
 #include "libipc/proto/labels.h"
 
 enum init_label {
-    // word 0: enum vm_end, word 1: status of the machine if this VM's word is the one that counts (0: all is
-    // well).
-    // The caller's VM is off for good. The machine ends with the last one. Said again after a restart, it is
+    // word 0: enum vm_end; word 1, may be left out: the status that the guest itself gave, 0: all is well.
+    // The caller's VM is off for good; the machine ends with the last one. Said again after a restart it is
     // heard once.
     LABEL_INIT_VM_OFF = LABEL_INIT,
     LABEL_INIT_END
@@ -22,9 +21,8 @@ enum init_label {
 enum init_vm_off_word { VM_OFF_REASON, VM_OFF_STATUS, VM_OFF_WORDS };
 
 enum vm_end {
-    VM_END_POWER_OFF,
-    VM_END_RESET,        // the guest asked for a reset
-    VM_END_TRIPLE_FAULT, // it died
+    VM_END_POWER_OFF = 1,
+    VM_END_TRIPLE_FAULT, // the guest died
     VM_END_ERROR,        // its state or its image cannot run
     VM_ENDS
 };
@@ -38,3 +36,9 @@ struct pool_table {
         uint64_t object_pages; // of the memory object
     } pool[ROOT_RAM_REGIONS_MAX];
 };
+
+// The argument that a program starts with (struct program_start): its number among the servers, and the log
+// level.
+#define START_ARGUMENT(number, level) ((uint64_t)(number) << 8 | ((uint64_t)(level) + 1))
+#define START_NUMBER(argument)        ((uint32_t)((argument) >> 8))
+#define START_LOG_LEVEL(argument)     ((uint32_t)((argument)&0xff)) // enum log_level + 1; 0: not given

@@ -1,0 +1,124 @@
+// What a schema cannot say about a configuration: sizes, names, files.
+// SPDX-License-Identifier: MIT
+#include "tools/check.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "libipc/proto/manifest.h"
+#include "tools/file.h"
+
+#define MIB        (1ull << 20)
+#define GIB        (1ull << 30)
+#define MEMORY_MIN MIB
+#define MEMORY_MAX (64 * GIB)
+
+enum { CMDLINE_MAX = 2047 }; // what Linux keeps of it (COMMAND_LINE_SIZE - 1)
+
+static const char *resolve(struct arena *a, const char *config, const char *name)
+{
+    const char *slash = strrchr(config, '/');
+    if (name[0] == '/' || !slash)
+        return name;
+    return arena_format(a, "%.*s/%s", (int)(slash - config), config, name);
+}
+
+static void check_memory(struct report *r, const struct value *memory)
+{
+    uint64_t bytes = memory->number;
+    if (bytes < MEMORY_MIN || bytes > MEMORY_MAX)
+        report_error(r, memory->line, "memory: %s, expected 1M to 64G", memory->text);
+    else if (bytes % MANIFEST_ALIGN)
+        report_error(r, memory->line, "memory: %s, expected a multiple of 4K", memory->text);
+}
+
+static void check_kernel(struct arena *a, struct report *r, const char *config, struct config_vm *vm)
+{
+    struct file f;
+    vm->kernel_path = resolve(a, config, vm->kernel.text);
+    if (!file_open(&f, vm->kernel_path)) {
+        report_error(r, vm->kernel.line, "kernel: %s: %s, expected a guest kernel", vm->kernel_path,
+                     strerror(errno));
+        return;
+    }
+    if (!guest_image_check(&vm->image, f.bytes, f.size))
+        report_error(r, vm->kernel.line, "kernel: %s: %s", vm->kernel_path, vm->image.error);
+    else if (vm->image.protocol > GUEST_PROTOCOL_KNOWN)
+        report_warning(r, vm->kernel.line, "kernel: %s: Linux boot protocol %u.%02u is newer than 2.%02u",
+                       vm->kernel_path, vm->image.protocol >> 8, vm->image.protocol & 0xff,
+                       GUEST_PROTOCOL_KNOWN & 0xff);
+    vm->kernel_bytes = f.size;
+    file_close(&f);
+}
+
+static void check_initrd(struct arena *a, struct report *r, const char *config, struct config_vm *vm)
+{
+    struct file f;
+    if (!vm->initrd.line)
+        return;
+    vm->initrd_path = resolve(a, config, vm->initrd.text);
+    if (!file_open(&f, vm->initrd_path)) {
+        report_error(r, vm->initrd.line, "initrd: %s: %s, expected an initial RAM disk", vm->initrd_path,
+                     strerror(errno));
+        return;
+    }
+    vm->initrd_bytes = f.size;
+    if (!f.size)
+        report_error(r, vm->initrd.line, "initrd: %s is empty, expected an initial RAM disk",
+                     vm->initrd_path);
+    file_close(&f);
+}
+
+// Names of servers, which objects of theirs begin with.
+static void check_name(struct report *r, const struct value *name)
+{
+    static const char *const taken[] = {"init", "memory", "uart", "console", "vmm", "self", "ram", "archive"};
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        if (strcmp(name->text, taken[i]) == 0)
+            report_error(r, name->line, "name: '%s' is a name of the system, expected another", name->text);
+}
+
+static void check_vm(struct arena *a, struct report *r, const char *config, struct config_vm *vm)
+{
+    check_name(r, &vm->name);
+    check_memory(r, &vm->memory);
+    if (vm->cpus.number != 1)
+        report_error(r, vm->cpus.line, "cpus: %s, expected 1: a VM has one virtual CPU so far",
+                     vm->cpus.text);
+    if (strlen(vm->cmdline.text) > CMDLINE_MAX)
+        report_error(r, vm->cmdline.line, "cmdline: %zu characters, expected at most %d",
+                     strlen(vm->cmdline.text), CMDLINE_MAX);
+    check_kernel(a, r, config, vm);
+    check_initrd(a, r, config, vm);
+    uint64_t images = vm->kernel_bytes + vm->initrd_bytes;
+    if (images && images > vm->memory.number)
+        report_error(r, vm->memory.line, "memory: %s, expected more than kernel and initrd take (%llu KiB)",
+                     vm->memory.text, (unsigned long long)(images >> 10));
+}
+
+// Against a VM before it.
+static void check_pair(struct report *r, const struct config_vm *before, const struct config_vm *vm)
+{
+    if (strcmp(before->name.text, vm->name.text) == 0)
+        report_error(r, vm->name.line, "name: a VM %s is in line %u already, expected another name",
+                     vm->name.text, before->name.line);
+    if (before->console.number && vm->console.number)
+        report_error(r, vm->console.line, "console: VM %s has it (line %u), expected one VM with the console",
+                     before->name.text, before->console.line);
+}
+
+bool check_config(struct arena *a, struct report *r, const char *path, struct config *config)
+{
+    unsigned errors = r->errors;
+    if (!config->vms.count || config->vms.count > MANIFEST_VMS_MAX)
+        report_error(r, config->line, "vms: %zu VMs, expected 1 to %d", config->vms.count, MANIFEST_VMS_MAX);
+    for (size_t i = 0; i < config->vms.count; i++) {
+        check_vm(a, r, path, config_vm(config, i));
+        for (size_t j = 0; j < i; j++)
+            check_pair(r, config_vm(config, j), config_vm(config, i));
+    }
+    if (config->faults.count > MANIFEST_FAULTS_MAX)
+        report_error(r, config->line, "faults: %zu, expected at most %d", config->faults.count,
+                     MANIFEST_FAULTS_MAX);
+    return r->errors == errors;
+}

@@ -1,0 +1,55 @@
+// A configuration as a human writes it: config/*.yaml.
+// SPDX-License-Identifier: MIT
+//
+// docs/configuration.md describes the keys.
+#pragma once
+
+#include "tools/guest_image.h"
+#include "tools/schema.h"
+
+struct config_vm {
+    unsigned line;
+    struct value name, memory, cpus, kernel, initrd, cmdline, console, weight, priority;
+    // Found by the check: where the files are, and what the kernel is.
+    const char *kernel_path, *initrd_path; // no initrd: NULL
+    size_t kernel_bytes, initrd_bytes;
+    struct guest_image image;
+};
+
+struct config_fault {
+    unsigned line;
+    struct value server, kind, every, count;
+};
+
+struct config_log {
+    unsigned line;
+    struct value level;
+};
+
+struct config_hang {
+    unsigned line;
+    struct value poll, cpu;
+};
+
+struct config {
+    unsigned line;
+    struct value name;
+    struct config_log log;
+    struct config_hang hang;
+    struct list vms;    // struct config_vm
+    struct list faults; // struct config_fault
+};
+
+// Reads a configuration and checks all that can be checked on the host. False: everything that is wrong was
+// reported.
+bool config_read(struct arena *a, struct report *r, const char *path, struct config *config);
+
+static inline struct config_vm *config_vm(const struct config *c, size_t i)
+{
+    return (struct config_vm *)c->vms.items + i;
+}
+
+static inline struct config_fault *config_fault(const struct config *c, size_t i)
+{
+    return (struct config_fault *)c->faults.items + i;
+}

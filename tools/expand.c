@@ -1,0 +1,300 @@
+// A configuration becomes a plan.
+// SPDX-License-Identifier: MIT
+#include "tools/expand.h"
+
+#include <string.h>
+
+#include "libipc/proto/layout.h"
+#include "tools/json_text.h"
+#include "tools/kinds.h"
+
+#define PAGE       4096ull
+#define MIB        (1ull << 20)
+#define GIB        (1ull << 30)
+#define RAM_HOLE   (3 * GIB) // from here to 4 GiB a PC has its devices
+#define RAM_HIGH   (4 * GIB)
+#define COM1_FIRST 0x3f8u
+#define COM1_LAST  0x3ffu
+#define COM1_GSI   4u
+
+struct scope {
+    struct plan *plan;
+    const struct config *config;
+    const struct config_vm *console; // the VM that has it; NULL: none
+    const char *vm, *server;         // what '%' and '@' stand for
+};
+
+// A name of the tables, with the VM's and the server's in their places.
+static const char *name_of(const struct scope *s, const char *pattern)
+{
+    const char *text = "";
+    if (!pattern)
+        return NULL;
+    for (; *pattern; pattern++)
+        text = *pattern == '%'   ? arena_format(s->plan->arena, "%s%s", text, s->vm)
+               : *pattern == '@' ? arena_format(s->plan->arena, "%s%s", text, s->server)
+                                 : arena_format(s->plan->arena, "%s%c", text, *pattern);
+    return text;
+}
+
+static struct plan_object *add_object(const struct scope *s, enum manifest_type type, const char *pattern,
+                                      const char *payer)
+{
+    struct plan_object *o = PLAN_ADD(s->plan, &s->plan->objects, struct plan_object);
+    o->type = type;
+    o->name = name_of(s, pattern);
+    o->payer = name_of(s, payer);
+    return o;
+}
+
+static void add_memory(const struct scope *s, const char *pattern, const char *payer, uint64_t bytes,
+                       enum manifest_fill fill)
+{
+    struct plan_object *o = add_object(s, MANIFEST_MEMORY, pattern, payer);
+    o->memory.pages = (bytes + PAGE - 1) / PAGE;
+    o->memory.fill = fill;
+}
+
+static void add_cap(const struct scope *s, struct plan_server *to, struct kind_cap row)
+{
+    *PLAN_ADD(s->plan, &to->caps, struct plan_cap) =
+        (struct plan_cap){row.slot, name_of(s, row.object), row.rights, row.badge};
+}
+
+static void add_map(const struct scope *s, struct list *maps, struct kind_map row)
+{
+    *PLAN_ADD(s->plan, maps, struct plan_map) =
+        (struct plan_map){row.address, name_of(s, row.memory), row.rights};
+}
+
+static void add_rows(const struct scope *s, struct plan_server *to, const struct kind_cap *caps,
+                     const struct kind_map *maps)
+{
+    for (; caps->object; caps++)
+        add_cap(s, to, *caps);
+    for (; maps->memory; maps++)
+        add_map(s, &to->maps, *maps);
+}
+
+static void add_account(const struct scope *s, const char *pattern, const char *payer, uint64_t weight)
+{
+    add_object(s, MANIFEST_ACCOUNT, pattern, payer)->account.weight = weight;
+}
+
+static void add_config(const struct scope *s, const char *payer, const char *text)
+{
+    struct plan_object *o = add_object(s, MANIFEST_MEMORY, "@.config", payer);
+    o->memory.fill = FILL_TEXT;
+    o->memory.text = text;
+    o->memory.pages = strlen(text) / PAGE + 1;
+}
+
+// A server with all that its kind has. The scope's server is set to it.
+static struct plan_server *add_server(struct scope *s, enum kind_index index, const char *config)
+{
+    const struct kind *k = &kinds[index];
+    s->server = name_of(s, k->name);
+    add_object(s, MANIFEST_ENDPOINT, "@", k->payer);
+    add_object(s, MANIFEST_NOTIFICATION, "@.bits", k->payer);
+    for (const struct kind_memory *m = k->memory; m->name; m++)
+        add_memory(s, m->name, k->payer, m->bytes, FILL_ZERO);
+    add_config(s, k->payer, config);
+    if (!k->account)
+        add_account(s, "@.account", k->payer, 100);
+    struct plan_server *server = PLAN_ADD(s->plan, &s->plan->servers, struct plan_server);
+    *server = (struct plan_server){.name = s->server,
+                                   .image = k->image,
+                                   .payer = name_of(s, k->payer),
+                                   .account = name_of(s, k->account ? k->account : "@.account"),
+                                   .vm = k->payer ? s->vm : NULL,
+                                   .quota = k->quota,
+                                   .slots = k->slots,
+                                   .heap = k->heap,
+                                   .priority = k->priority,
+                                   .takes_console = k->takes_console};
+    add_rows(s, server, common_caps, common_maps);
+    if (s->console) {
+        add_memory(s, "@.log", k->payer, RING_PAGES(LOG_RING_BYTES) * PAGE, FILL_ZERO);
+        add_rows(s, server, log_caps, log_maps);
+    }
+    add_rows(s, server, k->caps, k->maps);
+    return server;
+}
+
+// Guest memory: below the hole one object, the rest behind 4 GiB another. The pager tells them apart by the
+// badge.
+static void add_ram(const struct scope *s, struct plan_vm *vm, struct list *maps, struct plan_server *memory,
+                    const char *pattern, uint64_t gpa, uint64_t bytes)
+{
+    static const uint64_t first = MEMORY_SLOT_RAM;
+    uint32_t number = 0;
+    PLAN_EACH(struct plan_cap, cap, &memory->caps)
+    number += cap->slot >= first;
+    add_memory(s, pattern, "%.quota", bytes, FILL_NONE);
+    struct plan_object *o = (struct plan_object *)s->plan->objects.items + s->plan->objects.count - 1;
+    o->memory.pager = "memory";
+    o->memory.badge = 1 + number;
+    add_cap(s, memory, (struct kind_cap){MEMORY_SLOT_RAM + number, pattern, "rc", 0});
+    add_map(s, &memory->maps,
+            (struct kind_map){MEMORY_MAP_RAM + number * MANIFEST_RAM_STRIDE, pattern, "rw"});
+    add_map(s, maps, (struct kind_map){gpa, pattern, "rwx"});
+    *PLAN_ADD(s->plan, &vm->memory, const char *) = name_of(s, pattern);
+}
+
+// An image of the guest, as it lies in the archive; returns its place for the monitor's configuration.
+static const char *add_image(const struct scope *s, const char *what, const char *path, size_t bytes,
+                             size_t aligned, struct kind_map map, struct list *maps)
+{
+    size_t skip = (PAGE - aligned % PAGE) % PAGE;
+    const char *name = arena_format(s->plan->arena, "%s%s/%s", MANIFEST_GUEST, s->vm, what);
+    *PLAN_ADD(s->plan, &s->plan->files, struct plan_file) = (struct plan_file){name, path, aligned};
+    add_memory(s, map.memory, "%.quota", skip + bytes, FILL_FILE);
+    ((struct plan_object *)s->plan->objects.items)[s->plan->objects.count - 1].memory.file = name;
+    add_map(s, maps, map);
+    return arena_format(s->plan->arena, ", \"%s\": {\"offset\": %zu, \"bytes\": %zu}", what, skip, bytes);
+}
+
+static const char *monitor_config(const struct scope *s, const struct config_vm *c, const char *images)
+{
+    return arena_format(s->plan->arena,
+                        "{\"name\": \"%s\", \"memory\": %llu, \"cpus\": %llu, \"cmdline\": \"%s\"%s}", s->vm,
+                        (unsigned long long)c->memory.number, (unsigned long long)c->cpus.number,
+                        json_escape(s->plan->arena, c->cmdline.text), images);
+}
+
+// Kernel memory that a VM may take: page tables of its RAM in two formats if all of it were 4 KiB pages, its
+// processes and objects.
+static uint64_t vm_quota(uint64_t memory)
+{
+    return 2 * MIB + memory / 512 * 2 + memory / 512 / 512 * 2;
+}
+
+// The machine that the guest sees: VM, space, vCPU.
+static void add_machine(const struct scope *s, const struct config_vm *c, const struct list *maps)
+{
+    struct plan_object *vm = add_object(s, MANIFEST_VM, "%.vm", "%.quota");
+    if (s->console == c)
+        *PLAN_ADD(s->plan, &vm->routes, struct plan_route) =
+            (struct plan_route){COM1_FIRST, COM1_LAST, "port", "rw", "console", 1};
+    struct plan_object *space = add_object(s, MANIFEST_SPACE, "%.space", "%.quota");
+    space->space.vm = name_of(s, "%.vm");
+    space->space.maps = *maps;
+    struct plan_object *cpu = add_object(s, MANIFEST_VCPU, "%.vcpu0", "%.quota");
+    cpu->vcpu.vm = name_of(s, "%.vm");
+    cpu->vcpu.space = name_of(s, "%.space");
+    cpu->vcpu.monitor = name_of(s, "vmm.%");
+    cpu->vcpu.account = name_of(s, "%.account");
+    cpu->vcpu.badge = 1;
+    cpu->vcpu.priority = c->priority.number;
+}
+
+static struct plan_server *find_server(const struct plan *p, const char *name)
+{
+    PLAN_EACH(struct plan_server, s, &p->servers)
+    if (strcmp(s->name, name) == 0)
+        return s;
+    return NULL;
+}
+
+static void add_vm(struct scope *s, const struct config_vm *c)
+{
+    struct list space_maps = {0}, maps = {0};
+    s->vm = c->name.text;
+    struct plan_vm *vm = PLAN_ADD(s->plan, &s->plan->vms, struct plan_vm);
+    *vm = (struct plan_vm){.name = s->vm, .quota = name_of(s, "%.quota")};
+    add_object(s, MANIFEST_QUOTA, "%.quota", NULL)->quota = vm_quota(c->memory.number);
+    add_account(s, "%.account", "%.quota", c->weight.number);
+    uint64_t memory = c->memory.number, low = memory < RAM_HOLE ? memory : RAM_HOLE;
+    struct plan_server *pager = find_server(s->plan, "memory");
+    add_ram(s, vm, &space_maps, pager, "%.ram", 0, low);
+    if (memory > low)
+        add_ram(s, vm, &space_maps, pager, "%.ram-high", RAM_HIGH, memory - low);
+    PLAN_EACH(struct plan_map, m, &space_maps)
+    add_map(s, &maps, (struct kind_map){VMM_MAP_RAM + m->address, m->memory, "rw"});
+    const char *images = add_image(s, "kernel", c->kernel_path, c->kernel_bytes, c->image.aligned,
+                                   (struct kind_map){VMM_MAP_KERNEL, "%.kernel", "r"}, &maps);
+    if (c->initrd_path)
+        images = arena_format(s->plan->arena, "%s%s", images,
+                              add_image(s, "initrd", c->initrd_path, c->initrd_bytes, 0,
+                                        (struct kind_map){VMM_MAP_INITRD, "%.initrd", "r"}, &maps));
+    struct plan_server *vmm = add_server(s, KIND_VMM, monitor_config(s, c, images));
+    PLAN_EACH(struct plan_map, m, &maps)
+    *PLAN_ADD(s->plan, &vmm->maps, struct plan_map) = *m;
+    if (s->console == c)
+        add_map(s, &vmm->maps, (struct kind_map){VMM_MAP_LINE, "%.line0", "rw"});
+    add_machine(s, c, &space_maps);
+}
+
+static void add_host_line(struct scope *s)
+{
+    struct plan_object *irq = add_object(s, MANIFEST_IRQ, "uart.irq", NULL);
+    irq->gsi = COM1_GSI;
+    struct plan_object *ports = add_object(s, MANIFEST_IOPORTS, "uart.ports", NULL);
+    ports->ioports.first = COM1_FIRST;
+    ports->ioports.last = COM1_LAST;
+    add_server(s, KIND_UART, "{}");
+}
+
+// The console has the logs of all servers, so it comes last; its VM's quota pays.
+static void add_console(struct scope *s)
+{
+    struct plan *p = s->plan;
+    s->vm = s->console->name.text;
+    s->server = "init";
+    add_memory(s, "@.log", NULL, RING_PAGES(LOG_RING_BYTES) * PAGE, FILL_ZERO);
+    add_map(s, &p->init_maps, (struct kind_map){MAP_LOG, "@.log", "rw"});
+    const char *names = "\"init\"";
+    PLAN_EACH(struct plan_server, other, &p->servers)
+    names = arena_format(p->arena, "%s, \"%s\"", names, other->name);
+    struct plan_server *console =
+        add_server(s, KIND_CONSOLE,
+                   arena_format(p->arena, "{\"level\": \"%s\", \"logs\": [%s, \"console\"]}", p->log, names));
+    uint64_t at = CONSOLE_MAP_LOGS;
+    add_map(s, &console->maps, (struct kind_map){at, "init.log", "rw"});
+    PLAN_EACH(struct plan_server, other, &p->servers)
+    {
+        s->server = other->name;
+        add_map(s, &console->maps, (struct kind_map){at += 0x200000, "@.log", "rw"});
+    }
+}
+
+static bool add_faults(struct report *r, struct plan *p, const struct config *config)
+{
+    unsigned errors = r->errors;
+    for (size_t i = 0; i < config->faults.count; i++) {
+        const struct config_fault *f = config_fault(config, i);
+        if (!find_server(p, f->server.text)) {
+            const char *names = "";
+            PLAN_EACH(struct plan_server, s, &p->servers)
+            names = arena_format(p->arena, "%s%s%s", names, *names ? ", " : "", s->name);
+            report_error(r, f->server.line, "server: there is no '%s', expected one of %s", f->server.text,
+                         names);
+        }
+        *PLAN_ADD(p, &p->faults, struct plan_fault) = (struct plan_fault){
+            f->server.text, (enum manifest_fault)f->kind.number, f->every.number / 1000, f->count.number};
+    }
+    return r->errors == errors;
+}
+
+bool expand(struct arena *a, struct report *r, const struct config *config, struct plan *plan)
+{
+    *plan = (struct plan){.arena = a,
+                          .name = config->name.text,
+                          .log = log_level_names[config->log.level.number],
+                          .poll_us = config->hang.poll.number / 1000,
+                          .cpu_us = config->hang.cpu.number / 1000};
+    struct scope s = {.plan = plan, .config = config};
+    for (size_t i = 0; i < config->vms.count; i++)
+        if (config_vm(config, i)->console.number)
+            s.console = config_vm(config, i);
+    s.server = "memory";
+    add_memory(&s, "@.pools", NULL, PAGE, FILL_POOLS);
+    add_server(&s, KIND_MEMORY, "{}");
+    if (s.console)
+        add_host_line(&s);
+    for (size_t i = 0; i < config->vms.count; i++)
+        add_vm(&s, config_vm(config, i));
+    if (s.console)
+        add_console(&s);
+    return add_faults(r, plan, config);
+}

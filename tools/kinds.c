@@ -1,0 +1,144 @@
+// The kinds of servers, as tables.
+// SPDX-License-Identifier: MIT
+#include "tools/kinds.h"
+
+#include "libipc/proto/layout.h"
+
+#define KIB 1024ull
+
+const struct kind_cap common_caps[] = {
+    {SLOT_PROCESS, OBJECT_SELF_PROCESS, "rcp", 0},
+    {SLOT_THREAD, OBJECT_SELF_THREAD, "rc", 0},
+    {SLOT_ENDPOINT, "@", "v", 0},
+    {SLOT_NOTIFICATION, "@.bits", "v", 0},
+    {SLOT_INIT, OBJECT_INIT, "s", 0},
+    {0},
+};
+
+const struct kind_map common_maps[] = {
+    {MAP_CONFIG, "@.config", "r"},
+    {0},
+};
+
+// Where there is a console server.
+const struct kind_cap log_caps[] = {
+    {SLOT_LOG_SIGNAL, "console.bits", "s", CONSOLE_BIT_LOG},
+    {0},
+};
+
+const struct kind_map log_maps[] = {
+    {MAP_LOG, "@.log", "rw"},
+    {0},
+};
+
+// Guests' memory and the pools are added by number (expand.c).
+static const struct kind_cap memory_caps[] = {
+    {MEMORY_SLOT_ARCHIVE, OBJECT_ARCHIVE, "rc", 0},
+    {MEMORY_SLOT_POOL, OBJECT_RAM, "rc", 0},
+    {0},
+};
+
+static const struct kind_map memory_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {MEMORY_MAP_POOLS, "@.pools", "r"},
+    {MEMORY_MAP_ARCHIVE, OBJECT_ARCHIVE, "r"},
+    {MEMORY_MAP_POOL, OBJECT_RAM, "rw"},
+    {0},
+};
+
+static const struct kind_memory memory_memory[] = {{"@.state", 64 * KIB}, {0}};
+
+static const struct kind_cap uart_caps[] = {
+    {UART_SLOT_IRQ, "uart.irq", "c", 0},
+    {UART_SLOT_IOPORTS, "uart.ports", "c", 0},
+    {UART_SLOT_CONSOLE, "console.bits", "s", CONSOLE_BIT_UART},
+    {UART_SLOT_IRQ_SIGNAL, "uart.bits", "s", UART_BIT_IRQ},
+    {0},
+};
+
+static const struct kind_map uart_maps[] = {
+    {UART_MAP_OUTPUT, "uart.output", "rw"},
+    {UART_MAP_INPUT, "uart.input", "rw"},
+    {0},
+};
+
+static const struct kind_memory uart_memory[] = {
+    {"uart.output", RING_PAGES(OUTPUT_RING_BYTES) * 4 * KIB},
+    {"uart.input", RING_PAGES(INPUT_RING_BYTES) * 4 * KIB},
+    {0},
+};
+
+static const struct kind_cap console_caps[] = {
+    {CONSOLE_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES},
+    {CONSOLE_SLOT_UART, "uart.bits", "s", UART_BIT_RING},
+    {0},
+};
+
+static const struct kind_map console_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {CONSOLE_MAP_LINE, "%.line0", "rw"},
+    {CONSOLE_MAP_OUTPUT, "uart.output", "rw"},
+    {CONSOLE_MAP_INPUT, "uart.input", "rw"},
+    {0},
+};
+
+static const struct kind_memory console_memory[] = {
+    {"@.state", CONSOLE_STATE_BYTES}, {"%.line0", 4 * KIB}, {0}};
+
+// Guest memory and images are added as there are (expand.c).
+static const struct kind_cap vmm_caps[] = {
+    {VMM_SLOT_VM, "%.vm", "c", 0},
+    {VMM_SLOT_VCPU, "%.vcpu0", "rc", 0},
+    {0},
+};
+
+static const struct kind_map vmm_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {0},
+};
+
+static const struct kind_memory vmm_memory[] = {{"@.state", VMM_STATE_BYTES}, {0}};
+
+const struct kind kinds[KINDS] = {
+    [KIND_MEMORY] = {.name = "memory",
+                     .image = "memory",
+                     .quota = 512 * KIB,
+                     .heap = 256 * KIB,
+                     .slots = 256,
+                     .priority = 28,
+                     .caps = memory_caps,
+                     .maps = memory_maps,
+                     .memory = memory_memory},
+    [KIND_UART] = {.name = "uart",
+                   .image = "drivers/uart",
+                   .quota = 128 * KIB,
+                   .heap = 32 * KIB,
+                   .slots = 160,
+                   .priority = 30,
+                   .takes_console = true,
+                   .caps = uart_caps,
+                   .maps = uart_maps,
+                   .memory = uart_memory},
+    [KIND_CONSOLE] = {.name = "console",
+                      .image = "console",
+                      .payer = "%.quota",
+                      .account = "%.account",
+                      .quota = 192 * KIB,
+                      .heap = 64 * KIB,
+                      .slots = 160,
+                      .priority = 24,
+                      .caps = console_caps,
+                      .maps = console_maps,
+                      .memory = console_memory},
+    [KIND_VMM] = {.name = "vmm.%",
+                  .image = "vmm",
+                  .payer = "%.quota",
+                  .account = "%.account",
+                  .quota = 256 * KIB,
+                  .heap = 128 * KIB,
+                  .slots = 192,
+                  .priority = 20,
+                  .caps = vmm_caps,
+                  .maps = vmm_maps,
+                  .memory = vmm_memory},
+};

@@ -1,0 +1,96 @@
+// What the manifest will say: objects, servers, and the files that come along.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <stdbool.h>
+
+#include "libipc/abi/syscall.h"
+#include "libipc/proto/manifest.h"
+#include "tools/arena.h"
+
+struct plan_map {
+    uint64_t address;
+    const char *memory;
+    const char *rights;
+};
+
+struct plan_route {
+    uint64_t first, last;
+    const char *space, *rights, *target;
+    uint64_t badge;
+};
+
+struct plan_object {
+    const char *name;
+    enum manifest_type type;
+    const char *payer; // NULL: the supervisor
+    union {
+        uint64_t quota; // bytes
+        struct {
+            uint64_t weight, budget_us, period_us;
+        } account;
+        struct {
+            uint64_t pages;
+            enum manifest_fill fill;
+            const char *file, *text; // of FILL_FILE, FILL_TEXT
+            const char *pager;
+            uint64_t badge;
+        } memory;
+        struct list routes; // struct plan_route
+        struct {
+            const char *vm;
+            struct list maps; // struct plan_map
+        } space;
+        struct {
+            const char *vm, *space, *monitor, *account;
+            uint64_t badge, priority;
+        } vcpu;
+        uint64_t gsi;
+        struct {
+            uint64_t first, last;
+        } ioports;
+    };
+};
+
+struct plan_cap {
+    uint32_t slot;
+    const char *object, *rights;
+    uint64_t badge;
+};
+
+struct plan_server {
+    const char *name, *image, *payer, *account, *vm;
+    uint64_t quota, slots, heap, priority;
+    bool takes_console;
+    struct list caps; // struct plan_cap
+    struct list maps; // struct plan_map
+};
+
+struct plan_vm {
+    const char *name, *quota;
+    struct list memory; // const char *: its RAM
+};
+
+struct plan_fault {
+    const char *server;
+    enum manifest_fault kind;
+    uint64_t every_us, count;
+};
+
+// A file of the archive.
+struct plan_file {
+    const char *name, *path;
+    size_t aligned; // this byte of it lies at the beginning of a page
+};
+
+struct plan {
+    struct arena *arena;
+    const char *name, *log;
+    uint64_t poll_us, cpu_us;
+    struct list objects, servers, vms, faults, files;
+    struct list init_maps; // struct plan_map: what the supervisor itself maps
+};
+
+#define PLAN_ADD(plan, list_, type) ((type *)list_add((plan)->arena, (list_), sizeof(type)))
+#define PLAN_EACH(type, item, list_)                                                                         \
+    for (type *item = (list_)->items; item < (type *)(list_)->items + (list_)->count; item++)
