@@ -48,18 +48,13 @@ static const struct row {
 
 static const struct row other = {.what = EMU_OTHER, .exit = EXIT_PRIVILEGED};
 
-static uint64_t next_rip(const struct vcpu_state *cpu, unsigned length)
-{
-    uint64_t next = cpu->rip + length;
-    return cpu_code64(cpu) ? next : (uint32_t)next;
-}
-
 // Segment limit and canonical form are not looked at: the processor has just fetched these bytes.
 static bool decode_plain(const struct vcpu_state *cpu, const struct emu_env *env, enum exit_kind kind,
                          struct emu_control *control)
 {
     unsigned length = plain[kind].length;
-    uint64_t linear = cpu_code64(cpu) ? cpu->rip : (uint32_t)(cpu->seg[SEG_CS].base + cpu->rip);
+    bool code64 = cpu_code64(cpu);
+    uint64_t linear = code64 ? cpu->rip : (uint32_t)(cpu->seg[SEG_CS].base + cpu->rip);
     if (!length || (linear & 0xfff) + length > 4096)
         return false;
     struct walk walk;
@@ -69,9 +64,12 @@ static bool decode_plain(const struct vcpu_state *cpu, const struct emu_env *env
     unsigned bytes = walk.host[0] | (length > 1 ? (unsigned)walk.host[1] << 8 : 0);
     if (bytes != plain[kind].bytes)
         return false;
-    control->what = plain[kind].what;
-    control->length = (uint8_t)length;
-    control->next = next_rip(cpu, length);
+    uint64_t next = cpu->rip + length;
+    *control = (struct emu_control){.what = plain[kind].what,
+                                    .length = (uint8_t)length,
+                                    .gpr = REG_NONE,
+                                    .number = REG_NONE,
+                                    .next = code64 ? next : (uint32_t)next};
     return true;
 }
 
@@ -121,7 +119,7 @@ static bool take_operands(struct emu_run *run, struct emu_control *control)
     const struct operand *op = run->insn->op;
     bool to = control->what == EMU_MOV_TO_CR || control->what == EMU_MOV_TO_DR;
     if (control->what == EMU_LMSW)
-        return resolve_operand(run, 0) && get(run, 0, &control->value);
+        return resolve_operand(run) && get(run, 0, &control->value);
     if (!to && control->what != EMU_MOV_FROM_CR && control->what != EMU_MOV_FROM_DR)
         return true;
     control->number = op[to ? 0 : 1].reg;
@@ -145,15 +143,14 @@ static bool decode_any(struct emu_run *run, enum exit_kind kind, struct emu_cont
     return take_operands(run, control);
 }
 
-void emu_decode(const struct vcpu_state *cpu, const struct emu_env *env, enum exit_kind kind,
-                struct emu_control *control, struct emu_result *result)
+// Apart, so that the short way saves no registers.
+__attribute__((noinline)) static void decode_slowly(const struct vcpu_state *cpu, const struct emu_env *env,
+                                                    enum exit_kind kind, struct emu_control *control,
+                                                    struct emu_result *result)
 {
-    *control = (struct emu_control){.gpr = REG_NONE, .number = REG_NONE};
-    result->kind = EMU_DONE;
-    if (decode_plain(cpu, env, kind, control))
-        return;
     struct emu_progress progress = {0};
     struct emu_run run;
+    *control = (struct emu_control){.gpr = REG_NONE, .number = REG_NONE};
     run_init(&run, cpu, env, &progress, result);
     decode_any(&run, kind, control);
     if (result->kind == EMU_ACCESS) // LMSW from MMIO
@@ -162,4 +159,13 @@ void emu_decode(const struct vcpu_state *cpu, const struct emu_env *env, enum ex
         result->length = progress.length;
         memcpy(result->bytes, progress.bytes, sizeof(result->bytes));
     }
+}
+
+void emu_decode(const struct vcpu_state *cpu, const struct emu_env *env, enum exit_kind kind,
+                struct emu_control *control, struct emu_result *result)
+{
+    if (decode_plain(cpu, env, kind, control))
+        result->kind = EMU_DONE;
+    else
+        decode_slowly(cpu, env, kind, control, result);
 }

@@ -150,8 +150,12 @@ static void convert(struct insn *insn, const ZydisDecodedInstruction *from,
         insn->operands = INSN_OPERANDS;
         insn->action = NULL;
     }
-    for (unsigned i = 0; i < insn->operands; i++)
+    insn->memory = REG_NONE;
+    for (unsigned i = 0; i < insn->operands; i++) {
         convert_operand(&insn->op[i], &operands[i]);
+        if (insn->op[i].kind == OPERAND_MEMORY)
+            insn->memory = (uint8_t)i;
+    }
 }
 
 static enum decode_status decode_fresh(enum code_mode mode, const uint64_t bytes[2], size_t available,

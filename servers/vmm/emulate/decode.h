@@ -56,6 +56,7 @@ struct insn {
     uint8_t address_size; // bytes
     uint8_t segment;      // of a string instruction's source
     uint8_t operands;
+    uint8_t memory; // which operand is memory; REG_NONE: none. No instruction has two.
     struct operand op[INSN_OPERANDS];
 };
 

@@ -106,10 +106,8 @@ static bool execute(struct emu_run *run)
     const struct action *action = run->insn->action;
     if (!action)
         return unsupported(run);
-    if (!(action->flags & ACTION_LATE))
-        for (unsigned i = 0; i < run->insn->operands; i++)
-            if (!resolve_operand(run, i))
-                return false;
+    if (!(action->flags & ACTION_LATE) && !resolve_operand(run))
+        return false;
     return action->execute(run, action->argument);
 }
 

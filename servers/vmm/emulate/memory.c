@@ -7,32 +7,39 @@
 
 #include "servers/vmm/emulate/run.h"
 
+__attribute__((noinline)) static bool walk_failed(struct emu_run *run, enum walk_status status,
+                                                  uint64_t linear, uint32_t error)
+{
+    if (status == WALK_BUSY)
+        return retry(run);
+    if (status != WALK_FAULT)
+        return unsupported(run);
+    run->result->fault_address = linear;
+    return raise_error(run, VECTOR_PF, error);
+}
+
 bool walk_or_stop(struct emu_run *run, uint64_t linear, uint64_t access, struct walk *out)
 {
-    switch (walk_linear(run->cpu, run->env, run->env->cache->hints, linear, access, out)) {
-    case WALK_OK: return true;
-    case WALK_BUSY: return retry(run);
-    case WALK_FAULT: run->result->fault_address = linear; return raise_error(run, VECTOR_PF, out->error);
-    default: return unsupported(run);
-    }
+    enum walk_status status = walk_linear(run->cpu, run->env, run->env->cache->hints, linear, access, out);
+    return status == WALK_OK || walk_failed(run, status, linear, out->error);
 }
 
 // The first run records each translation, the later ones take it from the record.
 static bool translate(struct emu_run *run, uint64_t linear, uint64_t access, struct piece *piece)
 {
     struct emu_progress *progress = run->progress;
-    if (run->pages < progress->pages) {
-        piece->gpa = progress->gpa[run->pages++];
-        piece->host = run->env->ram(run->env->ctx, piece->gpa, piece->length, access & WALK_WRITE);
-        return true;
-    }
     struct walk walk;
-    if (!walk_or_stop(run, linear, access, &walk))
-        return false;
-    if (run->pages == EMU_PAGES)
-        return unsupported(run);
-    progress->gpa[run->pages++] = walk.gpa;
-    progress->pages = (uint8_t)run->pages;
+    if (run->pages < progress->pages) {
+        walk.gpa = progress->gpa[run->pages++];
+        walk.host = run->env->ram(run->env->ctx, walk.gpa, piece->length, access & WALK_WRITE);
+    } else {
+        if (!walk_or_stop(run, linear, access, &walk))
+            return false;
+        if (run->pages == EMU_PAGES)
+            return unsupported(run);
+        progress->gpa[run->pages++] = walk.gpa;
+        progress->pages = (uint8_t)run->pages;
+    }
     piece->gpa = walk.gpa;
     piece->host = walk.host;
     return true;
@@ -41,20 +48,23 @@ static bool translate(struct emu_run *run, uint64_t linear, uint64_t access, str
 static bool resolve_linear(struct emu_run *run, uint64_t linear, unsigned size, uint64_t access,
                            struct place *place)
 {
+    place->loaded = 0;
     uint32_t first = 4096 - (uint32_t)(linear & 0xfff);
-    if (first > size)
-        first = size;
-    place->piece[0].length = first;
-    place->piece[1].length = size - first;
-    place->pieces = first < size ? 2 : 1;
-    for (unsigned i = 0; i < place->pieces; i++) {
-        if (!translate(run, linear, access, &place->piece[i]))
-            return false;
-        linear += first;
-        if (run->mode != CODE_64)
-            linear = (uint32_t)linear;
+    struct piece *piece = place->piece;
+    if (first >= size) {
+        piece[0].length = size;
+        place->pieces = 1;
+        place->whole = size <= 8 && !(size & (size - 1)) && !(linear & (size - 1));
+        return translate(run, linear, access, &piece[0]);
     }
-    return true;
+    piece[0].length = first;
+    piece[1].length = size - first;
+    place->pieces = 2;
+    place->whole = false;
+    uint64_t next = linear + first;
+    if (run->mode != CODE_64)
+        next = (uint32_t)next;
+    return translate(run, linear, access, &piece[0]) && translate(run, next, access, &piece[1]);
 }
 
 static bool alignment_checked(const struct emu_run *run)
@@ -133,13 +143,6 @@ bool load(struct emu_run *run, struct place *place, void *data)
     return true;
 }
 
-static bool is_locked(const struct emu_run *run, const struct place *place)
-{
-    uint32_t length = place->piece[0].length;
-    return (run->insn->flags & INSN_LOCK) && place->pieces == 1 && length <= 8 &&
-           !(place->piece[0].gpa & (length - 1));
-}
-
 bool store(struct emu_run *run, const struct place *place, const void *data)
 {
     const uint8_t *from = data;
@@ -154,7 +157,7 @@ bool store(struct emu_run *run, const struct place *place, const void *data)
             struct ram_store *entry = &run->store[run->stores++];
             entry->host = piece->host;
             entry->length = piece->length;
-            entry->compare = is_locked(run, place);
+            entry->compare = place->whole && (run->insn->flags & INSN_LOCK);
             entry->expected = place->loaded;
             copy(entry->data, from, piece->length);
         }
@@ -166,14 +169,21 @@ bool store(struct emu_run *run, const struct place *place, const void *data)
 bool load_value(struct emu_run *run, struct place *place, uint64_t *value)
 {
     place->loaded = 0;
-    if (!load(run, place, &place->loaded))
+    if (place->whole && !place->piece[0].host) {
+        if (!access_read(run, ACCESS_MEMORY, place->piece[0].gpa, place->piece[0].length, &place->loaded))
+            return false;
+    } else if (!load(run, place, &place->loaded)) {
         return false;
+    }
     *value = place->loaded;
     return true;
 }
 
 bool store_value(struct emu_run *run, const struct place *place, uint64_t value)
 {
+    const struct piece *piece = &place->piece[0];
+    if (place->whole && !piece->host)
+        return access_write(run, ACCESS_MEMORY, piece->gpa, piece->length, value & size_mask(piece->length));
     return store(run, place, &value);
 }
 

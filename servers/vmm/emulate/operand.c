@@ -37,13 +37,14 @@ uint64_t effective_address(const struct emu_run *run, const struct operand *op)
     return address & size_mask(run->insn->address_size);
 }
 
-bool resolve_operand(struct emu_run *run, unsigned i)
+bool resolve_operand(struct emu_run *run)
 {
-    const struct operand *op = &run->insn->op[i];
-    if (op->kind == OPERAND_MEMORY && (!op->size || op->size > EMU_VECTOR_BYTES))
+    if (run->insn->memory == REG_NONE)
+        return true;
+    const struct operand *op = &run->insn->op[run->insn->memory];
+    if (!op->size || op->size > EMU_VECTOR_BYTES)
         return unsupported(run);
-    return op->kind != OPERAND_MEMORY ||
-           resolve(run, op->segment, effective_address(run, op), op->size, op->access, &run->place[i]);
+    return resolve(run, op->segment, effective_address(run, op), op->size, op->access, &run->place[0]);
 }
 
 bool get(struct emu_run *run, unsigned i, uint64_t *value)
@@ -54,7 +55,7 @@ bool get(struct emu_run *run, unsigned i, uint64_t *value)
     case OPERAND_HIGH_BYTE: *value = gpr_get(run, op); return true;
     case OPERAND_IMMEDIATE: *value = (uint64_t)op->value; return true;
     case OPERAND_SEGMENT: *value = run->cpu->seg[op->reg].selector; return true;
-    case OPERAND_MEMORY: return load_value(run, &run->place[i], value);
+    case OPERAND_MEMORY: return load_value(run, &run->place[0], value);
     default: return unsupported(run);
     }
 }
@@ -65,7 +66,7 @@ bool put(struct emu_run *run, unsigned i, uint64_t value)
     switch (op->kind) {
     case OPERAND_GPR:
     case OPERAND_HIGH_BYTE: gpr_set(run, op, value); return true;
-    case OPERAND_MEMORY: return store_value(run, &run->place[i], value);
+    case OPERAND_MEMORY: return store_value(run, &run->place[0], value);
     default: return unsupported(run);
     }
 }

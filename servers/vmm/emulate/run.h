@@ -27,6 +27,7 @@ struct place {
         uint32_t length;
     } piece[PLACE_PIECES];
     uint8_t pieces;
+    bool whole;      // one access does: aligned and of 1, 2, 4 or 8 bytes
     uint64_t loaded; // the last value loaded from it, when it has at most 8 bytes
 };
 
@@ -56,8 +57,8 @@ struct emu_run {
     uint32_t groups; // of the state that the instruction changes
     bool repeat;
 
-    struct place place[INSN_OPERANDS]; // of insn->op[]
-    unsigned stores, writes;           // waiting for completion
+    struct place place[2];   // of the memory operand; of a string's source and destination
+    unsigned stores, writes; // waiting for completion
     struct ram_store store[RUN_STORES];
     struct vcpu_access write[EMU_ACCESSES];
     uint8_t vector_register; // REG_NONE: none
@@ -109,7 +110,7 @@ uint64_t gpr_get(const struct emu_run *run, const struct operand *op);
 void gpr_set(struct emu_run *run, const struct operand *op, uint64_t value);
 void gpr_set_sized(struct emu_run *run, unsigned reg, unsigned size, uint64_t value);
 uint64_t effective_address(const struct emu_run *run, const struct operand *op);
-bool resolve_operand(struct emu_run *run, unsigned i);
+bool resolve_operand(struct emu_run *run);
 bool get(struct emu_run *run, unsigned i, uint64_t *value);
 bool put(struct emu_run *run, unsigned i, uint64_t value);
 

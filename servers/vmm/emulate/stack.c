@@ -52,7 +52,7 @@ bool exec_pop(struct emu_run *run, unsigned unused)
     if (!resolve_stack(run, pointer, size, OPERAND_READ, &slot))
         return false;
     set_stack(run, pointer + size);
-    if (!resolve_operand(run, 0) || !load_value(run, &slot, &value))
+    if (!resolve_operand(run) || !load_value(run, &slot, &value))
         return false;
     return to->kind == OPERAND_SEGMENT ? load_segment(run, to->reg, (uint16_t)value) : put(run, 0, value);
 }

@@ -34,7 +34,7 @@ static bool load_half(struct emu_run *run, unsigned at)
     if (insn->flags & INSN_VEX)
         memset(upper, 0, sizeof(upper));
     memcpy(run->vector + XMM_BYTES, upper + XMM_BYTES, XMM_BYTES);
-    return load(run, &run->place[memory], run->vector + at);
+    return load(run, &run->place[0], run->vector + at);
 }
 
 // Whole registers and scalars: the rest of the XMM register becomes zero, with VEX all of the rest.
@@ -43,7 +43,7 @@ static bool load_whole(struct emu_run *run)
     const struct insn *insn = run->insn;
     run->env->vector_get(run->env->ctx, insn->op[0].reg, run->vector);
     memset(run->vector, 0, insn->flags & INSN_VEX ? EMU_VECTOR_BYTES : XMM_BYTES);
-    return load(run, &run->place[1], run->vector);
+    return load(run, &run->place[0], run->vector);
 }
 
 bool exec_vector_move(struct emu_run *run, unsigned form)
@@ -57,7 +57,7 @@ bool exec_vector_move(struct emu_run *run, unsigned form)
         return unsupported(run);
     if (!enabled(run))
         return false;
-    struct place *place = &run->place[stores ? 0 : insn->operands - 1];
+    struct place *place = &run->place[0];
     if ((form & VECTOR_ALIGNED) && !aligned(place, stores ? to->size : last->size))
         return raise_error(run, VECTOR_GP, 0);
     if (stores) {

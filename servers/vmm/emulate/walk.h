@@ -13,8 +13,8 @@
 
 // What an access is; beside them walk() looks at CR0, CR4, EFER and RFLAGS.AC.
 #define WALK_WRITE    (UINT64_C(1) << 32)
-#define WALK_USER     (UINT64_C(1) << 33)
-#define WALK_FETCH    (UINT64_C(1) << 34)
+#define WALK_FETCH    (UINT64_C(1) << 33)
+#define WALK_USER     (UINT64_C(1) << 34)
 #define WALK_IMPLICIT (UINT64_C(1) << 35) // of a descriptor table or TSS: supervisor, whatever CPL is
 
 enum walk_status {
@@ -30,7 +30,7 @@ struct walk {
     uint32_t error;
 };
 
-enum { WALK_LEVELS = 4, WALK_HINTS = 8 };
+enum { WALK_LEVELS = 4, WALK_HINTS = 16 };
 
 struct walk_hint {
     uint64_t key; // zero: unused
