@@ -70,7 +70,7 @@ struct state_section {
 struct state_layout {
     uint32_t kind;      // which program's state this is
     uint32_t version;   // of the sections' contents; another version means another layout or another meaning
-    uint32_t log_bytes; // of the redo log: several times the state's size keeps checkpoints rare
+    uint32_t log_bytes; // of the redo log: eight times the state's size keeps checkpoints rare
     uint32_t count;
     const struct state_section *sections;
 };
@@ -137,8 +137,8 @@ MUST_CHECK enum state_status state_commit_ranges(struct state *s, const struct s
 MUST_CHECK enum state_status state_checkpoint(struct state *s);
 
 // The checksum, a word at a time: each step is a bijection both of the word and of the sum so far, so that a
-// change within one word (any flipped bit, a wild store) never goes unseen, and another has a chance of
-// 2^-64. Words that change places change it. Three instructions a word; no table, no CPU feature.
+// change within one word (any flipped bit, a wild store) never goes unseen, and one of several words has a
+// chance of 2^-64. Words that change places change it. Three instructions a word; no table, no CPU feature.
 static inline uint64_t state_sum(uint64_t sum, uint64_t word)
 {
     sum = (sum ^ word) * UINT64_C(0x9fb21c651e98df25); // odd, bits well spread
