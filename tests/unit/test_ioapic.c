@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -52,6 +53,7 @@ static void edge(unsigned pin)
 static int setup(void **state)
 {
     (void)state;
+    memset(&io, 0xff, sizeof io);
     ioapic_power_up(&io);
     return 0;
 }

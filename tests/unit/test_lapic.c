@@ -54,6 +54,8 @@ static void nesting_ends_in_order(void **state)
     put(EOI, 0); // ends 0x60, not 0x51
     assert_int_equal(get(ISR + 0x20), 1u << 17);
     assert_int_equal(get(PPR), 0x50);
+    put(TPR, 0x56);
+    assert_int_equal(get(PPR), 0x56);
 }
 
 static void tpr_masks_its_class(void **state)
@@ -96,6 +98,24 @@ static void arbitration_priority(void **state)
     assert_int_equal(get(APR), 0x80);
     deliver();
     assert_int_equal(get(APR), 0x60 & 0x80);
+    lapic_receive(&l, 0x31, false);
+    assert_int_equal(get(APR), 0x30);
+    put(TPR, 0x83);
+    assert_int_equal(get(APR), 0x80);
+    put(EOI, 0);
+    put(TPR, 0x37);
+    assert_int_equal(get(APR), 0x37);
+}
+
+static void lowest_legal_vector(void **state)
+{
+    (void)state;
+    lapic_receive(&l, 15, false);
+    assert_int_equal(deliver(), LAPIC_NONE);
+    lapic_receive(&l, 16, false);
+    assert_int_equal(deliver(), 16);
+    put(ESR, 0);
+    assert_int_equal(get(ESR), ESR_RECEIVE_VECTOR);
 }
 
 static void disabled_by_software(void **state)
@@ -149,6 +169,10 @@ static void edge_after_the_take_is_not_lost(void **state)
     lapic_offer(&l, 0x61);
     assert_true(lapic_receive(&l, 0x61, false)); // the processor may have taken it: look
     lapic_accept(&l, 0x61);
+    put(EOI, 0);
+    assert_int_equal(deliver(), 0x61);
+    assert_true(lapic_receive(&l, 0x61, false)); // no longer offered
+    assert_false(lapic_receive(&l, 0x61, false));
     put(EOI, 0);
     assert_int_equal(deliver(), 0x61);
     put(EOI, 0);
@@ -234,7 +258,10 @@ static void xapic_destinations(void **state)
     assert_true(lapic_matches(&l, IRQ_BROADCAST, false));
     assert_false(lapic_matches(&l, 3, true)); // LDR 0
     assert_true(lapic_matches(&l, IRQ_BROADCAST, true));
-    put(LDR, 0x21u << 24); // flat: any common bit
+    assert_false(lapic_matches(&l, 0xff, false));
+    put(ID, 0xffu << 24);
+    assert_true(lapic_matches(&l, 0xff, false)); // from an x2APIC, where it is an ID like others
+    put(LDR, 0x21u << 24);                       // flat: any common bit
     assert_true(lapic_matches(&l, 0x20, true));
     assert_true(lapic_matches(&l, 0x1f, true));
     assert_false(lapic_matches(&l, 0xde, true));
@@ -279,6 +306,8 @@ static void pin_modes(void **state)
     lapic_pin(&l, 0, true);
     put(EOI, 0);
     assert_int_equal(deliver(), LAPIC_NONE);
+    put(LINT0, 0x52); // high, but no edge
+    assert_int_equal(deliver(), LAPIC_NONE);
     put(LINT0, IRQ_EXTINT << 8);
     assert_true(lapic_extint(&l));
     lapic_pin(&l, 0, false);
@@ -292,8 +321,14 @@ static void level_pin_comes_again_after_eoi(void **state)
     put(LINT0, LVT_LEVEL | 0x51); // unmasked with the line high
     assert_int_equal(get(LINT0), LVT_LEVEL | LVT_REMOTE_IRR | 0x51);
     assert_int_equal(deliver(), 0x51);
-    assert_int_equal(deliver(), LAPIC_NONE);
+    lapic_receive(&l, 0x61, true);
+    deliver();
+    assert_int_equal(put(EOI, 0).eoi, 0x61); // another's
+    lapic_pin(&l, 0, false);
+    assert_int_equal(lapic_pin(&l, 0, true), 0);
+    assert_int_equal(get(IRR + 0x20), 0);
     assert_int_equal(put(EOI, 0).eoi, 0x51);
+    assert_int_equal(get(TMR + 0x20), 1u << 17);
     assert_int_equal(deliver(), 0x51);
     lapic_pin(&l, 0, false);
     put(EOI, 0);
@@ -322,6 +357,7 @@ int main(void)
         cmocka_unit_test_setup(tpr_masks_its_class, setup),
         cmocka_unit_test_setup(cr8_is_tpr, setup),
         cmocka_unit_test_setup(arbitration_priority, setup),
+        cmocka_unit_test_setup(lowest_legal_vector, setup),
         cmocka_unit_test_setup(disabled_by_software, setup),
         cmocka_unit_test_setup(level_eoi_is_announced, setup),
         cmocka_unit_test_setup(eoi_broadcast_suppression, setup),

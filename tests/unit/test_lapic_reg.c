@@ -42,6 +42,14 @@ static void access_sizes(void **state)
     put(VERSION, 0x1234); // read-only: no error
     put(ESR, 0);
     assert_int_equal(get(ESR), 0);
+    assert_int_equal(get(0x400), 0);
+    put(ESR, 0);
+    assert_int_equal(get(ESR), ESR_REGISTER);
+    put(0x400, 1);
+    put(ESR, 0);
+    assert_int_equal(get(ESR), ESR_REGISTER);
+    put(ESR, 0);
+    assert_int_equal(get(ESR), 0);
 }
 
 static void writable_bits(void **state)
@@ -108,7 +116,9 @@ static void page_moves_and_vanishes(void **state)
     assert_true(wrmsr(MSR_APIC_BASE, 0xfed40000 | LAPIC_BASE_ENABLE));
     assert_false(lapic_owns(&l, 0xfee00000));
     assert_true(lapic_owns(&l, 0xfed40030));
+    put(TPR, 0x30);
     wrmsr(MSR_APIC_BASE, LAPIC_PAGE | ENABLE_X2);
+    assert_int_equal(msr(X2(TPR)), 0x30); // the change of mode keeps the registers
     assert_false(lapic_owns(&l, 0xfee00000));
     wrmsr(MSR_APIC_BASE, LAPIC_PAGE);
     assert_false(lapic_owns(&l, 0xfee00000));
@@ -128,7 +138,7 @@ static void disabled_by_hardware(void **state)
     lapic_set_cr8(&l, 0xf);
     assert_int_equal(lapic_cr8(&l), 0xf);
     assert_int_equal(lapic_pin(&l, 1, true), LAPIC_NMI); // the pins are the processor's own
-    lapic_pin(&l, 0, true);
+    assert_int_equal(lapic_pin(&l, 0, true), 0);
     assert_true(lapic_extint(&l));
     wrmsr(MSR_APIC_BASE, LAPIC_PAGE | LAPIC_BASE_ENABLE);
     assert_int_equal(get(ID), 3u << 24);
@@ -208,6 +218,9 @@ static void icr_makes_messages(void **state)
     assert_int_equal(e.ipi.dest, 5);
     assert_int_equal(e.ipi.vector, 0x41);
     assert_false(e.ipi.logical);
+    assert_int_equal(get(ICR2), 5u << 24);
+    assert_int_equal(get(ICR), 0x4041);
+    assert_true(put(ICR, 0x10).sent); // vector 16 is the first legal one
     put(ICR2, 0xff000000);
     e = put(ICR, ICR_LOGICAL | IRQ_LOWEST << 8 | 0x41);
     assert_int_equal(e.ipi.dest, IRQ_BROADCAST);

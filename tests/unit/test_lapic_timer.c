@@ -115,6 +115,12 @@ static void timer_masked_expiry_is_lost(void **state)
     now.ns += 100;
     put(SVR, 0xff); // expired before the write that masks it
     assert_int_equal(lapic_highest(&l), 0xee);
+    setup_x2(NULL);
+    wrmsr(X2(TIMER), 0xee);
+    wrmsr(X2(INITIAL), 100);
+    now.ns += 200;
+    wrmsr(X2(TIMER), 0xee | LVT_MASKED);
+    assert_int_equal(lapic_highest(&l), 0xee);
 }
 
 static void deadline_fires_once_and_reads_zero(void **state)

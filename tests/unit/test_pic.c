@@ -182,6 +182,11 @@ static void level_triggered(void **state)
     pic_set_line(&p, 5, true);
     out(ELCR0, 0); // an edge that nobody saw as one is none
     assert_false(pic_output(&p));
+    edge(5);
+    out(ELCR0, 0x20);
+    pic_set_line(&p, 5, false);
+    out(ELCR0, 0); // nor is one that became a level
+    assert_false(pic_output(&p));
 }
 
 static void spurious(void **state)
@@ -268,6 +273,8 @@ static void automatic_eoi(void **state)
     assert_int_equal(inta(), MASTER_BASE + 4); // 3 is now the lowest
     assert_int_equal(inta(), MASTER_BASE + 3);
     out(M0, 0x00); // no more
+    edge(0);
+    assert_int_equal(inta(), MASTER_BASE + 0);
     edge(0);
     edge(1);
     assert_int_equal(inta(), MASTER_BASE + 0);
