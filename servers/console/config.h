@@ -1,0 +1,8 @@
+// The console's part of the manifest: {"level": "info", "logs": ["init", "memory", ...]}
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "servers/console/console.h"
+
+// False: `error`, of JSON_ERROR_MAX bytes, says why.
+bool config_read(struct console_config *config, const char *text, char *error);

@@ -1,0 +1,170 @@
+// The console's port: the UART between the guest and two byte rings.
+// SPDX-License-Identifier: MIT
+//
+// Input belongs to its ring until the guest reads it: `input` is the first byte that it hasn't read, the
+// FIFO's bytes follow, what is to be offered next lies behind those.
+#include "servers/console/console.h"
+
+static bool open_logs(struct console *c, uint8_t *log_rings, uint64_t log_stride)
+{
+    for (uint32_t i = 0; i < c->config->logs; i++) {
+        uint64_t position = c->logs->position[i];
+        if (!ring_open(&c->log[i], log_rings + i * log_stride, RING_PAGES(LOG_RING_BYTES) * 4096,
+                       LOG_RING_BYTES, 1, position))
+            return false;
+        (void)!ring_publish_consumed(&c->log[i], position);
+    }
+    return true;
+}
+
+MUST_CHECK bool console_open(struct console *c, void *output, void *input, uint8_t *log_rings,
+                             uint64_t log_stride)
+{
+    if (!ring_open(&c->output, output, RING_PAGES(OUTPUT_RING_BYTES) * 4096, OUTPUT_RING_BYTES, 1,
+                   c->port->output) ||
+        !ring_open(&c->input, input, RING_PAGES(INPUT_RING_BYTES) * 4096, INPUT_RING_BYTES, 1,
+                   c->port->input) ||
+        !open_logs(c, log_rings, log_stride))
+        return false;
+    (void)!ring_publish_produced(&c->output, c->port->output);
+    (void)!ring_publish_consumed(&c->input, c->port->input);
+    c->signals = SIGNAL_VMM | SIGNAL_UART; // the dead server may have owed them
+    return true;
+}
+
+// ---- to the host ----
+
+static uint32_t output_room(struct console *c)
+{
+    uint32_t room;
+    // What was put and is not published yet takes room too.
+    uint32_t ahead = (uint32_t)(c->port->output - c->output.position);
+    return ring_room(&c->output, &room) && room > ahead ? room - ahead : 0;
+}
+
+static void transmit(struct console *c, uint64_t now)
+{
+    struct uart *u = &c->port->uart;
+    while (u->tx_count) {
+        uint8_t bytes[UART_FIFO];
+        unsigned sent = uart_transmit(u, bytes, output_room(c));
+        if (!sent) {
+            if (ring_sleep_full(&c->output, 1) || !output_room(c))
+                return; // the transmitter stays full until the driver has made room
+            continue;
+        }
+        ring_put(&c->output, c->port->output, bytes, sent);
+        c->port->output += sent;
+        c->port->mid_line = bytes[sent - 1] != '\n';
+        c->spoke = now;
+        c->changes |= CHANGED_PORT;
+    }
+}
+
+// ---- from the host ----
+
+static uint64_t input_next(const struct console *c)
+{
+    return c->port->input + uart_unread(&c->port->uart);
+}
+
+static uint32_t input_waiting(const struct console *c)
+{
+    uint32_t filled;
+    uint64_t ahead = input_next(c) - c->input.position;
+    return ring_filled(&c->input, &filled) && filled > ahead ? filled - (uint32_t)ahead : 0;
+}
+
+static void receive(struct console *c)
+{
+    struct uart *u = &c->port->uart;
+    for (;;) {
+        uint32_t waiting = input_waiting(c);
+        if (!waiting) {
+            (void)!ring_sleep_empty(&c->input); // bytes in the FIFO are in the ring too: look again oneself
+            waiting = input_waiting(c);
+        }
+        c->input_idle = !waiting;
+        unsigned room = waiting ? uart_room(u) : 0;
+        if (!room)
+            return;
+        uint8_t bytes[UART_FIFO];
+        unsigned count = waiting < room ? waiting : room;
+        ring_get(&c->input, input_next(c), bytes, count);
+        uart_receive(u, bytes, count);
+        c->changes |= CHANGED_PORT;
+    }
+}
+
+void console_move(struct console *c, uint64_t now)
+{
+    transmit(c, now);
+    receive(c);
+}
+
+// ---- the guest ----
+
+static uint8_t read_byte(struct console *c, uint32_t reg)
+{
+    struct uart_result r = uart_read(&c->port->uart, reg);
+    c->port->input += r.consumed;
+    c->changes |= r.changed ? CHANGED_PORT : 0;
+    return r.value;
+}
+
+static uint64_t read_wide(struct console *c, uint32_t offset, uint32_t size)
+{
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        uint8_t byte = offset + i < UART_REGISTERS ? read_byte(c, offset + i) : 0xff;
+        value |= (uint64_t)byte << (8 * i);
+    }
+    return value;
+}
+
+static void write_wide(struct console *c, uint32_t offset, uint32_t size, uint64_t value)
+{
+    for (uint32_t i = 0; i < size && offset + i < UART_REGISTERS; i++)
+        uart_write(&c->port->uart, offset + i, (uint8_t)(value >> (8 * i)));
+    c->changes |= CHANGED_PORT;
+}
+
+uint64_t console_access(struct console *c, uint32_t offset, uint32_t size, bool write, uint64_t value,
+                        uint64_t now)
+{
+    if (write) {
+        write_wide(c, offset, size, value);
+        transmit(c, now);
+        value = 0;
+    } else {
+        value = size == 1 && offset < UART_REGISTERS ? read_byte(c, offset) : read_wide(c, offset, size);
+    }
+    if (!c->input_idle)
+        receive(c);
+    return value;
+}
+
+// ---- what others see ----
+
+static void publish_line(struct console *c)
+{
+    const struct uart *u = &c->port->uart;
+    uint32_t level = u->line, changes = 2 * u->line_rises - level;
+    if (c->line->level == level && c->line->changes == changes)
+        return;
+    c->line->level = level;
+    c->line->changes = changes;
+    c->signals |= SIGNAL_VMM;
+}
+
+void console_publish(struct console *c)
+{
+    if (c->output.position != c->port->output && ring_publish_produced(&c->output, c->port->output))
+        c->signals |= SIGNAL_UART;
+    if (c->input.position != c->port->input && ring_publish_consumed(&c->input, c->port->input))
+        c->signals |= SIGNAL_UART;
+    for (uint32_t i = 0; i < c->config->logs; i++)
+        if (c->log[i].position != c->logs->position[i])
+            (void)!ring_publish_consumed(&c->log[i], c->logs->position[i]);
+    publish_line(c);
+}

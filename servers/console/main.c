@@ -1,0 +1,143 @@
+// The console server.
+// SPDX-License-Identifier: MIT
+//
+// Life: read the configuration, open the state object and the rings, then serve the guest's accesses, and
+// whenever the driver or a log stirs, move what moves. A register read that changes nothing commits nothing.
+#include "libipc/json.h"
+#include "libipc/log.h"
+#include "libipc/proto/layout.h"
+#include "libipc/server.h"
+#include "libipc/start.h"
+#include "libipc/status.h"
+#include "libipc/thread.h"
+#include "libipc/time.h"
+#include "servers/console/config.h"
+
+const char program_name[] = "console";
+
+enum { KIND = 0x736e6f63, VERSION = 1, LOG_BYTES = 16 << 10, VCPUS_MAX = 32 };
+enum section { SECTION_PORT = 1, SECTION_LOGS, SECTION_REPLIES };
+enum { LINES_AT_ONCE = 16, LOG_STRIDE = 0x200000 };
+
+static struct console console;
+static struct console_config config;
+static struct state state;
+
+// Signals are sent when what they tell of can be seen.
+static void publish(struct server *s)
+{
+    (void)s;
+    console_publish(&console);
+    uint32_t signals = console.signals;
+    console.signals = 0;
+    if (signals & SIGNAL_VMM)
+        (void)!sys_signal(CONSOLE_SLOT_VMM); // notifications outlive their servers
+    if (signals & SIGNAL_UART)
+        (void)!sys_signal(CONSOLE_SLOT_UART);
+}
+
+static void note_changes(struct server *s)
+{
+    if (!console.changes)
+        return;
+    if (console.changes & CHANGED_PORT)
+        server_changed(s, console.port, sizeof *console.port);
+    if (console.changes & CHANGED_LOG)
+        server_changed(s, &console.logs->position[console.changed_log], sizeof(uint64_t));
+    console.changes = 0;
+}
+
+static enum reply_how handle_access(struct server *s, const struct message_in *in, struct message *answer)
+{
+    const uint64_t *w = in->message.words;
+    uint64_t info = w[ACCESS_INFO];
+    bool write = ACCESS_INFO_WRITE(info);
+    answer->tag = TAG(STATUS_OK, 1);
+    answer->words[0] = console_access(&console, (uint32_t)w[ACCESS_OFFSET], ACCESS_INFO_SIZE(info), write,
+                                      w[ACCESS_VALUE], write ? now() : 0);
+    note_changes(s);
+    return REPLY_NOW;
+}
+
+static void print_logs(struct server *s)
+{
+    for (unsigned i = 0; i < LINES_AT_ONCE && console_print_log(&console, now()); i++) {
+        note_changes(s);
+        server_commit(s);
+    }
+}
+
+static void handle_bits(struct server *s, uint64_t bits)
+{
+    (void)bits;
+    console_move(&console, now());
+    note_changes(s);
+    server_commit(s);
+    print_logs(s);
+}
+
+static uint64_t next_due(struct server *s)
+{
+    (void)s;
+    return console_log_due(&console);
+}
+
+static void open_state(void)
+{
+    static const struct state_section sections[] = {
+        {SECTION_PORT, sizeof(struct console_port)},
+        {SECTION_LOGS, sizeof(struct console_logs)},
+        {SECTION_REPLIES, VCPUS_MAX * sizeof(struct stored_reply)},
+    };
+    static const struct state_layout layout = {KIND, VERSION, LOG_BYTES, 3, sections};
+    enum state_status status =
+        state_open(&state, (void *)MAP_STATE, CONSOLE_STATE_BYTES, &layout, program_start.kind);
+    if (status != STATE_OK && status != STATE_EMPTY)
+        die("the state object cannot be used (%u, damage %u)", status, state.damage);
+    console.port = state_section(&state, SECTION_PORT);
+    console.logs = state_section(&state, SECTION_LOGS);
+    if (status == STATE_EMPTY) {
+        uart_reset(&console.port->uart);
+        state_adopt(&state);
+    }
+}
+
+static void open_console(void)
+{
+    char error[JSON_ERROR_MAX];
+    if (!config_read(&config, (const char *)MAP_CONFIG, error))
+        die("%s", error);
+    open_state();
+    console.config = &config;
+    console.line = (struct line_page *)CONSOLE_MAP_LINE;
+    if (!console_open(&console, (void *)CONSOLE_MAP_OUTPUT, (void *)CONSOLE_MAP_INPUT,
+                      (uint8_t *)CONSOLE_MAP_LOGS, LOG_STRIDE))
+        die("the rings do not fit");
+}
+
+int main(void)
+{
+    static const struct server_handler handlers[] = {{LABEL_ACCESS, LABEL_ACCESS, handle_access}};
+    static struct server server = {.endpoint = SLOT_ENDPOINT,
+                                   .replies = SLOT_REPLY,
+                                   .reply_count = 1,
+                                   .handlers = handlers,
+                                   .handler_count = 1,
+                                   .bits = handle_bits,
+                                   .next = next_due,
+                                   .due = print_logs,
+                                   .publish = publish,
+                                   .state = &state,
+                                   .stored_count = VCPUS_MAX};
+    log_use_ring();
+    open_console();
+    server.stored = state_section(&state, SECTION_REPLIES);
+    enum status status = server_init(&server);
+    if (status == STATUS_OK)
+        status = thread_bind(SLOT_THREAD, SLOT_NOTIFICATION);
+    if (status != STATUS_OK)
+        die("cannot start: %s", status_name(status));
+    handle_bits(&server, 0); // what peers signalled to the dead server
+    status = server_run(&server);
+    die("the endpoint is gone: %s", status_name(status));
+}
