@@ -35,8 +35,9 @@ enum {
 };
 #define ECX1_HYPERVISOR (1u << 31)
 
-static void patch_features(struct vm_exit *x, struct leaf *l)
+static void patch_features(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
+    (void)subleaf;
     l->ebx = (l->ebx & 0xffff) | (uint32_t)vm.config.cpus << 16 | x->n << 24;
     l->ecx |= ECX1_X2APIC | ECX1_DEADLINE | ECX1_HYPERVISOR;
     l->edx |= EDX1_APIC;
@@ -45,24 +46,23 @@ static void patch_features(struct vm_exit *x, struct leaf *l)
 }
 
 // One package of single-threaded cores: leaf 4's and 0xb's counts.
-static void patch_topology(struct vm_exit *x, struct leaf *l)
+static void patch_topology(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
-    uint32_t level = l->ecx & 0xff;
+    uint32_t level = subleaf & 0xff;
     *l = (struct leaf){.ecx = level | (level < 2 ? (level + 1) << 8 : 0), .edx = x->n};
     l->ebx = level == 0 ? 1 : level == 1 ? (uint32_t)vm.config.cpus : 0;
 }
 
-static void patch_cache(struct vm_exit *x, struct leaf *l)
+static void patch_cache(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
-    (void)x;
+    (void)x, (void)subleaf;
     if (l->eax & 0x1f)
         l->eax = (l->eax & 0x3ff) | ((uint32_t)vm.config.cpus - 1) << 26;
 }
 
 // XSAVE: sub-leaf 0 tells what a guest may enable; sizes follow the features.
-static void patch_xsave(struct vm_exit *x, struct leaf *l)
+static void patch_xsave(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
-    uint32_t subleaf = (uint32_t)x->state->gpr[GPR_RCX];
     uint64_t mask = vm.xsave_features;
     if (subleaf == 0) {
         l->eax &= (uint32_t)mask;
@@ -76,47 +76,47 @@ static void patch_xsave(struct vm_exit *x, struct leaf *l)
     }
 }
 
-static void patch_highest(struct vm_exit *x, struct leaf *l)
+static void patch_highest(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
-    (void)x;
+    (void)x, (void)subleaf;
     if (l->eax > 0xd)
         l->eax = 0xd;
 }
 
-static void patch_highest_extended(struct vm_exit *x, struct leaf *l)
+static void patch_highest_extended(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
-    (void)x;
+    (void)x, (void)subleaf;
     if (l->eax > 0x80000008)
         l->eax = 0x80000008;
 }
 
 // Power management: the TSC neither stops nor changes its rate.
-static void patch_invariant_tsc(struct vm_exit *x, struct leaf *l)
+static void patch_invariant_tsc(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
-    (void)x;
+    (void)x, (void)subleaf;
     *l = (struct leaf){.edx = 1 << 8};
 }
 
-static void patch_address_sizes(struct vm_exit *x, struct leaf *l)
+static void patch_address_sizes(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
-    (void)x;
+    (void)x, (void)subleaf;
     l->ecx = 0;
     l->ebx &= 1u << 9; // WBNOINVD
 }
 
 // KVM's leaves [Linux Documentation/virt/kvm/x86/cpuid.rst]: the guest's clock, and no delays at port
 // accesses.
-static void patch_kvm_signature(struct vm_exit *x, struct leaf *l)
+static void patch_kvm_signature(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
-    (void)x;
+    (void)x, (void)subleaf;
     *l = (struct leaf){.eax = 0x40000001, .ebx = 0x4b4d564b, .ecx = 0x564b4d56, .edx = 0x4d};
 }
 
 enum { KVM_NOP_IO_DELAY = 1 << 1, KVM_CLOCKSOURCE2 = 1 << 3, KVM_CLOCK_STABLE = 1 << 24 };
 
-static void patch_kvm_features(struct vm_exit *x, struct leaf *l)
+static void patch_kvm_features(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
-    (void)x;
+    (void)x, (void)subleaf;
     *l = (struct leaf){.eax = KVM_NOP_IO_DELAY | KVM_CLOCKSOURCE2 | KVM_CLOCK_STABLE};
 }
 
@@ -125,7 +125,7 @@ static void patch_kvm_features(struct vm_exit *x, struct leaf *l)
 static const struct row {
     uint32_t first, last;
     struct leaf mask;
-    void (*patch)(struct vm_exit *x, struct leaf *l);
+    void (*patch)(struct vm_exit *x, uint32_t subleaf, struct leaf *l);
 } rows[] = {
     {0x0, 0x0, {ALL, ALL, ALL, ALL}, patch_highest},
     {0x1, 0x1, {ALL, ALL, ECX1, EDX1}, patch_features},
@@ -143,29 +143,37 @@ static const struct row {
     {0x80000008, 0x80000008, {ALL, ALL, ALL, ALL}, patch_address_sizes},
 };
 
+static const struct row *row_of(uint32_t leaf)
+{
+    for (const struct row *r = rows; r < rows + sizeof rows / sizeof *rows; r++)
+        if (leaf <= r->last)
+            return leaf >= r->first ? r : NULL;
+    return NULL;
+}
+
+static struct leaf answer(struct vm_exit *x, uint32_t leaf, uint32_t subleaf)
+{
+    const struct row *r = row_of(leaf);
+    if (!r || (leaf == 7 && subleaf))
+        return (struct leaf){0};
+    struct leaf l = native(leaf, subleaf);
+    l = (struct leaf){l.eax & r->mask.eax, l.ebx & r->mask.ebx, l.ecx & r->mask.ecx, l.edx & r->mask.edx};
+    if (r->patch)
+        r->patch(x, subleaf, &l);
+    return l;
+}
+
 void cpuid_exit(struct vm_exit *x)
 {
     struct emu_control c;
     if (!exit_decode(x, &c))
         return;
-    uint32_t leaf = (uint32_t)x->state->gpr[GPR_RAX], subleaf = (uint32_t)x->state->gpr[GPR_RCX];
-    struct leaf l = {0};
-    for (const struct row *r = rows; r < rows + sizeof rows / sizeof *rows; r++) {
-        if (leaf < r->first || leaf > r->last)
-            continue;
-        l = native(leaf, subleaf);
-        if (leaf == 0xb)
-            l.ecx = subleaf & 0xff;
-        l = (struct leaf){l.eax & r->mask.eax, l.ebx & r->mask.ebx, l.ecx & r->mask.ecx, l.edx & r->mask.edx};
-        if (leaf == 7 && subleaf)
-            l = (struct leaf){0};
-        if (r->patch)
-            r->patch(x, &l);
-    }
-    x->state->gpr[GPR_RAX] = l.eax;
-    x->state->gpr[GPR_RBX] = l.ebx;
-    x->state->gpr[GPR_RCX] = l.ecx;
-    x->state->gpr[GPR_RDX] = l.edx;
+    uint64_t *gpr = x->state->gpr;
+    struct leaf l = answer(x, (uint32_t)gpr[GPR_RAX], (uint32_t)gpr[GPR_RCX]);
+    gpr[GPR_RAX] = l.eax;
+    gpr[GPR_RBX] = l.ebx;
+    gpr[GPR_RCX] = l.ecx;
+    gpr[GPR_RDX] = l.edx;
     x->groups |= GROUP_GPR_ABCD;
     x->pure = true;
     exit_skip(x, c.length);

@@ -220,19 +220,21 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
                         .now = clock_now()};
     x.cpu = &vm.cpu[x.n];
     bool again = in->deliveries && x.cpu->answer.sequence == in->sequence;
-    interrupts_settle(&x, again);
+    bool calm = interrupts_settle(&x, again);
     if (again)
         take_kept(&x);
     else if (x.kind < EXIT_KINDS)
         rows[x.kind].handle(&x);
     *answer = (struct message){.tag = TAG(0, REPLY_WORDS)};
-    interrupts_answer(&x, answer);
+    if (calm && x.pure)
+        interrupts_answer_calm(&x, answer);
+    else
+        interrupts_answer(&x, answer);
     answer->tag = TAG(x.action, REPLY_WORDS);
     answer->words[REPLY_GROUPS] = x.groups;
     if (x.action == VCPU_ACCESS)
         utcb()->access = x.access;
     if (!again && !x.pure)
         keep_answer(&x, in->sequence);
-    server_changed(&vm.server, &x.cpu->halted, 8);
     return vm.machine->off ? REPLY_LATER : REPLY_NOW;
 }

@@ -101,9 +101,13 @@ void interrupts_effects(struct vm_exit *x, uint32_t effects)
         log_debug("a PCI function changed its windows");
 }
 
-void interrupts_settle(struct vm_exit *x, bool again)
+bool interrupts_settle(struct vm_exit *x, bool again)
 {
     struct vm_cpu *c = x->cpu;
+    const struct vm_calm *calm = &vm.calm[x->n];
+    bool kept = !c->offered || (x->info & EXIT_OFFER_PENDING);
+    if (calm->valid && kept && !c->injected && !again && x->kind != EXIT_KICK)
+        return true;
     uint32_t kick = 0;
     bool took = !again && c->offered && !(x->info & EXIT_OFFER_PENDING);
     if (c->offered || c->injected) {
@@ -111,11 +115,13 @@ void interrupts_settle(struct vm_exit *x, bool again)
         chip_changed(x->n);
     }
     c->offered = c->injected = 0;
+    server_changed(&vm.server, &c->halted, VM_CPU_FLAGS);
     if (lapic_advance(&vm.machine->chip.cpu[x->n].lapic, x->now))
         chip_changed(x->n);
     uint64_t due = platform_deadline(&vm.machine->platform);
     if (due <= x->now.ns || x->kind == EXIT_KICK)
         interrupts_devices(x->now);
+    return false;
 }
 
 static uint64_t next_deadline(unsigned n)
@@ -128,6 +134,13 @@ static uint64_t next_deadline(unsigned n)
     else if (l.clock == LAPIC_CLOCK_TSC)
         deadline = earlier(deadline, vm.machine->power_on + l.when);
     return deadline == DEADLINE_NONE ? 0 : deadline;
+}
+
+void interrupts_answer_calm(const struct vm_exit *x, struct message *answer)
+{
+    answer->words[REPLY_EVENT] = x->event;
+    answer->words[REPLY_OFFER] = vm.calm[x->n].offer;
+    answer->words[REPLY_DEADLINE] = vm.calm[x->n].deadline;
 }
 
 // Offer, deadline and what becomes of a HLT, into the words of the answer.
@@ -153,6 +166,8 @@ void interrupts_answer(struct vm_exit *x, struct message *answer)
     answer->words[REPLY_EVENT] = event;
     answer->words[REPLY_OFFER] = offer;
     answer->words[REPLY_DEADLINE] = next_deadline(x->n);
+    server_changed(&vm.server, &c->halted, VM_CPU_FLAGS);
+    vm.calm[x->n] = (struct vm_calm){!nmi, offer, answer->words[REPLY_DEADLINE]};
 }
 
 // Every enabled vector may have been lost with the last incarnation: have all lines looked at again.

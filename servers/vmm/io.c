@@ -9,8 +9,6 @@
 #include "libipc/log.h"
 #include "servers/vmm/vm.h"
 
-enum { FIXED_PORT_SIZES = 7 };
-
 static bool is_irq_port(uint64_t port)
 {
     return pic_owns((uint16_t)port);
@@ -140,7 +138,7 @@ static void emulate(struct vm_exit *x, bool resume, uint64_t value)
 {
     struct emu_result r;
     server_changed(&vm.server, &x->cpu->progress, sizeof x->cpu->progress);
-    server_changed(&vm.server, &x->cpu->halted, 8);
+    server_changed(&vm.server, &x->cpu->halted, VM_CPU_FLAGS);
     if (resume)
         emu_resume(x->state, &vm.env, &x->cpu->progress, value, &r);
     else

@@ -29,9 +29,11 @@ enum msr {
     MSR_AMD_SYSCFG = 0xc0010010,
     MSR_AMD_TOP_MEM2 = 0xc001001d,
     MSR_AMD_PATCH_LOADER = 0xc0010020,
+    MSR_AMD_INTERRUPT_PENDING = 0xc0010055,
     MSR_AMD_DE_CFG = 0xc0011029,
 };
 
+enum { MTRR_FIXED = 11, MTRR_WRITE_BACK = 6, MTRR_FIXED_ENABLE = 1 << 10, MTRR_ENABLE = 1 << 11 };
 enum { MTRR_VARIABLE = 8, MTRR_CAP = 1 << 8 | MTRR_VARIABLE, DE_CFG_LFENCE = 1 << 1 };
 enum { EFER_SCE = 1, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11, EFER_FFXSR = 1 << 14 };
 
@@ -92,6 +94,14 @@ static bool write_mtrr(struct vm_exit *x, uint32_t msr, uint64_t value)
     *mtrr(x, msr) = value;
     server_changed(&vm.server, mtrr(x, msr), sizeof value);
     return true;
+}
+
+// As firmware leaves them: all memory write-back.
+void msr_power_up(struct vm_cpu *cpu)
+{
+    cpu->mtrr_default = MTRR_ENABLE | MTRR_FIXED_ENABLE | MTRR_WRITE_BACK;
+    for (unsigned i = 0; i < MTRR_FIXED; i++)
+        cpu->mtrr[i] = MTRR_WRITE_BACK * 0x0101010101010101u;
 }
 
 static bool read_pat(struct vm_exit *x, uint32_t msr, uint64_t *value)
@@ -212,6 +222,7 @@ static const struct msr_row rows[] = {
     {MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, read_zero, ignore},
     {MSR_AMD_TOP_MEM2, MSR_AMD_TOP_MEM2, read_zero, ignore},
     {MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, read_zero, ignore},
+    {MSR_AMD_INTERRUPT_PENDING, MSR_AMD_INTERRUPT_PENDING, read_zero, ignore},
     {MSR_AMD_DE_CFG, MSR_AMD_DE_CFG, read_de_cfg, ignore},
 };
 

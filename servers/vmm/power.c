@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: MIT
 #include "servers/vmm/vm.h"
 
-#include <string.h>
-
 #include "libipc/log.h"
 #include "servers/vmm/acpi/acpi.h"
 
@@ -26,13 +24,15 @@ static void power_up_devices(bool cold)
     else
         platform_reset(&m->platform, t.ns);
     m->lines = 0;
-    m->timer_debt = 0;
 }
 
 // The whole state is new: one checkpoint instead of records.
 static void start(struct vcpu_state *state, bool cold)
 {
-    memset(vm.cpu, 0, VM_CPUS * sizeof *vm.cpu);
+    for (unsigned n = 0; n < VM_CPUS; n++) {
+        vm.cpu[n] = (struct vm_cpu){0};
+        msr_power_up(&vm.cpu[n]);
+    }
     power_up_devices(cold);
     emu_cache_reset(&vm.cache);
     if (!boot_load(state))
@@ -43,8 +43,7 @@ static void start(struct vcpu_state *state, bool cold)
 
 void power_up(struct vcpu_state *state)
 {
-    log_info("%s: %llu MiB, starting at tsc %llu", vm.config.name, (unsigned long long)vm.config.memory >> 20,
-             (unsigned long long)clock_now().tsc);
+    log_info("%s: power on, %llu MiB", vm.config.name, (unsigned long long)vm.config.memory >> 20);
     start(state, true);
 }
 

@@ -17,7 +17,7 @@
 #include "servers/vmm/emulate/emulate.h"
 #include "servers/vmm/irq/irqchip.h"
 
-enum { VM_CPUS = 1, VM_LINES = 8 };
+enum { VM_CPUS = 1, VM_LINES = 8, VM_CPU_FLAGS = 8 };
 
 // What an exit was answered with; offer and deadline are chosen anew each time.
 struct vm_answer {
@@ -71,6 +71,10 @@ struct vm {
     struct state state;
     struct emu_cache cache;
     struct emu_env env;
+    struct vm_calm { // what the last answer to a vCPU offered: an exit that changes nothing gets it again
+        bool valid;
+        uint64_t offer, deadline; // words of the answer
+    } calm[VM_CPUS];
     uint64_t xsave_features; // XCR0 bits that the guest may set
     uint32_t xsave_bytes;
 };
@@ -103,6 +107,7 @@ void exit_dump(const struct vm_exit *x, const char *why); // registers to the lo
 
 // One handler an exit kind, each in the file that its name begins with.
 void cpuid_exit(struct vm_exit *x);
+void msr_power_up(struct vm_cpu *cpu);
 void msr_read_exit(struct vm_exit *x);
 void msr_write_exit(struct vm_exit *x);
 void control_exit(struct vm_exit *x);
@@ -113,9 +118,11 @@ void io_memory_exit(struct vm_exit *x);
 void io_access_done(struct vm_exit *x);
 
 // interrupts.c
-void interrupts_settle(struct vm_exit *x, bool again);
+// What became of the last offer. True: nothing did, and nothing is due.
+bool interrupts_settle(struct vm_exit *x, bool again);
 void interrupts_devices(struct vclock now); // lines of the fixed devices and of the line pages into the chips
 void interrupts_answer(struct vm_exit *x, struct message *answer);
+void interrupts_answer_calm(const struct vm_exit *x, struct message *answer);
 void interrupts_effects(struct vm_exit *x, uint32_t effects); // enum port_effect
 void interrupts_start(void); // after a start of ours: every enabled vector once
 void interrupts_kick(uint32_t cpus);
