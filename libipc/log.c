@@ -30,13 +30,17 @@ static struct {
     struct lock lock;
     struct ring ring; // no capacity: not in use
     uint64_t lost;    // lines, since one was written
+    uint32_t signal;  // slot
 } out;
 
-void log_use_ring(void)
+// The signal also tells of what a dead incarnation left behind.
+void log_use_ring(uint32_t signal)
 {
-    const void *memory = (const void *)MAP_LOG;
-    if (!ring_open(&out.ring, (void *)MAP_LOG, RING_PAGES(LOG_RING_BYTES) * 4096, LOG_RING_BYTES, 1,
-                   ring_last_produced(memory)))
+    void *memory = (void *)MAP_LOG;
+    if (sys_signal(signal) == STATUS_OK && ring_open(&out.ring, memory, RING_PAGES(LOG_RING_BYTES) * 4096,
+                                                     LOG_RING_BYTES, 1, ring_last_produced(memory)))
+        out.signal = signal;
+    else
         out.ring.capacity = 0;
 }
 
@@ -56,7 +60,7 @@ static void put_ring(const char *line, size_t bytes)
         ring_put(&out.ring, out.ring.position, note, before);
         ring_put(&out.ring, out.ring.position + before, line, (uint32_t)bytes);
         if (ring_publish_produced(&out.ring, out.ring.position + before + bytes))
-            (void)!sys_signal(SLOT_LOG_SIGNAL);
+            (void)!sys_signal(out.signal);
     }
     lock_drop(&out.lock);
 }

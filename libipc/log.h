@@ -31,8 +31,10 @@ __attribute__((format(printf, 1, 2))) _Noreturn void die(const char *format, ...
 // A line as it is, with its newline, of at most LOG_LINE_MAX bytes, to the kernel's debug output.
 void log_raw(const char *line, size_t bytes);
 
-// From now on lines go into the ring at MAP_LOG, behind what is in it.
-void log_use_ring(void);
+// From now on lines go into the ring at MAP_LOG, behind what is in it, and the console's notification in slot
+// `signal` (of servers: SLOT_LOG_SIGNAL) tells it. A program without that capability has no ring, and this
+// has no effect.
+void log_use_ring(uint32_t signal);
 
 // Raw text of several lines or parts of them, as from stdio; complete lines go out.
 void log_text(const char *text, size_t bytes);

@@ -129,7 +129,7 @@ int main(void)
                                    .publish = publish,
                                    .state = &state,
                                    .stored_count = VCPUS_MAX};
-    log_use_ring();
+    log_use_ring(SLOT_LOG_SIGNAL);
     open_console();
     server.stored = state_section(&state, SECTION_REPLIES);
     enum status status = server_init(&server);

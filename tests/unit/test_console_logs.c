@@ -73,7 +73,7 @@ static void test_prompt(void **unused)
     world_print_logs(0);
     guest_says("root");
     world_drain(1000);
-    assert_true(world_got("login: \r\n[alpha] one\r\n[memory] two\r\nroot"));
+    assert_true(world_got("login: \r\n[memory] two\r\n[alpha] one\r\nroot"));
 }
 
 // A guest that never ends its line cannot keep them back for ever, nor until rings overflow.

@@ -41,7 +41,7 @@ static void tell_peer(struct serial *s)
 int main(void)
 {
     static struct serial serial;
-    log_use_ring();
+    log_use_ring(SLOT_LOG_SIGNAL);
     if (!open_rings(&serial))
         die("the rings do not fit");
     enum status status = thread_bind(SLOT_THREAD, SLOT_NOTIFICATION);
