@@ -51,7 +51,7 @@ static bool step_process(struct process *p)
         aspace_release_step(&p->aspace);
         return false;
     }
-    trap_forget_ports(p);
+    trap_ports_changed(p);
     process_release(p);
     return true;
 }
@@ -106,29 +106,10 @@ static bool step_vm(struct vm *vm)
     return true;
 }
 
-// Callers learn that there will be no answer; a vCPU stops.
-static void fail_call(struct call *c)
-{
-    struct exec *e = CONTAINER(c, struct exec, call);
-    enum call_kind kind = c->kind;
-    call_cancel(c);
-    list_remove(&e->fault);
-    if (e->object.type == OBJECT_VCPU) {
-        CONTAINER(e, struct vcpu, exec)->stopped = true;
-        e->state = EXEC_STOPPED;
-    } else if (kind == CALL_MESSAGE) {
-        CONTAINER(e, struct thread, exec)->frame.rax = STATUS_GONE;
-        sched_ready(e, false, false);
-    } else {
-        e->suspended = true;
-        e->state = EXEC_STOPPED;
-    }
-}
-
 static bool step_endpoint(struct endpoint *e)
 {
     if (!list_empty(&e->callers)) {
-        fail_call(CONTAINER(e->callers.next, struct call, node));
+        call_fail(CONTAINER(e->callers.next, struct call, node));
         return false;
     }
     if (!list_empty(&e->waiters)) {
@@ -164,7 +145,7 @@ static bool step_account(struct account *a)
 static bool step_ioports(struct ioports *i)
 {
     if (this_cpu()->ports_of)
-        trap_forget_ports(this_cpu()->ports_of);
+        trap_ports_changed(this_cpu()->ports_of);
     object_free(&i->object);
     return true;
 }
@@ -203,7 +184,7 @@ static bool in_use(const struct object *o)
 
 enum { STEPS_AT_A_TIME = 16 };
 
-bool demolish(struct thread *t)
+void demolish(struct thread *t)
 {
     struct object *o = t->demolishing;
     for (unsigned i = 0; o && i < STEPS_AT_A_TIME; i++)
@@ -212,12 +193,11 @@ bool demolish(struct thread *t)
     t->demolishing = o;
     if (!o) {
         this_cpu()->hazards &= ~(uint32_t)HAZARD_DEMOLISH;
-        return false;
+        return;
     }
     interrupts_on();
     cpu_relax();
     interrupts_off();
-    return true;
 }
 
 uint64_t sys_destroy(uint64_t slot)

@@ -24,10 +24,14 @@ struct notification {
 };
 
 // Begins a call of e: delivers it to a waiter or queues it. e is the current exec or one that does not run.
-void call_start(struct exec *e, struct endpoint *to, uint64_t badge, enum call_kind kind);
+// ref: the endpoint again.
+void call_start(struct exec *e, struct endpoint *to, struct ref ref, uint64_t badge, enum call_kind kind);
 
 // Ends it without an answer; nobody is woken.
 void call_cancel(struct call *c);
+
+// Nobody will answer: a thread's call returns with GONE, others stop.
+void call_fail(struct call *c);
 
 // Puts a received call back at the head of its endpoint: its receiver died.
 void call_requeue(struct call *c);

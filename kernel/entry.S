@@ -55,7 +55,9 @@ syscall_entry:
     push $0
     push $VECTOR_SYSCALL
     PUSH_REGISTERS
+    decq FRAME_COUNTDOWN(%rsp)
     mov %gs:CPU_STACK_TOP, %rsp
+    jz .Lstop
     mov %r10, %rcx                  // C's fourth argument
     movzbl %al, %eax
     cmp $SYSCALLS, %eax
@@ -82,6 +84,9 @@ syscall_entry:
 .Lbad_number:
     mov $1, %eax                    // STATUS_BAD_ARG
     jmp .Lreturned
+.Lstop:
+    call thread_stop
+    jmp .Lslow
 .Lslow_status:
     mov %eax, %eax
     mov %rax, (FRAME_RAX - FRAME_SIZE)(%rcx)

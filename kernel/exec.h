@@ -20,10 +20,10 @@ enum call_state {
 // A call in flight. Its message stays with the caller until it is answered, so that it can be delivered
 // again.
 struct call {
-    struct node node;          // in endpoint->callers, or in receiver->received
-    struct endpoint *endpoint; // where it was sent
-    struct thread *receiver;   // who has it
-    struct reply *reply;       // that will answer it; NULL for a page fault
+    struct node node;        // in endpoint->callers, or in receiver->received
+    struct ref endpoint;     // where it was sent
+    struct thread *receiver; // who has it
+    struct reply *reply;     // that will answer it; NULL for a page fault
     uint64_t badge;
     uint64_t sequence; // counts this caller's calls
     uint32_t deliveries;

@@ -20,7 +20,7 @@ void page_fault_start(struct exec *e, struct memory *m, uint64_t page, uint32_t 
     e->fault_page = page;
     e->fault_rights = rights;
     list_append(&m->waiters, &e->fault);
-    call_start(e, pager, m->pager_badge, CALL_PAGE_FAULT);
+    call_start(e, pager, m->pager, m->pager_badge, CALL_PAGE_FAULT);
 }
 
 void memory_wake(struct memory *m, uint64_t page, uint64_t pages)

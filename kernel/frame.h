@@ -5,6 +5,7 @@
 #define FRAME_VECTOR_OFFSET 120
 #define FRAME_RIP_OFFSET    136
 #define FRAME_SIZE          176
+#define FRAME_COUNTDOWN     176 // of struct thread: behind its frame
 #define FRAME_R9            48
 #define FRAME_RAX           96
 #define SYSCALLS            20  // SYSCALL_COUNT, for entry.S

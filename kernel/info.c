@@ -41,6 +41,18 @@ static enum thread_state state_of(const struct thread *t)
     }
 }
 
+// As many as it has reply objects, and page faults.
+static void info_received(const struct thread *t, struct info_thread *i)
+{
+    for (const struct node *n = t->received.next; n != &t->received; n = n->next) {
+        const struct call *c = CONTAINER(n, struct call, node);
+        i->unanswered++;
+        i->handled_badge = c->badge;
+        i->handled_sequence = c->sequence;
+        i->handled_deliveries = c->deliveries;
+    }
+}
+
 static void info_thread(const struct object *o, void *to)
 {
     const struct thread *t = (const struct thread *)o;
@@ -51,11 +63,21 @@ static void info_thread(const struct object *o, void *to)
         .waits = t->waits,
         .cpu_time = cpu_time,
         .cpu_time_since_wait = cpu_time - t->cpu_time_at_wait,
-        .syscalls = t->syscalls,
-        .blocked_on = c->state == CALL_NONE ? 0 : c->endpoint->object.number,
+        .syscalls = t->countdown_from - t->countdown,
+        .blocked_on = c->state == CALL_NONE ? 0 : c->endpoint.number,
         .blocked_badge = c->badge,
         .messages = t->messages,
     };
+    info_received(t, to);
+}
+
+static void info_endpoint(const struct object *o, void *to)
+{
+    const struct endpoint *e = (const struct endpoint *)o;
+    struct info_endpoint *i = to;
+    *i = (struct info_endpoint){.number = o->number};
+    for (const struct node *n = e->callers.next; n != &e->callers; n = n->next)
+        i->queued++;
 }
 
 static void info_vcpu(const struct object *o, void *to)
@@ -103,7 +125,7 @@ uint64_t sys_info(uint64_t slot, uint64_t kind)
 {
     static void (*const info[OBJECT_TYPES])(const struct object *, void *) = {
         [OBJECT_THREAD] = info_thread, [OBJECT_VCPU] = info_vcpu,       [OBJECT_PROCESS] = info_process,
-        [OBJECT_MEMORY] = info_memory, [OBJECT_ACCOUNT] = info_account,
+        [OBJECT_MEMORY] = info_memory, [OBJECT_ACCOUNT] = info_account, [OBJECT_ENDPOINT] = info_endpoint,
     };
     struct thread *t = current_thread();
     if (kind == INFO_SYSTEM) {

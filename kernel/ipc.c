@@ -96,10 +96,10 @@ void thread_wake(struct thread *t, enum status s)
     sched_ready(&t->exec, false, false);
 }
 
-void call_start(struct exec *e, struct endpoint *to, uint64_t badge, enum call_kind kind)
+void call_start(struct exec *e, struct endpoint *to, struct ref ref, uint64_t badge, enum call_kind kind)
 {
     struct call *c = &e->call;
-    c->endpoint = to;
+    c->endpoint = ref;
     c->badge = badge;
     c->kind = (uint8_t)kind;
     c->deliveries = 0;
@@ -155,9 +155,31 @@ void call_cancel(struct call *c)
         end_call(c);
 }
 
+void call_fail(struct call *c)
+{
+    struct exec *e = CONTAINER(c, struct exec, call);
+    enum call_kind kind = c->kind;
+    call_cancel(c);
+    list_remove(&e->fault);
+    if (e->object.type == OBJECT_VCPU) {
+        CONTAINER(e, struct vcpu, exec)->stopped = true;
+        e->state = EXEC_STOPPED;
+    } else if (kind == CALL_MESSAGE) {
+        CONTAINER(e, struct thread, exec)->frame.rax = STATUS_GONE;
+        sched_ready(e, false, false);
+    } else {
+        e->suspended = true;
+        e->state = EXEC_STOPPED;
+    }
+}
+
 void call_requeue(struct call *c)
 {
-    struct endpoint *to = c->endpoint;
+    struct endpoint *to = (struct endpoint *)ref_get(c->endpoint);
+    if (!to) {
+        call_fail(c);
+        return;
+    }
     call_cancel(c);
     c->deliveries++;
     if (!list_empty(&to->waiters)) {
@@ -182,7 +204,7 @@ uint64_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_
         return s;
     if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX)
         return STATUS_BAD_ARG;
-    call_start(&t->exec, (struct endpoint *)o, cap->badge, CALL_MESSAGE);
+    call_start(&t->exec, (struct endpoint *)o, cap->ref, cap->badge, CALL_MESSAGE);
     return SYSCALL_DONE;
 }
 

@@ -105,7 +105,7 @@ enum status ioports_allow(struct process *p, const struct ioports *i)
 {
     if (p->port_count == PORT_RANGES_MAX)
         return STATUS_NO_QUOTA;
-    trap_forget_ports(p);
     p->ports[p->port_count++] = (struct port_range){i->first, i->last, ref_to(&i->object)};
+    trap_ports_changed(p);
     return STATUS_OK;
 }

@@ -8,7 +8,7 @@ void notification_signal(struct notification *n, uint64_t bits, bool lazy)
 {
     n->bits |= bits;
     struct thread *t = (struct thread *)ref_get(n->thread);
-    if (!t || t->exec.state != EXEC_WAITS)
+    if (!t || t->exec.state != EXEC_WAITS || ref_get(t->notification) != &n->object)
         return;
     t->frame.rdi = 0;
     t->frame.rsi = TAG(LABEL_BITS, 1);

@@ -291,7 +291,9 @@ void kernel_exit(void)
             interrupts_wait();
         else if (e->object.type == OBJECT_VCPU)
             vcpu_enter(CONTAINER(e, struct vcpu, exec));
-        else if (!(cpu->hazards & HAZARD_DEMOLISH) || !demolish(CONTAINER(e, struct thread, exec)))
+        else if (cpu->hazards & HAZARD_DEMOLISH)
+            demolish(CONTAINER(e, struct thread, exec));
+        else
             return;
     }
 }

@@ -55,8 +55,8 @@ static inline void timer_need(struct cpu *cpu, uint64_t deadline)
         timer_arm_earlier(cpu, deadline);
 }
 
-// Some steps of what the current thread destroys; true when there is more to do (kernel/destroy.c).
-bool demolish(struct thread *t);
+// Some steps of what the current thread destroys (kernel/destroy.c).
+void demolish(struct thread *t);
 
 // Out of the kernel: runs guests, idles, returns when a thread is to go on; cpu->frame_top is its frame's
 // end.

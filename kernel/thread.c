@@ -10,6 +10,9 @@
 #include "kernel/sched.h"
 #include "libipc/abi/syscall.h"
 
+_Static_assert(offsetof(struct thread, countdown) == offsetof(struct thread, frame) + FRAME_COUNTDOWN,
+               "entry.S");
+
 enum { FLAGS_KEPT = 0xcd5 | RFLAGS_AC }; // CF PF AF ZF SF DF OF and AC are the thread's own
 
 static bool canonical(uint64_t address)
@@ -81,12 +84,22 @@ void thread_fault(struct thread *t, enum fault_kind kind, uint64_t code, uint64_
                                       .rsp = t->frame.rsp,
                                       .rbp = t->frame.rbp};
     if (to) {
-        call_start(&t->exec, to, t->process->handler_badge, CALL_FAULT);
+        call_start(&t->exec, to, t->process->handler, t->process->handler_badge, CALL_FAULT);
         return;
     }
     t->exec.suspended = true;
     t->exec.state = EXEC_STOPPED;
     sched_block();
+}
+
+// Afterwards it makes the call again.
+void thread_stop(void)
+{
+    enum { SYSCALL_BYTES = 2 };
+    struct thread *t = current_thread();
+    t->countdown_from--;
+    t->frame.rip -= SYSCALL_BYTES;
+    thread_fault(t, FAULT_SYSCALL_COUNT, (uint8_t)t->frame.rax, 0);
 }
 
 static enum status resume(struct thread *t, uint64_t unused)
@@ -165,7 +178,8 @@ static enum status step(struct thread *t, uint64_t unused)
 
 static enum status stop_at(struct thread *t, uint64_t n)
 {
-    t->stop_at = n;
+    t->countdown_from += n - t->countdown;
+    t->countdown = n;
     return STATUS_OK;
 }
 
@@ -180,7 +194,8 @@ static enum status bind(struct thread *t, uint64_t slot)
     if (s != STATUS_OK)
         return s;
     struct notification *n = (struct notification *)o;
-    if (ref_get(n->thread) && ref_get(n->thread) != &t->exec.object)
+    const struct thread *bound = (const struct thread *)ref_get(n->thread);
+    if (bound && bound != t && ref_get(bound->notification) == o)
         return STATUS_BUSY;
     n->thread = ref_to(&t->exec.object);
     t->notification = ref_to(o);

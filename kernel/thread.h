@@ -11,6 +11,8 @@
 struct thread {
     struct exec exec;
     struct frame frame __attribute__((aligned(16)));
+    uint64_t countdown;      // system calls until the thread is to stop; it wraps where there is no such
+    uint64_t countdown_from; // what it would be if no call had been made: their number is the difference
     struct process *process; // [I]
     struct utcb *utcb;       // [I] in the pool window
     uint64_t fs_base;        // [I] the UTCB's address: user code finds its UTCB there
@@ -22,8 +24,7 @@ struct thread {
     struct ref notification; // bound
     struct node received;    // calls that it has not answered
     struct fault_message fault;
-    uint64_t waits, syscalls, messages, cpu_time_at_wait;
-    uint64_t stop_at;           // system calls left until a fault message; 0: off
+    uint64_t waits, messages, cpu_time_at_wait;
     struct object *demolishing; // what it destroys, step by step
 };
 
@@ -39,4 +40,7 @@ static inline struct thread *current_thread(void)
 
 // Sends a fault message to the process's handler; without one the thread stops for ever.
 void thread_fault(struct thread *t, enum fault_kind kind, uint64_t code, uint64_t address);
+
+// The current thread stops before the system call that it just entered (entry.S).
+void thread_stop(void);
 uint64_t sys_thread_ctl(uint64_t slot, uint64_t op, uint64_t a, uint64_t b);

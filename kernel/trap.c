@@ -132,14 +132,16 @@ void trap_load_ports(struct cpu *cpu, struct process *p)
     cpu->tss->io_map = offsetof(struct tss, ports);
 }
 
-void trap_forget_ports(const struct process *p)
+void trap_ports_changed(struct process *p)
 {
     struct cpu *cpu = this_cpu();
-    if (cpu->ports_of != p)
-        return;
-    cpu->ports_of = NULL;
-    cpu->tss->io_map = IO_MAP_NONE;
-    memset(cpu->tss->ports, 0xff, sizeof cpu->tss->ports);
+    if (cpu->ports_of == p) {
+        cpu->ports_of = NULL;
+        cpu->tss->io_map = IO_MAP_NONE;
+        memset(cpu->tss->ports, 0xff, sizeof cpu->tss->ports);
+    }
+    if (current_thread()->process == p)
+        trap_load_ports(cpu, p);
 }
 
 void trap_load_fs_base(struct cpu *cpu, uint64_t base)

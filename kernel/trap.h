@@ -47,8 +47,8 @@ static inline void trap_load_thread(struct cpu *cpu, struct thread *t)
         cpu->hazards |= HAZARD_DEMOLISH;
 }
 
-// The I/O rights in the TSS are p's no more: it changed or died.
-void trap_forget_ports(const struct process *p);
+// p's I/O rights changed, or it dies.
+void trap_ports_changed(struct process *p);
 
 void trap_user(struct frame *f);   // from user mode; kernel_exit() follows
 void trap_kernel(struct frame *f); // from the idle loop, or between a guest's exit and its handling

@@ -14,11 +14,11 @@
 #include "kernel/virt/virt.h"
 #include "kernel/vm.h"
 
-static void start(struct vcpu *v, enum vcpu_pending pending, struct endpoint *to, uint64_t badge,
-                  enum call_kind kind)
+static void start(struct vcpu *v, enum vcpu_pending pending, struct endpoint *to, struct ref ref,
+                  uint64_t badge, enum call_kind kind)
 {
     v->action = (uint8_t)pending;
-    call_start(&v->exec, to, badge, kind);
+    call_start(&v->exec, to, ref, badge, kind);
 }
 
 void vcpu_exit_to_monitor(struct vcpu *v, enum exit_kind kind)
@@ -27,7 +27,7 @@ void vcpu_exit_to_monitor(struct vcpu *v, enum exit_kind kind)
     v->exit.kind = kind;
     v->exits_by_kind[kind]++;
     if (to) {
-        start(v, PENDING_EXIT, to, v->monitor.badge, CALL_EXIT);
+        start(v, PENDING_EXIT, to, v->monitor.ref, v->monitor.badge, CALL_EXIT);
         return;
     }
     v->action = PENDING_EXIT;
@@ -92,7 +92,7 @@ static enum routed route_access(struct vcpu *v, const struct vcpu_access *a)
     v->access_words[ACCESS_OFFSET] = a->address - r->first;
     v->access_words[ACCESS_VALUE] = a->value;
     v->access_words[ACCESS_INFO] = ACCESS_INFO_MAKE(a->size, a->write, v->number);
-    start(v, PENDING_ACCESS, (struct endpoint *)target, r->badge, CALL_ACCESS);
+    start(v, PENDING_ACCESS, (struct endpoint *)target, r->target, r->badge, CALL_ACCESS);
     return ROUTED_CALL;
 }
 
