@@ -23,7 +23,7 @@ static struct line_page *line_page(unsigned device)
     return (struct line_page *)(VMM_MAP_LINE + 0x200000ul * device);
 }
 
-static void chip_changed(unsigned n)
+void interrupts_changed(unsigned n)
 {
     struct irqchip *chip = &vm.machine->chip;
     server_changed(&vm.server, chip, offsetof(struct irqchip, cpu));
@@ -78,6 +78,7 @@ void interrupts_devices(struct vclock t)
 {
     struct vm_machine *m = vm.machine;
     uint32_t kick = 0;
+    vm.lines_told = false;
     set_lines(platform_lines(&m->platform, t.ns) | device_lines(&kick), &kick);
     // Edges that were missed in one go collapse to one: the guest's clock is not the PIT.
     if (platform_timer_edges(&m->platform, t.ns))
@@ -86,14 +87,17 @@ void interrupts_devices(struct vclock t)
     server_changed(&vm.server, &m->platform.rtc,
                    offsetof(struct platform, pci) - offsetof(struct platform, rtc));
     server_changed(&vm.server, m, offsetof(struct vm_machine, chip));
-    chip_changed(0);
+    interrupts_changed(0);
+    vm.platform_due = platform_deadline(&m->platform);
 }
 
 void interrupts_effects(struct vm_exit *x, uint32_t effects)
 {
-    chip_changed(x->n);
+    interrupts_changed(x->n);
     if (effects & PORT_LINE)
         interrupts_devices(x->now);
+    else if (effects & PORT_DEADLINE)
+        vm.platform_due = platform_deadline(&vm.machine->platform);
     const struct platform *p = &vm.machine->platform;
     server_changed(&vm.server, &p->pit, sizeof p->pit);
     server_changed(&vm.server, &p->rtc, offsetof(struct platform, pci) - offsetof(struct platform, rtc));
@@ -106,20 +110,19 @@ bool interrupts_settle(struct vm_exit *x, bool again)
     struct vm_cpu *c = x->cpu;
     const struct vm_calm *calm = &vm.calm[x->n];
     bool kept = !c->offered || (x->info & EXIT_OFFER_PENDING);
-    if (calm->valid && kept && !c->injected && !again && x->kind != EXIT_KICK)
+    if (calm->valid && kept && !vm.lines_told && !c->injected && !again && x->kind != EXIT_KICK)
         return true;
     uint32_t kick = 0;
     bool took = !again && c->offered && !(x->info & EXIT_OFFER_PENDING);
     if (c->offered || c->injected) {
         irqchip_settle(&vm.machine->chip, x->n, !again && c->injected, took, &kick);
-        chip_changed(x->n);
+        interrupts_changed(x->n);
     }
     c->offered = c->injected = 0;
     server_changed(&vm.server, &c->halted, VM_CPU_FLAGS);
     if (lapic_advance(&vm.machine->chip.cpu[x->n].lapic, x->now))
-        chip_changed(x->n);
-    uint64_t due = platform_deadline(&vm.machine->platform);
-    if (due <= x->now.ns || x->kind == EXIT_KICK)
+        interrupts_changed(x->n);
+    if (vm.platform_due <= x->now.ns || vm.lines_told)
         interrupts_devices(x->now);
     return false;
 }
@@ -127,8 +130,7 @@ bool interrupts_settle(struct vm_exit *x, bool again)
 static uint64_t next_deadline(unsigned n)
 {
     struct lapic_deadline l = lapic_deadline(&vm.machine->chip.cpu[n].lapic);
-    uint64_t platform = platform_deadline(&vm.machine->platform);
-    uint64_t deadline = platform == CLOCK_NEVER ? DEADLINE_NONE : clock_host_tsc(platform);
+    uint64_t deadline = vm.platform_due == CLOCK_NEVER ? DEADLINE_NONE : clock_host_tsc(vm.platform_due);
     if (l.clock == LAPIC_CLOCK_NS)
         deadline = earlier(deadline, clock_host_tsc(l.when));
     else if (l.clock == LAPIC_CLOCK_TSC)
@@ -155,7 +157,7 @@ void interrupts_answer(struct vm_exit *x, struct message *answer)
         offer |= OFFER_NMI_WINDOW;
     bool nmi = event == EVENT_MAKE(EVENT_NMI, 2);
     if (c->offered != o.interrupt || c->injected != nmi || o.interrupt)
-        chip_changed(x->n);
+        interrupts_changed(x->n);
     c->offered = o.interrupt;
     c->injected = nmi ? NMI_INJECTED : NMI_NONE;
     if (c->halted && (o.interrupt || nmi)) {
@@ -175,5 +177,6 @@ void interrupts_start(void)
 {
     for (unsigned d = 0; d < LINE_PAGES; d++)
         vm.machine->line_changes[d] = __atomic_load_n(&line_page(d)->changes, __ATOMIC_ACQUIRE) - 1;
+    vm.lines_told = true;
     interrupts_kick((1u << VM_CPUS) - 1);
 }

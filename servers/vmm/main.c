@@ -77,8 +77,10 @@ static void read_features(void)
 static void bits(struct server *s, uint64_t bits)
 {
     (void)s;
-    if (bits & VMM_BIT_LINES)
-        interrupts_kick((1u << VM_CPUS) - 1);
+    if (!(bits & VMM_BIT_LINES))
+        return;
+    vm.lines_told = true;
+    interrupts_kick((1u << VM_CPUS) - 1);
 }
 
 // Once the end is committed, the supervisor learns of it; after a restart again.

@@ -24,6 +24,7 @@ static void power_up_devices(bool cold)
     else
         platform_reset(&m->platform, t.ns);
     m->lines = 0;
+    vm.platform_due = platform_deadline(&m->platform);
 }
 
 // The whole state is new: one checkpoint instead of records.

@@ -75,6 +75,8 @@ struct vm {
         bool valid;
         uint64_t offer, deadline; // words of the answer
     } calm[VM_CPUS];
+    uint64_t platform_due;   // guest ns of the fixed devices' next event
+    bool lines_told;         // a line page may have changed
     uint64_t xsave_features; // XCR0 bits that the guest may set
     uint32_t xsave_bytes;
 };
@@ -126,6 +128,7 @@ void interrupts_answer_calm(const struct vm_exit *x, struct message *answer);
 void interrupts_effects(struct vm_exit *x, uint32_t effects); // enum port_effect
 void interrupts_start(void); // after a start of ours: every enabled vector once
 void interrupts_kick(uint32_t cpus);
+void interrupts_changed(unsigned n); // the chips, as vCPU n sees them, are to be committed
 
 // clock.c
 struct vclock clock_now(void);
