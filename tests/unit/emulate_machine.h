@@ -6,10 +6,15 @@
 // and the progress, copied.
 #pragma once
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "servers/vmm/emulate/control.h"
 #include "servers/vmm/emulate/decode.h"
@@ -159,10 +164,11 @@ static inline void machine_restart(struct machine *m)
     memset(&m->result, 0xee, sizeof(m->result));
 }
 
-// Runs one instruction (of a repeated one: one iteration) with all its accesses; returns the last result's
-// kind, which is EMU_DONE too when a write completed it.
+// Runs one instruction (of a repeated one: one iteration) with all its accesses; until it completes, no state
+// changes. Returns the last result's kind, which is EMU_DONE too when a write completed it.
 static inline enum emu_kind machine_step(struct machine *m)
 {
+    struct vcpu_state before = m->cpu;
     m->accesses = 0;
     emu_start(&m->cpu, &m->env, &m->progress, &m->result);
     while (m->result.kind == EMU_ACCESS) {
@@ -171,10 +177,13 @@ static inline enum emu_kind machine_step(struct machine *m)
         uint64_t value = machine_device(m, &access);
         if (complete)
             return EMU_DONE;
+        assert_memory_equal(&m->cpu, &before, sizeof(before));
         if (m->restarts)
             machine_restart(m);
         emu_resume(&m->cpu, &m->env, &m->progress, value, &m->result);
     }
+    if (m->result.kind != EMU_DONE)
+        assert_memory_equal(&m->cpu, &before, sizeof(before));
     return m->result.kind;
 }
 

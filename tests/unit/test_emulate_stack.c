@@ -320,7 +320,8 @@ static void test_descriptor_faults(void **state)
         {DESCRIPTOR(0xf2), 0x1b, false, 3, 0},
         {DESCRIPTOR(0xf2), 0x18, true, 3, EXCEPTION_ERROR(VECTOR_GP, 0x18)}, // RPL is not CPL
         {DESCRIPTOR(0xf2), 0x1b, true, 3, 0},
-        {DESCRIPTOR(0x9e), 0x1b, false, 3, 0}, // conforming code
+        {DESCRIPTOR(0x9e), 0x1b, false, 3, 0},                                // conforming code
+        {DESCRIPTOR(0x96), 0x1b, false, 3, EXCEPTION_ERROR(VECTOR_GP, 0x18)}, // data that expands down
         {DESCRIPTOR(0x92), 0, true, 0, EXCEPTION_ERROR(VECTOR_GP, 0)},
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -339,6 +340,37 @@ static void test_descriptor_faults(void **state)
             expect_done(m);
         }
     }
+}
+
+// The tables themselves may fault, after the selector was read.
+static void test_table_faults(void **state)
+{
+    struct machine *m = *state;
+    START(m, load_gs_64, DEVICE, 0);
+    with_tables(m, 0);
+    device_put(m, 0, 0x18);
+    m->cpu.gdtr.base = WINDOW_LINEAR + 0x4000 - 0x18 - 4; // the descriptor straddles two pages
+    m->cpu.seg[SEG_SS].attributes |= 3 << 5;              // users' selectors, the supervisor's tables
+    machine_map(m, 3, 0x30000 | 3);
+    machine_map(m, 4, 0);
+    uint64_t descriptor = DESCRIPTOR(0xf2);
+    memcpy(m->ram + 0x30ffc, &descriptor, 4);
+    memcpy(m->ram + 0x31000, (uint8_t *)&descriptor + 4, 4);
+    device_put(m, 0, 0x1b);
+    expect_event(m, EXCEPTION_ERROR(VECTOR_PF, 0));
+    assert_int_equal(m->result.fault_address, WINDOW_LINEAR + 0x4000);
+    machine_map(m, 4, 0x31000 | 1); // read-only: the accessed bit cannot be set
+    m->cpu.cr0 |= CR0_WP;
+    expect_event(m, EXCEPTION_ERROR(VECTOR_PF, 3));
+    machine_map(m, 4, 0x31000 | 3);
+    expect_done(m);
+    assert_int_equal(m->cpu.seg[SEG_GS].base, BASE);
+    START(m, load_gs_64, DEVICE, 0);
+    with_tables(m, 0);
+    m->cpu.gdtr.base = UINT64_C(0x800000000000) - 0x18;
+    expect_event(m, EXCEPTION_ERROR(VECTOR_GP, 0));
+    m->cpu.gdtr.base = DEVICE;
+    expect_unsupported(m);
 }
 
 static void test_long_mode_segments(void **state)
@@ -383,6 +415,7 @@ int main(void)
         TEST(test_descriptors),
         TEST(test_descriptor_faults),
         TEST(test_long_mode_segments),
+        TEST(test_table_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -322,6 +322,20 @@ static void test_permission(void **state)
     m->cpu.gpr[GPR_RDX] = 0x3e8;
     expect_done(m);
     user_with_tss(m);
+    m->cpu.seg[SEG_TR].base = WINDOW_LINEAR + 0x2000;
+    machine_map(m, 2, TSS | 1);
+    machine_map(m, 3, 0);
+    m->cpu.gpr[GPR_RDX] = 0x7bf8; // its bits straddle two pages of the map
+    memset(m->ram + TSS + IO_MAP, 0, 0x2001);
+    expect_event(m, EXCEPTION_ERROR(VECTOR_PF, 0));
+    assert_int_equal(m->result.fault_address, WINDOW_LINEAR + 0x3000);
+    machine_map(m, 3, (TSS + 0x1000) | 1);
+    expect_done(m);
+    user_with_tss(m);
+    m->cpu.seg[SEG_TR].base = WINDOW_LINEAR + 0x3000 - 103;
+    machine_map(m, 3, 0);
+    expect_event(m, EXCEPTION_ERROR(VECTOR_PF, 0));
+    user_with_tss(m);
     m->cpu.seg[SEG_TR].attributes = 0x83; // a 16-bit TSS has no map
     expect_event(m, gp);
 }
