@@ -45,6 +45,7 @@ enum status account_create(struct process *payer, uint64_t weight, uint64_t budg
     a->weight = weight;
     a->budget = budget;
     a->period = period;
+    a->since = rdtsc();
     list_init(&a->execs);
     list_init(&a->parked);
     list_init(&a->replenish.node);
@@ -57,9 +58,15 @@ static uint64_t slice_of(const struct exec *e)
     return (uint64_t)tsc_khz * SLICE_US / 1000 * e->account->weight / WEIGHT_USUAL;
 }
 
-static bool spent(const struct account *a)
+// The budget is used up. What was used beyond it counts for the periods that follow.
+static bool spent(struct account *a)
 {
-    return a->budget && a->spent >= a->budget;
+    if (!a->budget || a->spent < a->budget)
+        return false;
+    uint64_t periods = (rdtsc() - a->since) / a->period, given = periods * a->budget;
+    a->since += periods * a->period;
+    a->spent = a->spent > given ? a->spent - given : 0;
+    return a->spent >= a->budget;
 }
 
 // Time of the current exec up to now, to it and its account.
@@ -87,9 +94,10 @@ static uint64_t run_limit(const struct exec *e)
 {
     uint64_t left = e->slice_left;
     const struct account *a = e->account;
-    if (a->budget && a->budget - a->spent < left)
-        left = a->budget - a->spent;
-    return left;
+    if (!a->budget)
+        return left;
+    uint64_t budget_left = a->budget > a->spent ? a->budget - a->spent : 0;
+    return budget_left < left ? budget_left : left;
 }
 
 static inline void activate(struct cpu *cpu, struct exec *e)
@@ -202,7 +210,6 @@ void sched_set_effective(struct exec *e, uint8_t priority)
 static void replenish(struct timer *t)
 {
     struct account *a = CONTAINER(t, struct account, replenish);
-    a->spent = 0;
     while (!list_empty(&a->parked)) {
         struct exec *e = CONTAINER(a->parked.next, struct exec, ready);
         list_remove(&e->ready);
@@ -217,7 +224,7 @@ static void park(struct exec *e)
     list_append(&a->parked, &e->ready);
     if (a->replenish.node.next == &a->replenish.node) {
         a->replenish.expire = replenish;
-        timer_start(&a->replenish, rdtsc() + a->period);
+        timer_start(&a->replenish, a->since + a->period);
     }
 }
 

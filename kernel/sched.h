@@ -20,7 +20,8 @@ struct account {
     uint64_t weight;         // 1..1000, 100 is usual
     uint64_t budget, period; // TSC ticks; budget 0: unlimited
     uint64_t used;
-    uint64_t spent; // of the budget in this period
+    uint64_t spent; // of the budget since then
+    uint64_t since; // when a period began
     struct timer replenish;
     struct node parked; // ready, but the budget is spent
     struct node execs;  // threads and vCPUs charged to it
