@@ -1,0 +1,37 @@
+// The kernel's test process: runs as root task, prints TAP, ends the machine.
+// SPDX-License-Identifier: MIT
+//
+// It exercises every system call with right and wrong arguments; each topic is a file, each part of it leaves
+// no trace.
+#include "libipc/start.h"
+#include "tests/programs/kernel/slate.h"
+
+const char program_name[] = "kernel-test";
+const struct self_slots self_slots = {SELF, SELF_THREAD};
+
+static const struct topic topics[] = {
+    {"calls", call_parts},
+    {"capabilities", capability_parts},
+    {"ipc", ipc_parts},
+    {"death", death_parts},
+    {"notifications", notification_parts},
+    {"memory", memory_parts},
+    {"pages", page_parts},
+    {"pagers", pager_parts},
+    {"processes", process_parts},
+    {"quotas", quota_parts},
+    {"threads", thread_parts},
+    {"faults", fault_parts},
+    {"schedule", schedule_parts},
+    {"devices", device_parts},
+    {"fuzz", fuzz_parts},
+};
+
+int main(void)
+{
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
+        run_topic(&topics[i]);
+    unsigned failures = tap_end();
+    (void)!sys_machine(ROOT_SLOT_SYSTEM, MACHINE_POWEROFF, failures ? 1 : 0);
+    return 1;
+}
