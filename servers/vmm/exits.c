@@ -226,7 +226,8 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
     else if (x.kind < EXIT_KINDS)
         rows[x.kind].handle(&x);
     *answer = (struct message){.tag = TAG(0, REPLY_WORDS)};
-    if (calm && x.pure)
+    calm = calm && x.pure;
+    if (calm)
         interrupts_answer_calm(&x, answer);
     else
         interrupts_answer(&x, answer);
@@ -234,7 +235,7 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
     answer->words[REPLY_GROUPS] = x.groups;
     if (x.action == VCPU_ACCESS)
         utcb()->access = x.access;
-    if (!again && !x.pure)
+    if (!again && !calm) // what was settled must not be settled again: the answer is kept with it
         keep_answer(&x, in->sequence);
     return vm.machine->off ? REPLY_LATER : REPLY_NOW;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "libipc/log.h"
-#include "libipc/proto/init.h"
 #include "libipc/proto/layout.h"
 #include "libipc/start.h"
 #include "libipc/status.h"
@@ -87,11 +86,7 @@ static void bits(struct server *s, uint64_t bits)
 static void publish(struct server *s)
 {
     (void)s;
-    if (!vm.machine->off)
-        return;
-    struct message m = MESSAGE(LABEL_INIT_VM_OFF, vm.machine->off);
-    if (sys_call(SLOT_INIT, &m) != STATUS_OK)
-        log_error("%s: the supervisor does not hear that it is off", vm.config.name);
+    power_report();
 }
 
 enum status exits_init(void);
@@ -121,7 +116,7 @@ int main(void)
         die("%s: cannot start: %s", vm.config.name, status_name(s));
     if (program_start.kind != START_FRESH)
         interrupts_start();
-    publish(&vm.server);
+    power_report();
     s = server_run(&vm.server);
     die("%s: the endpoint is gone: %s", vm.config.name, status_name(s));
 }

@@ -3,6 +3,8 @@
 #include "servers/vmm/vm.h"
 
 #include "libipc/log.h"
+#include "libipc/proto/init.h"
+#include "libipc/proto/layout.h"
 #include "servers/vmm/acpi/acpi.h"
 
 enum { RTC_HOLE = 0xc0000000 };
@@ -58,6 +60,17 @@ void power_reset(struct vm_exit *x)
 }
 
 static const char *const reasons[] = {"on", "powered off", "triple fault", "stopped"};
+static const enum vm_end ends[] = {VM_END_ERROR, VM_END_POWER_OFF, VM_END_TRIPLE_FAULT, VM_END_ERROR};
+
+void power_report(void)
+{
+    enum vm_off off = (enum vm_off)vm.machine->off;
+    if (off == VM_ON)
+        return;
+    struct message m = MESSAGE(LABEL_INIT_VM_OFF, ends[off], off != VM_POWERED_OFF);
+    if (sys_call(SLOT_INIT, &m) != STATUS_OK)
+        log_error("%s: the supervisor does not hear that it is off", vm.config.name);
+}
 
 void power_off(struct vm_exit *x, enum vm_off why)
 {

@@ -92,7 +92,7 @@ struct vm_exit {
     uint32_t groups;                    // that go back
     uint64_t event;                     // to be injected
     enum vcpu_action action;
-    bool pure; // nothing but the vCPU's registers changed: computed again if it must be
+    bool pure; // nothing but the vCPU's registers changes: it may be computed again
     struct vclock now;
     struct vcpu_access access; // action VCPU_ACCESS
 };
@@ -148,3 +148,4 @@ bool boot_load(struct vcpu_state *state);
 void power_up(struct vcpu_state *state); // the machine as after power-on, the guest loaded
 void power_off(struct vm_exit *x, enum vm_off why);
 void power_reset(struct vm_exit *x);
+void power_report(void); // the supervisor learns of the end
