@@ -89,7 +89,6 @@ static void publish(struct server *s)
     power_report();
 }
 
-enum status exits_init(void);
 
 int main(void)
 {
