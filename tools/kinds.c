@@ -46,7 +46,7 @@ static const struct kind_map memory_maps[] = {
     {0},
 };
 
-static const struct kind_memory memory_memory[] = {{"@.state", 64 * KIB}, {0}};
+static const struct kind_memory memory_memory[] = {{"@.state", MEMORY_STATE_BYTES}, {0}};
 
 static const struct kind_cap uart_caps[] = {
     {UART_SLOT_IRQ, "uart.irq", "c", 0},

@@ -1,0 +1,75 @@
+// The kernel's calls, and stores into pages of the pools.
+// SPDX-License-Identifier: MIT
+#include "servers/memory/pages.h"
+
+#include <cpuid.h>
+#include <immintrin.h>
+#include <string.h>
+
+#include "libipc/proto/layout.h"
+#include "libipc/syscall.h"
+
+#define POOL_WINDOW (UINT64_C(1) << 40)
+
+static void *at(struct place p)
+{
+    return (void *)(MEMORY_MAP_POOL + p.pool * POOL_WINDOW + p.page * PAGE_BYTES);
+}
+
+MUST_CHECK enum status pages_supply(uint32_t ram, uint64_t page, struct place from, uint64_t pages)
+{
+    return sys_supply(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + from.pool, from.page, pages,
+                      pages == CHUNK_PAGES ? SUPPLY_LARGE : SUPPLY_MOVE);
+}
+
+MUST_CHECK enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archive_page, uint64_t pages)
+{
+    return sys_supply(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_ARCHIVE, archive_page, pages, SUPPLY_BORROW);
+}
+
+MUST_CHECK enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to)
+{
+    return sys_withdraw(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + to.pool, to.page, 1, SUPPLY_MOVE);
+}
+
+// Gives the page the rights that it has already.
+bool place_is_filled(struct place p)
+{
+    return sys_protect(MEMORY_SLOT_POOL + p.pool, p.page, 1, RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE) ==
+           STATUS_OK;
+}
+
+static bool has_avx(void)
+{
+    unsigned a, b, c, d, low, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_AVX) || !(c & bit_OSXSAVE))
+        return false;
+    asm("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & 6) == 6; // the kernel switches SSE and AVX state
+}
+
+// The widest stores that each machine with AVX has: an instruction for 32 bytes.
+__attribute__((target("avx"))) static void zero_wide(void *to, uint64_t bytes)
+{
+    __m256i zero = _mm256_setzero_si256();
+    for (__m256i *v = to, *end = (__m256i *)((uint8_t *)to + bytes); v != end; v += 32)
+#pragma GCC unroll 32
+        for (unsigned i = 0; i < 32; i++)
+            _mm256_store_si256(v + i, zero);
+}
+
+void place_zero(struct place p, uint64_t pages)
+{
+    static int avx = -1;
+    if (avx < 0)
+        avx = has_avx();
+    if (avx)
+        zero_wide(at(p), pages * PAGE_BYTES);
+    else
+        memset(at(p), 0, pages * PAGE_BYTES);
+}
+
+void place_copy(struct place p, uint64_t archive_page)
+{
+    memcpy(at(p), (const void *)(MEMORY_MAP_ARCHIVE + archive_page * PAGE_BYTES), PAGE_BYTES);
+}
