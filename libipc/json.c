@@ -187,13 +187,18 @@ static uint32_t behind(const struct json *j, uint32_t at)
     return i;
 }
 
+static bool next(const struct json *j, struct json_node array, struct json_node *node)
+{
+    uint32_t at = node->token ? behind(j, node->token) : array.token + 1;
+    if (at >= j->token_count || token(j, at)->start >= token(j, array.token)->end)
+        return false;
+    *node = node_at(j, at);
+    return true;
+}
+
 bool json_next(const struct json *j, struct json_node array, struct json_node *node)
 {
-    uint32_t next = node->token ? behind(j, node->token) : array.token + 1;
-    if (next >= j->token_count || token(j, next)->start >= token(j, array.token)->end)
-        return false;
-    *node = node_at(j, next);
-    return true;
+    return array.token && next(j, array, node);
 }
 
 struct json_text json_raw(const struct json *j, struct json_node node)
@@ -306,7 +311,7 @@ static const struct json_field *find(struct json_text key, const struct json_fie
 static bool read_keys(struct json *j, struct json_node object, const char *what,
                       const struct json_field *fields, size_t field_count, void *to, uint64_t *seen)
 {
-    for (struct json_node key = {0}; json_next(j, object, &key);) {
+    for (struct json_node key = {0}; next(j, object, &key);) {
         struct json_text name = json_raw(j, key);
         struct json_node value = node_at(j, key.token + 1);
         const struct json_field *f = find(name, fields, field_count);

@@ -67,7 +67,8 @@ bool json_read(struct json *j, struct json_node object, const char *what, const 
 bool json_read_some(struct json *j, struct json_node object, const struct json_field *fields,
                     size_t field_count, void *to);
 
-// Walks through the values of an array: node->token 0 at first. False behind the last one.
+// Walks through the values of an array: node->token 0 at first. False behind the last one, and of an
+// array that was not there.
 bool json_next(const struct json *j, struct json_node array, struct json_node *node);
 
 // The text of a value as it stands (of a string: without its quotes).

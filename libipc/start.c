@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "libipc/abi/utcb.h"
+#include "libipc/log.h"
+#include "libipc/proto/init.h"
 #include "libipc/proto/layout.h"
 #include "libipc/runtime.h"
 #include "libipc/time.h"
@@ -23,6 +25,8 @@ _Noreturn void start_program(struct utcb *own, uint64_t heap_end, enum start_kin
     thread_area_init();
     heap_init(heap_end);
     time_init();
+    if (START_LOG_LEVEL(argument))
+        log_level = START_LOG_LEVEL(argument) - 1;
     __libc_init_array();
     exit(main());
 }

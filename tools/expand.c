@@ -243,6 +243,9 @@ static void add_console(struct scope *s)
     s->server = "init";
     add_memory(s, "@.log", NULL, RING_PAGES(LOG_RING_BYTES) * PAGE, FILL_ZERO);
     add_map(s, &p->init_maps, (struct kind_map){MAP_LOG, "@.log", "rw"});
+    p->log_signal = "console.bits";
+    p->log_badge = CONSOLE_BIT_LOG;
+    *PLAN_ADD(p, &p->drain, const char *) = "init.log";
     const char *names = "\"init\"";
     PLAN_EACH(struct plan_server, other, &p->servers)
     names = arena_format(p->arena, "%s, \"%s\"", names, other->name);
@@ -255,7 +258,9 @@ static void add_console(struct scope *s)
     {
         s->server = other->name;
         add_map(s, &console->maps, (struct kind_map){at += 0x200000, "@.log", "rw"});
+        *PLAN_ADD(p, &p->drain, const char *) = name_of(s, "@.log");
     }
+    *PLAN_ADD(p, &p->drain, const char *) = "uart.output";
 }
 
 static bool add_faults(struct report *r, struct plan *p, const struct config *config)

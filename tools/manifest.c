@@ -111,12 +111,19 @@ static void write_server(const struct plan_server *s, FILE *to)
     fputs("]}", to);
 }
 
+static void write_names(const struct list *names, FILE *to)
+{
+    fputs("[", to);
+    PLAN_EACH(const char *, name, names)
+    fprintf(to, "%s\"%s\"", name == names->items ? "" : ", ", *name);
+    fputs("]", to);
+}
+
 static void write_vm(const struct plan_vm *vm, FILE *to)
 {
-    fprintf(to, "    {\"name\": \"%s\", \"quota\": \"%s\", \"memory\": [", vm->name, vm->quota);
-    PLAN_EACH(const char *, m, &vm->memory)
-    fprintf(to, "%s\"%s\"", m == vm->memory.items ? "" : ", ", *m);
-    fputs("]}", to);
+    fprintf(to, "    {\"name\": \"%s\", \"quota\": \"%s\", \"memory\": ", vm->name, vm->quota);
+    write_names(&vm->memory, to);
+    fputs("}", to);
 }
 
 static void write_faults(const struct plan *p, FILE *to)
@@ -135,7 +142,12 @@ void manifest_write(const struct plan *p, FILE *to)
             MANIFEST_VERSION, p->name, p->log, (number)p->poll_us, (number)p->cpu_us);
     fputs(" \"init_maps\": [", to);
     write_maps(&p->init_maps, "    ", to);
-    fputs("],\n \"objects\": [", to);
+    fputs("],\n", to);
+    if (p->log_signal)
+        fprintf(to, " \"log_signal\": \"%s\", \"log_badge\": %llu,\n", p->log_signal, (number)p->log_badge);
+    fputs(" \"drain\": ", to);
+    write_names(&p->drain, to);
+    fputs(",\n \"objects\": [", to);
     write_objects(p, to);
     fputs("],\n \"vms\": [", to);
     PLAN_EACH(struct plan_vm, vm, &p->vms)

@@ -88,7 +88,10 @@ struct plan {
     const char *name, *log;
     uint64_t poll_us, cpu_us;
     struct list objects, servers, vms, faults, files;
-    struct list init_maps; // struct plan_map: what the supervisor itself maps
+    struct list init_maps;  // struct plan_map: what the supervisor itself maps
+    const char *log_signal; // who prints the logs; NULL: the kernel
+    uint64_t log_badge;
+    struct list drain; // const char *: rings that are to be empty before the machine ends
 };
 
 #define PLAN_ADD(plan, list_, type) ((type *)list_add((plan)->arena, (list_), sizeof(type)))

@@ -48,7 +48,12 @@ struct info_thread {
     uint64_t syscalls;
     uint64_t blocked_on; // endpoint's number when it calls or pages, else 0
     uint64_t blocked_badge;
-    uint64_t messages; // received
+    uint64_t messages;   // received
+    uint64_t unanswered; // of these, not answered yet
+    // The one of them that came last:
+    uint64_t handled_badge;
+    uint64_t handled_sequence;
+    uint64_t handled_deliveries; // before this one
 };
 
 // INFO_OBJECT of a vCPU
@@ -80,6 +85,12 @@ struct info_memory {
     uint64_t borrowed;
     uint64_t mappings;
     uint64_t waiting; // threads and vCPUs that wait for a page
+};
+
+// INFO_OBJECT of an endpoint
+struct info_endpoint {
+    uint64_t number; // what blocked_on names
+    uint64_t queued; // calls that nobody received yet
 };
 
 // INFO_OBJECT of an account

@@ -1,0 +1,71 @@
+// Programs: their text is one memory object for all servers that run them, and lies in the boot archive.
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <string.h>
+
+#include "libipc/proto/manifest.h"
+#include "libipc/start.h"
+#include "libipc/status.h"
+#include "libipc/syscall.h"
+#include "servers/init/init.h"
+
+enum { PAGE = 4096 };
+
+static void load(struct image *image, uint32_t slot)
+{
+    const char *name = image->name.at;
+    int length = (int)image->name.length;
+    enum archive_status found =
+        archive_find(&init.archive, MANIFEST_PROGRAM, name, image->name.length, &image->file);
+    if (found != ARCHIVE_OK)
+        fatal("program %.*s: %s", length, name, archive_status_text(found));
+    const char *wrong = program_read(&image->program, image->file.bytes, image->file.size);
+    if (wrong)
+        fatal("program %.*s: %s", length, name, wrong);
+    uint64_t at = image->file.offset + image->program.text_offset;
+    if (at % PAGE)
+        fatal("program %.*s does not begin at a page of the boot archive", length, name);
+    enum status s = sys_create(OBJECT_MEMORY, slot, ROOT_SLOT_PROCESS, image->program.text_pages, SLOT_NONE,
+                               ROOT_SLOT_ARCHIVE, 0);
+    if (s == STATUS_OK)
+        s = sys_supply(slot, 0, ROOT_SLOT_ARCHIVE, at / PAGE, image->program.text_pages, SUPPLY_BORROW);
+    if (s != STATUS_OK)
+        fatal("program %.*s: its text: %s", length, name, status_name(s));
+    if (archive_find(&init.archive, MANIFEST_SYMBOLS, name, image->name.length, &image->symbols) !=
+        ARCHIVE_OK)
+        image->symbols.size = 0; // a backtrace then has no names
+}
+
+static uint32_t image_of(struct json_text name)
+{
+    uint32_t i = 0;
+    while (i < init.image_count && (init.image[i].name.length != name.length ||
+                                    memcmp(init.image[i].name.at, name.at, name.length) != 0))
+        i++;
+    if (i < init.image_count)
+        return i;
+    if (i == IMAGES_MAX)
+        fatal("more than %u programs", IMAGES_MAX);
+    init.image[i].name = name;
+    load(&init.image[i], SLOT_TEXT + i);
+    init.image_count++;
+    return i;
+}
+
+void images_load(void)
+{
+    uint32_t most = init.m.server_count < IMAGES_MAX ? init.m.server_count : IMAGES_MAX;
+    init.image = calloc(most + 1, sizeof *init.image);
+    if (!init.image)
+        fatal("too little memory for the list of programs");
+    for (uint32_t n = 0; n < init.m.server_count; n++) {
+        init.server[n].image = image_of(init.m.server[n].image);
+        init.image[init.server[n].image].instances++;
+    }
+}
+
+const char *image_symbol(uint32_t image, uint64_t address, uint64_t *offset)
+{
+    const struct archive_file *table = &init.image[image].symbols;
+    return symbol_find(table->bytes, table->size, address, offset);
+}

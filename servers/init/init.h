@@ -1,0 +1,133 @@
+// The supervisor: what its parts share.
+// SPDX-License-Identifier: MIT
+//
+// Life: read the manifest, make every object, load the programs, start the servers, let the guests run; then
+// notice deaths and hangs for ever. It knows no kind of server: all that differs between them is in the
+// manifest. Its memory is fixed once the manifest is read.
+#pragma once
+
+#include "libipc/abi/info.h"
+#include "libipc/abi/status.h"
+#include "libipc/abi/utcb.h"
+#include "libipc/proto/init.h"
+#include "libipc/start.h"
+#include "servers/init/archive.h"
+#include "servers/init/manifest.h"
+#include "servers/init/policy.h"
+#include "servers/init/program.h"
+
+// Its capability table. Objects and servers follow by number.
+enum init_slot {
+    SLOT_OWN_ENDPOINT = ROOT_SLOT_FREE, // of faults, and of what servers tell
+    SLOT_OWN_REPLY,
+    SLOT_OWN_LOG_SIGNAL, // the console's notification
+    SLOT_SCRATCH,        // a capability with a badge, for the next call
+    SLOT_TEXT = 64,      // + image
+    SLOT_OBJECT = 192,   // + object
+    SLOT_SERVER = SLOT_OBJECT + MANIFEST_OBJECTS_MAX,
+    // + SERVER_SLOTS * server
+    SERVER_PROCESS = 0,
+    SERVER_THREAD,
+    SERVER_ENDPOINT, // the own endpoint with the server's badge
+    SERVER_DATA,
+    SERVER_SLOTS,
+    IMAGES_MAX = SLOT_OBJECT - SLOT_TEXT
+};
+
+// Its windows, beside its program's.
+#define INIT_MAP_SCRATCH       UINT64_C(0x20000000)   // what is being filled or read, up to 2 MiB
+#define INIT_MAP_ARCHIVE       UINT64_C(0x4000000000) // read-only
+#define INIT_MAP_SCRATCH_LARGE UINT64_C(0x8000000000) // what is being filled, larger
+
+struct image {
+    struct json_text name;
+    struct program program;
+    struct archive_file file, symbols;
+    uint32_t instances;
+};
+
+enum server_state { SERVER_OFF, SERVER_RUNS, SERVER_BACKS_OFF, SERVER_FAILED };
+
+struct server_run {
+    enum server_state state;
+    uint32_t image;
+    uint32_t starts, injected;
+    uint32_t barren;     // deaths in a row without a completed request
+    uint64_t restart_at; // SERVER_BACKS_OFF: TSC
+    uint64_t endpoint;   // kernel's number of the endpoint that it receives from, 0: none
+    struct watch watch;
+};
+
+struct vm_run {
+    bool off;
+    uint32_t end, status; // enum vm_end; what the guest itself said
+};
+
+struct supervisor {
+    struct manifest m;
+    bool talking; // the log and the guests' output go through servers
+    struct archive archive;
+    struct info_system info;
+    uint32_t image_count;
+    struct image *image;
+    struct server_run *server; // one each of m.server
+    struct vm_run *vm;         // one each of m.vm
+    struct schedule *schedule; // one each of m.injection
+};
+
+extern struct supervisor init;
+
+static inline uint32_t object_slot(uint16_t object)
+{
+    return SLOT_OBJECT + object;
+}
+
+static inline uint32_t server_slot(uint32_t server, uint32_t which)
+{
+    return SLOT_SERVER + SERVER_SLOTS * server + which;
+}
+
+// end.c: one line, then the machine stops with a status that is not 0.
+__attribute__((format(printf, 1, 2))) _Noreturn void fatal(const char *format, ...);
+// Waits until the logs are printed, then stops the machine.
+_Noreturn void end_machine(uint8_t status);
+
+// stock.c: free RAM. The supervisor takes what it needs before anybody else does.
+void stock_init(void);
+void stock_take(uint32_t memory, uint64_t page, uint64_t pages, struct json_text why);
+uint64_t stock_pages(void);
+void stock_table(struct pool_table *table);
+
+// objects.c
+void objects_create(void);
+void pools_write(void); // when all that the supervisor takes is taken
+enum status with_badge(uint32_t own, uint64_t badge, uint32_t *slot); // a capability for the next call
+// Maps a memory object to fill or read it. One at a time.
+void *scratch_open(uint32_t memory, uint64_t pages);
+void scratch_close(void);
+
+// images.c
+void images_load(void);
+const char *image_symbol(uint32_t image, uint64_t address, uint64_t *offset);
+
+// launch.c
+void server_prepare(uint32_t n); // once: the memory of its data
+// A status: its payer cannot afford the process just now.
+MUST_CHECK enum status server_start(uint32_t n, enum start_kind kind);
+void server_stop(uint32_t n);
+bool server_receives(uint32_t n, uint16_t object); // from this endpoint
+
+// crash.c
+void crash_log(uint32_t n, const char *why, const struct fault_message *fault,
+               const struct info_thread *info);
+
+// supervise.c
+_Noreturn void supervise(void);
+
+// vms.c
+void vms_check(void); // does all their memory fit?
+void vms_start(void);
+void vm_end(uint32_t vm, enum vm_end end, uint8_t status); // does not return when it was the last one
+
+// overhead.c: prints what the VM costs beyond its RAM
+void overhead_log(uint32_t vm);

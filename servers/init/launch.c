@@ -1,0 +1,193 @@
+// Starts and stops a server: its process, its windows, its capabilities, its first thread.
+// SPDX-License-Identifier: MIT
+//
+// Whatever outlives a process belongs to the supervisor: all objects of the manifest, and the memory of its
+// data, which each incarnation finds as the program's file has it.
+#include <string.h>
+
+#include "libipc/log.h"
+#include "libipc/proto/init.h"
+#include "libipc/start.h"
+#include "libipc/status.h"
+#include "libipc/syscall.h"
+#include "servers/init/init.h"
+
+enum { PAGE = 4096, WINDOW_PAGES = PROGRAM_WINDOW / PAGE, STACK_PAGES = PROGRAM_STACK / PAGE };
+
+static const struct manifest_server *manifest_of(uint32_t n)
+{
+    return &init.m.server[n];
+}
+
+static const struct image *image_of(uint32_t n)
+{
+    return &init.image[init.server[n].image];
+}
+
+static void must(uint32_t n, enum status s, const char *what, uint64_t which)
+{
+    const struct json_text name = manifest_of(n)->name;
+    if (s != STATUS_OK)
+        fatal("server %.*s: %s %llx: %s", (int)name.length, name.at, what, (unsigned long long)which,
+              status_name(s));
+}
+
+static uint32_t payer_of(uint32_t n)
+{
+    uint16_t payer = manifest_of(n)->payer;
+    return payer == MANIFEST_NONE ? ROOT_SLOT_PROCESS : object_slot(payer);
+}
+
+static uint64_t used_pages(uint32_t n)
+{
+    return image_of(n)->program.data_pages + (manifest_of(n)->heap + PAGE - 1) / PAGE;
+}
+
+bool server_receives(uint32_t n, uint16_t object)
+{
+    const struct manifest_server *m = manifest_of(n);
+    for (uint32_t i = 0; i < m->cap_count; i++)
+        if (m->cap[i].object == object && (m->cap[i].rights & RIGHT_RECEIVE))
+            return true;
+    return false;
+}
+
+// The kernel's number of the endpoint that it serves, by which INFO tells who waits for whom.
+static void note_endpoint(uint32_t n)
+{
+    const struct info_endpoint *info = (const struct info_endpoint *)(const void *)utcb()->words;
+    for (uint16_t i = 0; i < init.m.object_count; i++)
+        if (init.m.object[i].type == MANIFEST_ENDPOINT && server_receives(n, i) &&
+            sys_info(object_slot(i), INFO_OBJECT) == STATUS_OK)
+            init.server[n].endpoint = info->number;
+}
+
+void server_prepare(uint32_t n)
+{
+    uint32_t data = server_slot(n, SERVER_DATA);
+    struct json_text name = manifest_of(n)->name;
+    if (used_pages(n) > WINDOW_PAGES - STACK_PAGES)
+        fatal("server %.*s: heap: %llu bytes do not fit behind its data", (int)name.length, name.at,
+              (unsigned long long)manifest_of(n)->heap);
+    must(n, sys_create(OBJECT_MEMORY, data, payer_of(n), WINDOW_PAGES, SLOT_NONE, SLOT_NONE, 0),
+         "its data, pages", WINDOW_PAGES);
+    stock_take(data, 0, used_pages(n), name);
+    stock_take(data, WINDOW_PAGES - STACK_PAGES, STACK_PAGES, name);
+    must(n,
+         sys_grant(ROOT_SLOT_PROCESS, server_slot(n, SERVER_ENDPOINT), SLOT_OWN_ENDPOINT, RIGHT_ALL,
+                   n + UINT64_C(1)),
+         "its badge", n + 1);
+    note_endpoint(n);
+}
+
+static void reset_data(uint32_t n)
+{
+    const struct image *image = image_of(n);
+    const struct program *p = &image->program;
+    char *data = scratch_open(server_slot(n, SERVER_DATA), WINDOW_PAGES);
+    memcpy(data, image->file.bytes + p->data_offset, p->data_bytes);
+    memset(data + p->data_bytes, 0, used_pages(n) * PAGE - p->data_bytes);
+    memset(data + PROGRAM_WINDOW - PROGRAM_STACK, 0, PROGRAM_STACK);
+    scratch_close();
+}
+
+static void map_ram(uint32_t n, const struct manifest_map *m)
+{
+    for (uint32_t i = 0; i < init.info.ram_regions; i++) {
+        uint64_t address = m->address + i * MANIFEST_RAM_STRIDE;
+        must(n, sys_map(server_slot(n, SERVER_PROCESS), address, ROOT_SLOT_RAM + i, m->rights), "window",
+             address);
+    }
+}
+
+static void map_all(uint32_t n)
+{
+    uint32_t process = server_slot(n, SERVER_PROCESS);
+    must(n, sys_map(process, PROGRAM_TEXT, SLOT_TEXT + init.server[n].image, RIGHT_READ | RIGHT_EXECUTE),
+         "window", PROGRAM_TEXT);
+    must(n, sys_map(process, PROGRAM_DATA, server_slot(n, SERVER_DATA), RIGHT_READ | RIGHT_WRITE), "window",
+         PROGRAM_DATA);
+    for (uint32_t i = 0; i < manifest_of(n)->maps.count; i++) {
+        const struct manifest_map *m = &manifest_of(n)->maps.map[i];
+        uint32_t memory = m->memory == BUILTIN_ARCHIVE ? ROOT_SLOT_ARCHIVE : object_slot(m->memory);
+        if (m->memory == BUILTIN_RAM)
+            map_ram(n, m);
+        else
+            must(n, sys_map(process, m->address, memory, m->rights), "window", m->address);
+    }
+}
+
+// Which slot of the supervisor's holds what a capability is to be made of.
+static uint32_t source_of(uint32_t n, uint16_t object)
+{
+    switch (object) {
+    case BUILTIN_SELF_PROCESS: return server_slot(n, SERVER_PROCESS);
+    case BUILTIN_SELF_THREAD: return server_slot(n, SERVER_THREAD);
+    case BUILTIN_INIT: return server_slot(n, SERVER_ENDPOINT);
+    case BUILTIN_ARCHIVE: return ROOT_SLOT_ARCHIVE;
+    case BUILTIN_RAM: return ROOT_SLOT_RAM;
+    default: return object_slot(object);
+    }
+}
+
+static void grant_all(uint32_t n)
+{
+    uint32_t process = server_slot(n, SERVER_PROCESS);
+    for (uint32_t i = 0; i < manifest_of(n)->cap_count; i++) {
+        const struct manifest_cap *c = &manifest_of(n)->cap[i];
+        uint32_t count = c->object == BUILTIN_RAM ? init.info.ram_regions : 1;
+        for (uint32_t k = 0; k < count; k++)
+            must(n, sys_grant(process, c->slot + k, source_of(n, c->object) + k, c->rights, c->badge), "slot",
+                 c->slot + k);
+    }
+}
+
+static void set_registers(uint32_t n, enum start_kind kind)
+{
+    uint32_t thread = server_slot(n, SERVER_THREAD);
+    struct thread_regs *r = (struct thread_regs *)(void *)utcb()->words;
+    must(n, sys_thread_ctl(thread, THREAD_READ, 0), "registers", 0);
+    r->gpr[GPR_RSI] = PROGRAM_DATA + used_pages(n) * PAGE;
+    r->gpr[GPR_RDX] = kind;
+    r->gpr[GPR_RCX] = START_ARGUMENT(n, init.m.log);
+    must(n, sys_thread_ctl(thread, THREAD_WRITE, 0), "registers", 1);
+}
+
+static void make_thread(uint32_t n, enum start_kind kind)
+{
+    uint32_t process = server_slot(n, SERVER_PROCESS), thread = server_slot(n, SERVER_THREAD);
+    must(n,
+         sys_create(OBJECT_THREAD, thread, process, process, CREATE_EXEC(0, manifest_of(n)->priority, 0),
+                    image_of(n)->program.entry, PROGRAM_DATA + PROGRAM_WINDOW),
+         "thread", 0);
+    must(n, sys_thread_ctl(thread, THREAD_SET_ACCOUNT, object_slot(manifest_of(n)->account)), "account", 0);
+    set_registers(n, kind);
+}
+
+enum status server_start(uint32_t n, enum start_kind kind)
+{
+    struct server_run *run = &init.server[n];
+    const struct manifest_server *m = manifest_of(n);
+    enum status s = sys_create(OBJECT_PROCESS, server_slot(n, SERVER_PROCESS), payer_of(n), m->quota,
+                               m->slots, server_slot(n, SERVER_ENDPOINT), 0);
+    if (s != STATUS_OK)
+        return s;
+    reset_data(n);
+    map_all(n);
+    make_thread(n, kind);
+    grant_all(n);
+    run->state = SERVER_RUNS;
+    run->watch = (struct watch){0};
+    run->starts++;
+    if (m->takes_console && run->starts == 1)
+        must(n, sys_machine(ROOT_SLOT_SYSTEM, MACHINE_RELEASE_CONSOLE, 0), "the console", 0);
+    must(n, sys_thread_ctl(server_slot(n, SERVER_THREAD), THREAD_RESUME, 0), "thread", 1);
+    return STATUS_OK;
+}
+
+// Whoever it had not answered is on the endpoint's queue again, and what it had made is gone.
+void server_stop(uint32_t n)
+{
+    must(n, sys_destroy(server_slot(n, SERVER_PROCESS)), "its end", 0);
+    init.server[n].state = SERVER_OFF;
+}

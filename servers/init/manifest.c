@@ -1,0 +1,293 @@
+// The manifest, read: the top level, VMs, faults, and what the other parts use.
+// SPDX-License-Identifier: MIT
+#include "servers/init/manifest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "servers/init/manifest_reader.h"
+
+#define QUOTA_TYPES (1u << MANIFEST_QUOTA)
+
+struct raw_manifest {
+    uint64_t version, log_badge;
+    struct json_text name, log_signal;
+    uint32_t log;
+    struct json_node hang, init_maps, drain, objects, vms, servers, faults;
+};
+
+static const struct json_field manifest_fields[] = {
+    READER_FIELD(raw_manifest, version, JSON_NUMBER),
+    READER_NAME(raw_manifest, name),
+    {.key = "log",
+     .offset = offsetof(struct raw_manifest, log),
+     .kind = JSON_CHOICE,
+     .names = log_level_names},
+    READER_FIELD(raw_manifest, hang, JSON_OBJECT),
+    READER_OPTIONAL(raw_manifest, init_maps, JSON_ARRAY),
+    READER_OPTIONAL(raw_manifest, log_signal, JSON_TEXT),
+    READER_OPTIONAL(raw_manifest, log_badge, JSON_NUMBER),
+    READER_OPTIONAL(raw_manifest, drain, JSON_ARRAY),
+    READER_FIELD(raw_manifest, objects, JSON_ARRAY),
+    READER_OPTIONAL(raw_manifest, vms, JSON_ARRAY),
+    READER_FIELD(raw_manifest, servers, JSON_ARRAY),
+    READER_OPTIONAL(raw_manifest, faults, JSON_ARRAY),
+};
+
+static const struct json_field hang_fields[] = {
+    READER_RANGE(manifest, poll_us, 1, UINT64_C(60000000)),
+    READER_RANGE(manifest, cpu_us, 1, UINT64_C(3600000000)),
+};
+
+struct raw_map {
+    uint64_t address;
+    struct json_text memory, rights;
+};
+
+static const struct json_field map_fields[] = {
+    READER_FIELD(raw_map, address, JSON_NUMBER),
+    READER_NAME(raw_map, memory),
+    READER_FIELD(raw_map, rights, JSON_TEXT),
+};
+
+struct raw_vm {
+    struct json_text name, quota;
+    struct json_node memory;
+};
+
+static const struct json_field vm_fields[] = {
+    READER_NAME(raw_vm, name),
+    READER_NAME(raw_vm, quota),
+    READER_FIELD(raw_vm, memory, JSON_ARRAY),
+};
+
+struct raw_fault {
+    struct json_text server;
+    uint32_t kind;
+    uint64_t every_us, count;
+};
+
+static const struct json_field fault_fields[] = {
+    READER_NAME(raw_fault, server),
+    {.key = "kind",
+     .offset = offsetof(struct raw_fault, kind),
+     .kind = JSON_CHOICE,
+     .names = manifest_fault_names},
+    READER_RANGE(raw_fault, every_us, 1, UINT64_C(3600000000)),
+    READER_RANGE(raw_fault, count, 1, UINT64_C(1000000)),
+};
+
+void *reader_array(struct manifest_reader *r, struct json_node node, uint32_t most, size_t bytes,
+                   const char *what)
+{
+    if (node.count > most) {
+        json_fail(&r->json, node, "%u %s, expected at most %u", node.count, what, most);
+        return NULL;
+    }
+    void *items = calloc(node.count + 1, bytes); // also of nothing: NULL means failure
+    if (!items)
+        json_fail(&r->json, node, "%u %s are too many for the supervisor's memory", node.count, what);
+    return items;
+}
+
+static bool same(struct json_text a, struct json_text b)
+{
+    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
+uint16_t reader_find(const struct manifest *m, struct json_text name)
+{
+    static const char *const builtin[] = {OBJECT_SELF_PROCESS, OBJECT_SELF_THREAD, OBJECT_INIT,
+                                          OBJECT_ARCHIVE, OBJECT_RAM};
+    for (uint32_t i = 0; i < m->object_count; i++)
+        if (same(m->object[i].name, name))
+            return (uint16_t)i;
+    for (uint16_t i = 0; i < BUILTIN_END - BUILTIN_FIRST; i++)
+        if (json_is(name, builtin[i]))
+            return (uint16_t)(BUILTIN_FIRST + i);
+    return MANIFEST_NONE;
+}
+
+static uint32_t type_bit(const struct manifest *m, uint16_t object)
+{
+    static const uint32_t builtin[] = {0, 0, 1u << MANIFEST_ENDPOINT, 1u << MANIFEST_MEMORY,
+                                       1u << MANIFEST_MEMORY};
+    return object < BUILTIN_FIRST ? 1u << m->object[object].type : builtin[object - BUILTIN_FIRST];
+}
+
+bool reader_object(struct manifest_reader *r, struct json_node where, const char *key, struct json_text name,
+                   uint32_t types, uint16_t *object)
+{
+    *object = reader_find(r->m, name);
+    if (*object == MANIFEST_NONE)
+        return json_fail(&r->json, where, "%s: there is no object \"%.*s\"", key, (int)name.length, name.at);
+    uint32_t type = 0;
+    while (!(types >> type & 1))
+        type++;
+    if (types != UINT32_MAX && !(type_bit(r->m, *object) & types))
+        return json_fail(&r->json, where, "%s: \"%.*s\" is of another type, expected %s", key,
+                         (int)name.length, name.at, manifest_type_names[type]);
+    return true;
+}
+
+bool reader_rights(struct manifest_reader *r, struct json_node where, struct json_text letters,
+                   uint32_t allowed, uint16_t *rights)
+{
+    static const char known[] = MANIFEST_RIGHTS;
+    *rights = 0;
+    for (uint32_t i = 0; i < letters.length; i++) {
+        const char *at = letters.at[i] ? strchr(known, letters.at[i]) : NULL;
+        if (!at || !(allowed >> (at - known) & 1))
+            return json_fail(&r->json, where, "rights: '%c' is no right that fits here, expected some of %s",
+                             letters.at[i], allowed == RIGHT_ALL ? known : "rwx");
+        *rights |= (uint16_t)(1u << (at - known));
+    }
+    return true;
+}
+
+bool reader_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps)
+{
+    static const uint32_t rwx = RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE;
+    maps->map = reader_array(r, array, MANIFEST_MAPS_MAX, sizeof *maps->map, "maps");
+    if (!maps->map)
+        return false;
+    for (struct json_node n = {0}; json_next(&r->json, array, &n); maps->count++) {
+        struct raw_map raw;
+        struct manifest_map *to = &maps->map[maps->count];
+        if (!json_read(&r->json, n, "a map", JSON_FIELDS(map_fields), &raw) ||
+            !reader_object(r, n, "memory", raw.memory, 1u << MANIFEST_MEMORY, &to->memory) ||
+            !reader_rights(r, n, raw.rights, rwx, &to->rights))
+            return false;
+        to->address = raw.address;
+    }
+    return true;
+}
+
+// Names of memory objects that have an entry.
+static bool read_memory_list(struct manifest_reader *r, struct json_node array, uint16_t **list,
+                             uint32_t *count)
+{
+    *list = reader_array(r, array, MANIFEST_MAPS_MAX, sizeof **list, "memory objects");
+    if (!*list)
+        return false;
+    for (struct json_node n = {0}; json_next(&r->json, array, &n); ++*count) {
+        uint16_t *object = &(*list)[*count];
+        if (!reader_object(r, n, "memory", json_raw(&r->json, n), 1u << MANIFEST_MEMORY, object))
+            return false;
+        if (*object >= BUILTIN_FIRST)
+            return json_fail(&r->json, n, "expected a memory object of the list \"objects\"");
+    }
+    return true;
+}
+
+static bool read_vms(struct manifest_reader *r, struct json_node array)
+{
+    struct manifest *m = r->m;
+    m->vm = reader_array(r, array, MANIFEST_VMS_MAX, sizeof *m->vm, "VMs");
+    if (!m->vm)
+        return false;
+    for (struct json_node n = {0}; json_next(&r->json, array, &n); m->vm_count++) {
+        struct raw_vm raw;
+        struct manifest_vm *vm = &m->vm[m->vm_count];
+        if (!json_read(&r->json, n, "a VM", JSON_FIELDS(vm_fields), &raw) ||
+            !reader_object(r, n, "quota", raw.quota, QUOTA_TYPES, &vm->quota))
+            return false;
+        for (uint32_t i = 0; i < m->vm_count; i++)
+            if (same(m->vm[i].name, raw.name))
+                return json_fail(&r->json, n, "name: a second VM \"%.*s\"", (int)raw.name.length,
+                                 raw.name.at);
+        vm->name = raw.name;
+        if (!read_memory_list(r, raw.memory, &vm->memory, &vm->memory_count)) {
+            m->vm_count++;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_faults(struct manifest_reader *r, struct json_node array)
+{
+    struct manifest *m = r->m;
+    m->injection = reader_array(r, array, MANIFEST_FAULTS_MAX, sizeof *m->injection, "faults");
+    if (!m->injection)
+        return false;
+    for (struct json_node n = {0}; json_next(&r->json, array, &n); m->injection_count++) {
+        struct raw_fault raw;
+        uint16_t s = 0;
+        if (!json_read(&r->json, n, "a fault", JSON_FIELDS(fault_fields), &raw))
+            return false;
+        while (s < m->server_count && !same(m->server[s].name, raw.server))
+            s++;
+        if (s == m->server_count)
+            return json_fail(&r->json, n, "server: there is no server \"%.*s\"", (int)raw.server.length,
+                             raw.server.at);
+        m->injection[m->injection_count] =
+            (struct manifest_injection){raw.every_us, raw.count, s, (uint8_t)raw.kind};
+    }
+    return true;
+}
+
+static bool read_log(struct manifest_reader *r, struct json_node root, const struct raw_manifest *raw)
+{
+    r->m->log_signal = MANIFEST_NONE;
+    return (!raw->log_signal.length || reader_object(r, root, "log_signal", raw->log_signal,
+                                                     1u << MANIFEST_NOTIFICATION, &r->m->log_signal)) &&
+           read_memory_list(r, raw->drain, &r->m->drain, &r->m->drain_count);
+}
+
+static bool read_all(struct manifest_reader *r, struct json_node root)
+{
+    struct raw_manifest raw = {0};
+    if (!json_read(&r->json, root, "the manifest", JSON_FIELDS(manifest_fields), &raw))
+        return false;
+    if (raw.version != MANIFEST_VERSION)
+        return json_fail(&r->json, root, "version: %llu, expected %u", (unsigned long long)raw.version,
+                         MANIFEST_VERSION);
+    r->m->name = raw.name;
+    r->m->log = raw.log;
+    r->m->log_badge = raw.log_badge;
+    return json_read(&r->json, raw.hang, "the hang limits", JSON_FIELDS(hang_fields), r->m) &&
+           reader_object_names(r, raw.objects) && reader_objects(r, raw.objects) &&
+           reader_maps(r, raw.init_maps, &r->m->init_maps) && read_log(r, root, &raw) &&
+           read_vms(r, raw.vms) && reader_servers(r, raw.servers) && read_faults(r, raw.faults);
+}
+
+bool manifest_read(struct manifest *m, const char *text, size_t bytes, char error[JSON_ERROR_MAX])
+{
+    struct manifest_reader r = {.m = m};
+    struct json_node root;
+    *m = (struct manifest){0};
+    uint32_t count = json_count(&r.json, text, bytes);
+    void *tokens = count ? malloc(json_token_bytes(count)) : NULL;
+    bool good = tokens && json_parse(&r.json, tokens, &root) && read_all(&r, root);
+    if (count && !tokens)
+        snprintf(r.json.error, sizeof r.json.error, "%zu bytes are too many for the supervisor's memory",
+                 bytes);
+    free(tokens);
+    memcpy(error, r.json.error, JSON_ERROR_MAX);
+    return good;
+}
+
+void manifest_free(struct manifest *m)
+{
+    for (uint32_t i = 0; i < m->object_count; i++) {
+        if (m->object[i].type == MANIFEST_VM)
+            free(m->object[i].vm.route);
+        if (m->object[i].type == MANIFEST_SPACE)
+            free(m->object[i].space.maps.map);
+    }
+    for (uint32_t i = 0; i < m->server_count; i++) {
+        free(m->server[i].cap);
+        free(m->server[i].maps.map);
+    }
+    for (uint32_t i = 0; i < m->vm_count; i++)
+        free(m->vm[i].memory);
+    free(m->object);
+    free(m->vm);
+    free(m->server);
+    free(m->injection);
+    free(m->init_maps.map);
+    free(m->drain);
+    *m = (struct manifest){0};
+}

@@ -1,0 +1,126 @@
+// The manifest, read: libipc/proto/manifest.h says what it is.
+// SPDX-License-Identifier: MIT
+//
+// Names become numbers; what refers to something that is not there, or is of another kind, is refused. Texts
+// point into the manifest's text, which stays mapped. Nothing here knows a kind of server.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libipc/json.h"
+#include "libipc/proto/manifest.h"
+
+// Numbers of objects are indices; these stand for what is not in the list.
+enum manifest_builtin {
+    BUILTIN_FIRST = 0xfff0,
+    BUILTIN_SELF_PROCESS = BUILTIN_FIRST,
+    BUILTIN_SELF_THREAD,
+    BUILTIN_INIT,
+    BUILTIN_ARCHIVE,
+    BUILTIN_RAM,
+    BUILTIN_END,
+    MANIFEST_NONE = 0xffff
+};
+
+struct manifest_cap {
+    uint64_t badge;
+    uint16_t slot, object, rights;
+};
+
+struct manifest_map {
+    uint64_t address;
+    uint16_t memory, rights;
+};
+
+struct manifest_route {
+    uint64_t first, last, badge;
+    uint32_t space;
+    uint16_t target, rights;
+};
+
+struct manifest_maps {
+    struct manifest_map *map;
+    uint32_t count;
+};
+
+struct manifest_object {
+    struct json_text name;
+    uint16_t payer; // MANIFEST_NONE: the supervisor
+    uint8_t type;   // enum manifest_type
+    union {
+        uint64_t quota; // bytes
+        struct {
+            uint64_t weight, budget_us, period_us;
+        } account;
+        struct {
+            uint64_t pages, badge;
+            struct json_text content; // FILL_FILE: its name; FILL_TEXT: the text
+            uint16_t pager;           // MANIFEST_NONE: none
+            uint8_t fill;             // enum manifest_fill
+        } memory;
+        struct {
+            struct manifest_route *route;
+            uint32_t count;
+        } vm;
+        struct {
+            uint16_t vm;
+            struct manifest_maps maps;
+        } space;
+        struct {
+            uint64_t badge;
+            uint16_t vm, space, monitor, account, priority;
+        } vcpu;
+        uint64_t gsi;
+        struct {
+            uint64_t first, last;
+        } ioports;
+    };
+};
+
+struct manifest_server {
+    struct json_text name, image;
+    uint16_t payer, account;
+    uint16_t vm; // index among the VMs, or MANIFEST_NONE
+    uint16_t slots;
+    uint8_t priority;
+    bool takes_console; // the kernel's debug output ends before it starts
+    uint64_t quota, heap;
+    uint32_t cap_count;
+    struct manifest_cap *cap;
+    struct manifest_maps maps;
+};
+
+struct manifest_vm {
+    struct json_text name;
+    uint16_t quota;
+    uint16_t *memory; // its RAM
+    uint32_t memory_count;
+};
+
+struct manifest_injection {
+    uint64_t every_us, count;
+    uint16_t server;
+    uint8_t kind; // enum manifest_fault
+};
+
+struct manifest {
+    struct json_text name;
+    uint32_t log; // enum log_level
+    uint64_t poll_us, cpu_us;
+    struct manifest_maps init_maps; // the supervisor's own
+    uint16_t log_signal;            // notification of who prints the logs; MANIFEST_NONE: the kernel does
+    uint64_t log_badge;
+    uint16_t *drain; // rings (libipc/ring.h) that are to be empty before the machine ends
+    uint32_t drain_count;
+    uint32_t object_count, vm_count, server_count, injection_count;
+    struct manifest_object *object;
+    struct manifest_vm *vm;
+    struct manifest_server *server;
+    struct manifest_injection *injection;
+};
+
+// False: `error` is one line about what is wrong.
+bool manifest_read(struct manifest *m, const char *text, size_t bytes, char error[JSON_ERROR_MAX]);
+void manifest_free(struct manifest *m);

@@ -1,0 +1,49 @@
+// What the parts of the manifest's reader know of each other.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "servers/init/manifest.h"
+
+struct manifest_reader {
+    struct json json;
+    struct manifest *m;
+};
+
+// An array of `count` items of a kind; NULL with an error: more than allowed, or no memory.
+void *reader_array(struct manifest_reader *r, struct json_node node, uint32_t most, size_t bytes,
+                   const char *what);
+
+// What a name stands for; MANIFEST_NONE: nothing.
+uint16_t reader_find(const struct manifest *m, struct json_text name);
+
+// The same, where something must be there; the error names the key. types: a mask of enum manifest_type that
+// may be meant.
+bool reader_object(struct manifest_reader *r, struct json_node where, const char *key, struct json_text name,
+                   uint32_t types, uint16_t *object);
+bool reader_rights(struct manifest_reader *r, struct json_node where, struct json_text letters,
+                   uint32_t allowed, uint16_t *rights);
+bool reader_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps);
+
+// The names first, so that objects may refer to later ones; then all else.
+bool reader_object_names(struct manifest_reader *r, struct json_node array);
+bool reader_objects(struct manifest_reader *r, struct json_node array);
+bool reader_servers(struct manifest_reader *r, struct json_node array);
+
+#define READER_FIELD(type, member_, kind_)                                                                   \
+    {                                                                                                        \
+        .key = #member_, .offset = offsetof(struct type, member_), .kind = (kind_)                           \
+    }
+#define READER_OPTIONAL(type, member_, kind_)                                                                \
+    {                                                                                                        \
+        .key = #member_, .offset = offsetof(struct type, member_), .kind = (kind_), .optional = true         \
+    }
+#define READER_RANGE(type, member_, least_, most_)                                                           \
+    {                                                                                                        \
+        .key = #member_, .offset = offsetof(struct type, member_), .kind = JSON_NUMBER, .least = (least_),   \
+        .most = (most_)                                                                                      \
+    }
+#define READER_NAME(type, member_)                                                                           \
+    {                                                                                                        \
+        .key = #member_, .offset = offsetof(struct type, member_), .kind = JSON_TEXT, .least = 1,            \
+        .most = MANIFEST_NAME_MAX                                                                            \
+    }

@@ -1,0 +1,132 @@
+// The manifest, read: its servers.
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "libipc/abi/syscall.h"
+#include "servers/init/manifest_reader.h"
+
+#define IMAGE_MAX 64
+#define QUOTA_MAX (UINT64_C(1) << 40)
+#define HEAP_MAX  (UINT64_C(0x1d0000)) // the data window less a stack and some data
+#define SLOTS_MIN 8
+#define SLOTS_MAX 4096
+
+struct raw_server {
+    struct json_text name, image, payer, vm, account;
+    uint64_t priority, quota, slots, heap;
+    bool takes_console;
+    struct json_node caps, maps;
+};
+
+static const struct json_field server_fields[] = {
+    READER_NAME(raw_server, name),
+    {.key = "image",
+     .offset = offsetof(struct raw_server, image),
+     .kind = JSON_TEXT,
+     .least = 1,
+     .most = IMAGE_MAX},
+    READER_OPTIONAL(raw_server, payer, JSON_TEXT),
+    READER_OPTIONAL(raw_server, vm, JSON_TEXT),
+    READER_NAME(raw_server, account),
+    READER_RANGE(raw_server, priority, 0, PRIORITY_MAX),
+    READER_RANGE(raw_server, quota, 1, QUOTA_MAX),
+    READER_RANGE(raw_server, slots, SLOTS_MIN, SLOTS_MAX),
+    READER_RANGE(raw_server, heap, 0, HEAP_MAX),
+    READER_OPTIONAL(raw_server, takes_console, JSON_BOOL),
+    READER_FIELD(raw_server, caps, JSON_ARRAY),
+    READER_FIELD(raw_server, maps, JSON_ARRAY),
+};
+
+struct raw_cap {
+    uint64_t slot, badge;
+    struct json_text object, rights;
+};
+
+static const struct json_field cap_fields[] = {
+    READER_RANGE(raw_cap, slot, 1, SLOTS_MAX - 1),
+    READER_NAME(raw_cap, object),
+    READER_FIELD(raw_cap, rights, JSON_TEXT),
+    READER_OPTIONAL(raw_cap, badge, JSON_NUMBER),
+};
+
+static bool read_cap(struct manifest_reader *r, struct json_node n, const struct manifest_server *s,
+                     struct manifest_cap *to)
+{
+    struct raw_cap raw = {0};
+    if (!json_read(&r->json, n, "a capability", JSON_FIELDS(cap_fields), &raw) ||
+        !reader_object(r, n, "object", raw.object, UINT32_MAX, &to->object) ||
+        !reader_rights(r, n, raw.rights, RIGHT_ALL, &to->rights))
+        return false;
+    if (raw.slot >= s->slots)
+        return json_fail(&r->json, n, "slot: %llu, the server has %u", (unsigned long long)raw.slot,
+                         s->slots);
+    for (uint32_t i = 0; i < s->cap_count; i++)
+        if (s->cap[i].slot == raw.slot)
+            return json_fail(&r->json, n, "slot: %llu is taken already", (unsigned long long)raw.slot);
+    to->slot = (uint16_t)raw.slot;
+    to->badge = raw.badge;
+    return true;
+}
+
+static bool read_caps(struct manifest_reader *r, struct json_node array, struct manifest_server *s)
+{
+    s->cap = reader_array(r, array, MANIFEST_CAPS_MAX, sizeof *s->cap, "capabilities");
+    if (!s->cap)
+        return false;
+    for (struct json_node n = {0}; json_next(&r->json, array, &n); s->cap_count++)
+        if (!read_cap(r, n, s, &s->cap[s->cap_count]))
+            return false;
+    return true;
+}
+
+static bool same(struct json_text a, struct json_text b)
+{
+    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
+static bool find_vm(struct manifest_reader *r, struct json_node n, struct json_text name, uint16_t *vm)
+{
+    for (*vm = 0; *vm < r->m->vm_count; ++*vm)
+        if (same(r->m->vm[*vm].name, name))
+            return true;
+    return json_fail(&r->json, n, "vm: there is no VM \"%.*s\"", (int)name.length, name.at);
+}
+
+static bool read_server(struct manifest_reader *r, struct json_node n, struct manifest_server *s)
+{
+    struct raw_server raw = {0};
+    if (!json_read(&r->json, n, "a server", JSON_FIELDS(server_fields), &raw))
+        return false;
+    for (const struct manifest_server *other = r->m->server; other < s; other++)
+        if (same(other->name, raw.name))
+            return json_fail(&r->json, n, "name: a second server \"%.*s\"", (int)raw.name.length,
+                             raw.name.at);
+    *s = (struct manifest_server){.name = raw.name,
+                                  .image = raw.image,
+                                  .payer = MANIFEST_NONE,
+                                  .vm = MANIFEST_NONE,
+                                  .slots = (uint16_t)raw.slots,
+                                  .priority = (uint8_t)raw.priority,
+                                  .takes_console = raw.takes_console,
+                                  .quota = raw.quota,
+                                  .heap = raw.heap};
+    return (!raw.payer.length || reader_object(r, n, "payer", raw.payer, 1u << MANIFEST_QUOTA, &s->payer)) &&
+           (!raw.vm.length || find_vm(r, n, raw.vm, &s->vm)) &&
+           reader_object(r, n, "account", raw.account, 1u << MANIFEST_ACCOUNT, &s->account) &&
+           read_caps(r, raw.caps, s) && reader_maps(r, raw.maps, &s->maps);
+}
+
+bool reader_servers(struct manifest_reader *r, struct json_node array)
+{
+    struct manifest *m = r->m;
+    m->server = reader_array(r, array, MANIFEST_SERVERS_MAX, sizeof *m->server, "servers");
+    if (!m->server)
+        return false;
+    for (struct json_node n = {0}; json_next(&r->json, array, &n);) {
+        bool good = read_server(r, n, &m->server[m->server_count]);
+        m->server_count++; // also of one that is half read: what it holds is freed
+        if (!good)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,64 @@
+// What a VM costs beyond its RAM.
+// SPDX-License-Identifier: MIT
+//
+// All kernel memory of a VM (its processes, objects, page tables) is charged to its quota, and the supervisor
+// knows the pages that it filled for it. Text that several servers share counts in equal shares. The images
+// in the boot archive do not count: they are there with or without the VM.
+#include "libipc/log.h"
+#include "libipc/syscall.h"
+#include "servers/init/init.h"
+
+enum { PAGE = 4096 };
+
+static const void *info_of(uint32_t slot)
+{
+    return sys_info(slot, INFO_OBJECT) == STATUS_OK ? utcb()->words : NULL;
+}
+
+static uint64_t filled_bytes(uint32_t slot)
+{
+    const struct info_memory *i = info_of(slot);
+    return i ? (i->filled - i->borrowed) * PAGE : 0;
+}
+
+static bool is_ram(const struct manifest_vm *vm, uint32_t object)
+{
+    for (uint32_t i = 0; i < vm->memory_count; i++)
+        if (vm->memory[i] == object)
+            return true;
+    return false;
+}
+
+// A process's quota is set aside in its payer's as a whole; what it has not used is no cost.
+static uint64_t server_bytes(uint32_t n, uint64_t *set_aside)
+{
+    const struct image *image = &init.image[init.server[n].image];
+    uint64_t bytes =
+        filled_bytes(server_slot(n, SERVER_DATA)) + image->program.text_pages * PAGE / image->instances;
+    const struct info_process *i = info_of(server_slot(n, SERVER_PROCESS));
+    if (i)
+        *set_aside += i->quota - i->used;
+    return bytes;
+}
+
+static uint64_t overhead_kib(uint32_t number)
+{
+    const struct manifest_vm *vm = &init.m.vm[number];
+    uint64_t bytes = 0, set_aside = 0;
+    for (uint32_t i = 0; i < init.m.object_count; i++)
+        if (init.m.object[i].type == MANIFEST_MEMORY && init.m.object[i].payer == vm->quota && !is_ram(vm, i))
+            bytes += filled_bytes(object_slot((uint16_t)i));
+    for (uint32_t n = 0; n < init.m.server_count; n++)
+        if (init.m.server[n].payer == vm->quota)
+            bytes += server_bytes(n, &set_aside);
+    const struct info_process *quota = info_of(object_slot(vm->quota));
+    bytes += quota ? quota->used - set_aside : 0;
+    return (bytes + 1023) / 1024;
+}
+
+void overhead_log(uint32_t number)
+{
+    struct json_text name = init.m.vm[number].name;
+    log_info("vm_overhead_kib %.*s: %llu", (int)name.length, name.at,
+             (unsigned long long)overhead_kib(number));
+}

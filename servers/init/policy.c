@@ -1,0 +1,49 @@
+// When a server starts again, when it hangs, when it is to be killed as a test.
+// SPDX-License-Identifier: MIT
+#include "servers/init/policy.h"
+
+#define BACK_OFF_FIRST_NS UINT64_C(10000000)
+
+bool policy_progress(const struct info_thread *last)
+{
+    if (last->messages)
+        return last->messages > last->unanswered;
+    return last->waits > 1;
+}
+
+uint64_t policy_back_off_ns(uint32_t barren)
+{
+    return barren ? BACK_OFF_FIRST_NS << (barren - 1) : 0;
+}
+
+// Waiting, faulted and stopped threads are no hangs: the first do what they should, the others come as
+// deaths.
+enum hang policy_hang(struct watch *w, const struct info_thread *now, uint64_t cpu_limit, bool peer)
+{
+    bool blocked = (now->state == THREAD_CALLS || now->state == THREAD_PAGING) && !peer;
+    bool same = w->suspect && blocked && w->syscalls == now->syscalls;
+    w->suspect = blocked;
+    w->syscalls = now->syscalls;
+    if (now->state == THREAD_READY && now->cpu_time_since_wait > cpu_limit)
+        return HANG_CPU;
+    return same ? HANG_BLOCKED : HANG_NO;
+}
+
+void schedule_start(struct schedule *s, uint64_t start, uint64_t every, uint64_t count)
+{
+    *s = (struct schedule){.next = start + every, .every = every, .left = count};
+}
+
+bool schedule_due(struct schedule *s, uint64_t now)
+{
+    if (!s->left || now < s->next)
+        return false;
+    s->left--;
+    s->next += s->every;
+    return true;
+}
+
+uint64_t schedule_next(const struct schedule *s)
+{
+    return s->left ? s->next : UINT64_MAX;
+}

@@ -1,0 +1,269 @@
+// Supervision: deaths, hangs, faults as a test, what servers tell.
+// SPDX-License-Identifier: MIT
+//
+// One endpoint hears it all; its badge is the server's number + 1. A server that died after it had completed
+// a request starts again at once; else after a pause that doubles, and after POLICY_DEATHS_MAX such deaths it
+// has failed: its callers stay queued.
+#include <stdio.h>
+#include <string.h>
+
+#include "libipc/log.h"
+#include "libipc/status.h"
+#include "libipc/syscall.h"
+#include "libipc/time.h"
+#include "servers/init/init.h"
+
+static uint64_t next_look; // for hangs, TSC
+
+static struct json_text name_of(uint32_t n)
+{
+    return init.m.server[n].name;
+}
+
+static bool thread_info(uint32_t n, struct info_thread *info)
+{
+    if (sys_info(server_slot(n, SERVER_THREAD), INFO_OBJECT) != STATUS_OK)
+        return false;
+    memcpy(info, utcb()->words, sizeof *info);
+    return true;
+}
+
+// VMs that cannot go on without an endpoint end with its server.
+static void end_dependents(uint32_t n)
+{
+    for (uint32_t v = 0; v < init.m.vm_count; v++) {
+        for (uint32_t i = 0; i < init.m.object_count; i++) {
+            const struct manifest_object *o = &init.m.object[i];
+            uint16_t on = o->type == MANIFEST_VCPU     ? o->vcpu.monitor
+                          : o->type == MANIFEST_MEMORY ? o->memory.pager
+                                                       : MANIFEST_NONE;
+            if (o->payer == init.m.vm[v].quota && on != MANIFEST_NONE && server_receives(n, on))
+                vm_end(v, VM_END_ERROR, 0);
+        }
+    }
+}
+
+static void fail(uint32_t n)
+{
+    init.server[n].state = SERVER_FAILED;
+    log_error(
+        "%.*s has failed for good, after %u deaths in a row without a completed request; its callers wait",
+        (int)name_of(n).length, name_of(n).at, init.server[n].barren);
+    end_dependents(n);
+}
+
+static void start_again(uint32_t n)
+{
+    struct server_run *run = &init.server[n];
+    enum status s = server_start(n, START_RESTART);
+    if (s == STATUS_OK)
+        return;
+    log_error("%.*s cannot be started: %s", (int)name_of(n).length, name_of(n).at, status_name(s));
+    run->barren++;
+    run->state = SERVER_BACKS_OFF;
+    run->restart_at = deadline_in(policy_back_off_ns(run->barren));
+    if (run->barren >= POLICY_DEATHS_MAX)
+        fail(n);
+}
+
+// The process is there still; what it was doing was recorded.
+static void bury(uint32_t n, bool progress)
+{
+    struct server_run *run = &init.server[n];
+    server_stop(n);
+    run->barren = progress ? 0 : run->barren + 1;
+    if (run->barren >= POLICY_DEATHS_MAX) {
+        fail(n);
+    } else if (progress) {
+        start_again(n);
+    } else {
+        run->state = SERVER_BACKS_OFF;
+        run->restart_at = deadline_in(policy_back_off_ns(run->barren));
+    }
+}
+
+static void die_of(uint32_t n, const char *why, const struct fault_message *fault)
+{
+    struct info_thread info = {0};
+    (void)thread_info(n, &info);
+    bool progress = policy_progress(&info);
+    crash_log(n, why, fault, &info);
+    bury(n, progress);
+}
+
+static const char *exception_name(uint64_t vector)
+{
+    static const char *const names[] = {"division by zero",
+                                        "debug exception",
+                                        "NMI",
+                                        "breakpoint",
+                                        "overflow",
+                                        "bound",
+                                        "invalid opcode",
+                                        "no FPU",
+                                        "double fault",
+                                        "",
+                                        "invalid TSS",
+                                        "segment not present",
+                                        "stack fault",
+                                        "protection fault",
+                                        "page fault",
+                                        "",
+                                        "FPU error",
+                                        "misaligned access",
+                                        "machine check",
+                                        "vector instruction's error"};
+    return vector < sizeof names / sizeof names[0] ? names[vector] : "exception";
+}
+
+static void on_fault(uint32_t n, const struct message *m)
+{
+    enum { VECTOR_PAGE_FAULT = 14, ERROR_WRITE = 2, ERROR_FETCH = 16 };
+    struct fault_message f = {m->words[0], m->words[1],      m->words[2],
+                              m->words[3], utcb()->words[4], utcb()->words[5]};
+    uint64_t vector = f.code & 0xff, error = f.code >> 32;
+    char why[96];
+    if (f.kind == FAULT_EXIT)
+        snprintf(why, sizeof why, "it ended itself with code %llu", (unsigned long long)f.code);
+    else if (f.kind != FAULT_EXCEPTION)
+        snprintf(why, sizeof why, "stopped (fault %llu)", (unsigned long long)f.kind);
+    else if (vector == VECTOR_PAGE_FAULT)
+        snprintf(why, sizeof why, "page fault, %s at %llx",
+                 error & ERROR_FETCH   ? "execution"
+                 : error & ERROR_WRITE ? "write"
+                                       : "read",
+                 (unsigned long long)f.address);
+    else
+        snprintf(why, sizeof why, "%s, error code %llx", exception_name(vector), (unsigned long long)error);
+    die_of(n, why, &f);
+}
+
+// Where it is does not come by a message.
+static void kill_hung(uint32_t n, const char *why)
+{
+    uint32_t thread = server_slot(n, SERVER_THREAD);
+    struct fault_message f = {0};
+    if (sys_thread_ctl(thread, THREAD_SUSPEND, 0) == STATUS_OK &&
+        sys_thread_ctl(thread, THREAD_READ, 0) == STATUS_OK) {
+        const struct thread_regs *r = (const struct thread_regs *)(const void *)utcb()->words;
+        f.rip = r->rip;
+        f.rsp = r->gpr[GPR_RSP];
+        f.rbp = r->gpr[GPR_RBP];
+    }
+    die_of(n, why, &f);
+}
+
+static bool serves(uint64_t endpoint, uint32_t except)
+{
+    for (uint32_t n = 0; n < init.m.server_count; n++)
+        if (n != except && init.server[n].endpoint == endpoint)
+            return true;
+    return false;
+}
+
+static void look_for_hangs(void)
+{
+    static const char *const why[] = {[HANG_CPU] = "hung: it computes and does not wait",
+                                      [HANG_BLOCKED] = "hung: it is blocked on what nobody answers"};
+    uint64_t limit = ticks_from_ns(init.m.cpu_us * NS_PER_US);
+    for (uint32_t n = 0; n < init.m.server_count; n++) {
+        struct info_thread info;
+        if (init.server[n].state != SERVER_RUNS || !thread_info(n, &info))
+            continue;
+        enum hang h = policy_hang(&init.server[n].watch, &info, limit, serves(info.blocked_on, n));
+        if (h != HANG_NO)
+            kill_hung(n, why[h]);
+    }
+}
+
+// Like any other death, but that there is nothing to find out.
+static void inject(uint32_t i)
+{
+    uint32_t n = init.m.injection[i].server;
+    struct info_thread info = {0};
+    if (init.server[n].state != SERVER_RUNS)
+        return;
+    bool progress = thread_info(n, &info) && policy_progress(&info);
+    log_debug("%.*s is killed, as the manifest says", (int)name_of(n).length, name_of(n).at);
+    init.schedule[i].done++;
+    server_stop(n);
+    init.server[n].barren = progress ? 0 : init.server[n].barren;
+    start_again(n);
+}
+
+static void log_injections(uint32_t i)
+{
+    const struct schedule *s = &init.schedule[i];
+    struct json_text name = name_of(init.m.injection[i].server);
+    log_info("faults: %.*s was killed %llu times of %llu, and started %u times", (int)name.length, name.at,
+             (unsigned long long)s->done, (unsigned long long)init.m.injection[i].count,
+             init.server[init.m.injection[i].server].starts);
+}
+
+static void do_due(void)
+{
+    uint64_t t = now();
+    for (uint32_t n = 0; n < init.m.server_count; n++)
+        if (init.server[n].state == SERVER_BACKS_OFF && t >= init.server[n].restart_at)
+            start_again(n);
+    for (uint32_t i = 0; i < init.m.injection_count; i++) {
+        if (!schedule_due(&init.schedule[i], t))
+            continue;
+        inject(i);
+        if (!init.schedule[i].left)
+            log_injections(i);
+    }
+    if (t >= next_look) {
+        look_for_hangs();
+        next_look = now() + ticks_from_ns(init.m.poll_us * NS_PER_US);
+    }
+}
+
+static uint64_t next_due(void)
+{
+    uint64_t next = next_look;
+    for (uint32_t n = 0; n < init.m.server_count; n++)
+        if (init.server[n].state == SERVER_BACKS_OFF)
+            next = earlier(next, init.server[n].restart_at);
+    for (uint32_t i = 0; i < init.m.injection_count; i++)
+        next = earlier(next, schedule_next(&init.schedule[i]));
+    return next;
+}
+
+// False: there is nothing to answer, the sender is gone.
+static bool take(uint32_t n, struct message *m)
+{
+    struct json_text name = name_of(n);
+    uint32_t label = TAG_LABEL(m->tag), words = TAG_WORDS(m->tag);
+    if (label == LABEL_FAULT) {
+        on_fault(n, m);
+        return false;
+    }
+    if (label == LABEL_INIT_VM_OFF && words && init.m.server[n].vm != MANIFEST_NONE) {
+        uint64_t status = words > VM_OFF_STATUS ? m->words[VM_OFF_STATUS] : 0;
+        vm_end(init.m.server[n].vm, (enum vm_end)m->words[VM_OFF_REASON], (uint8_t)status);
+        *m = MESSAGE(STATUS_OK, 0);
+    } else {
+        log_warning("%.*s says what is not understood (label %u)", (int)name.length, name.at, label);
+        *m = MESSAGE(STATUS_UNSUPPORTED, 0);
+    }
+    return true;
+}
+
+_Noreturn void supervise(void)
+{
+    struct message m = {0};
+    uint32_t answer = SLOT_NONE;
+    uint64_t badge;
+    next_look = now();
+    for (;;) {
+        utcb()->deadline = next_due();
+        enum status s = sys_reply_wait(SLOT_OWN_ENDPOINT, WAIT_DEADLINE, answer, SLOT_OWN_REPLY, &m, &badge);
+        answer = SLOT_NONE;
+        if (s == STATUS_OK && badge - 1 < init.m.server_count)
+            answer = take((uint32_t)badge - 1, &m) ? SLOT_OWN_REPLY : SLOT_NONE;
+        else if (s != STATUS_OK && s != STATUS_TIMEOUT && s != STATUS_STALE)
+            fatal("the supervisor cannot wait: %s", status_name(s));
+        do_due();
+    }
+}
