@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 static void null(void)
 {

@@ -1,6 +1,6 @@
 // Capabilities: create, grant, revoke, destroy.
 // SPDX-License-Identifier: MIT
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 static enum status create(enum object_type type, uint64_t slot, uint64_t payer)
 {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Nothing is lost: what was received and not answered is delivered again, to whoever receives next.
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 enum { CHILD_ENDPOINT = 1, CHILD_REPLY = 2 };
 

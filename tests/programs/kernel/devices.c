@@ -3,7 +3,7 @@
 //
 // The real-time clock serves as the device: ports 0x70 and 0x71, interrupt 8, periodic at 1024 Hz.
 #include "libipc/time.h"
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 enum { RTC_PORT = 0x70, RTC_IRQ = 8, RTC_A = 0x0a, RTC_B = 0x0b, RTC_C = 0x0c, RTC_PERIODIC = 0x40 };
 

@@ -1,6 +1,6 @@
 // Faults: every exception becomes a message to the process's handler.
 // SPDX-License-Identifier: MIT
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 enum { GATE = 0x10000, NOT_THERE };
 enum { DE = 0, DB = 1, UD = 6, GP = 13, MF = 16 };

@@ -6,7 +6,7 @@
 // destroyed in whatever state it is, and another one goes on. At the end all memory must have come back. The
 // child's memory objects hold no frames but what belongs to the round.
 #include "libipc/time.h"
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 enum { ROUNDS = 100000, SLICE_NS = 400000, OBJECTS = 20, SEED = 0x2545f491, KINDS = 24 };
 

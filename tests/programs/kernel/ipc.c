@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "libipc/time.h"
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 enum { CHILD_ENDPOINT = 1, CHILD_REPLY = 2 };
 

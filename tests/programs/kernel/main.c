@@ -4,7 +4,7 @@
 // It exercises every system call with right and wrong arguments; each topic is a file, each part of it leaves
 // no trace.
 #include "libipc/start.h"
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 const char program_name[] = "kernel-test";
 const struct self_slots self_slots = {SELF, SELF_THREAD};
@@ -27,8 +27,22 @@ static const struct topic topics[] = {
     {"fuzz", fuzz_parts},
 };
 
+static void run_topic(const struct topic *t)
+{
+    for (const struct part *p = t->parts; p->run; p++) {
+        uint64_t used = kernel_memory_used();
+        tap_note("%s: %s", t->name, p->name);
+        p->run();
+        slate_wipe();
+        uint64_t after = kernel_memory_used();
+        CHECK(after == used && slate_clean(), "%s, %s: all memory comes back (%lld bytes off)", t->name,
+              p->name, (long long)(after - used));
+    }
+}
+
 int main(void)
 {
+    slate_init();
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         run_topic(&topics[i]);
     unsigned failures = tap_end();

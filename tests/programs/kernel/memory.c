@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "libipc/start.h"
 #include "tests/programs/kernel/prober.h"
+#include "tests/programs/kernel/topics.h"
 
 #define R         RIGHT_READ
 #define RW        (RIGHT_READ | RIGHT_WRITE)

@@ -1,7 +1,7 @@
 // Notifications.
 // SPDX-License-Identifier: MIT
 #include "libipc/time.h"
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 enum { CHILD_NOTIFICATION = 1 };
 

@@ -1,6 +1,7 @@
 // Pagers: missing pages are messages.
 // SPDX-License-Identifier: MIT
 #include "tests/programs/kernel/prober.h"
+#include "tests/programs/kernel/topics.h"
 
 #define R         RIGHT_READ
 #define RW        (RIGHT_READ | RIGHT_WRITE)

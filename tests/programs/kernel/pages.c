@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/programs/kernel/prober.h"
+#include "tests/programs/kernel/topics.h"
 
 #define R         RIGHT_READ
 #define RW        (RIGHT_READ | RIGHT_WRITE)

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/programs/kernel/prober.h"
 
+#include "tests/programs/common/tap.h"
+
 static volatile uint64_t target;
 static volatile enum right access_kind;
 static volatile bool done;

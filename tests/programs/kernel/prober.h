@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/common/slate.h"
 
 struct prober {
     struct child child;

@@ -1,6 +1,6 @@
 // Processes: creation, what they pay for, what dies with them.
 // SPDX-License-Identifier: MIT
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 #define QUOTA UINT64_C(0x100000)
 

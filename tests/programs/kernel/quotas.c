@@ -1,6 +1,6 @@
 // Quotas: who is out of kernel memory gets an error, and nobody else notices.
 // SPDX-License-Identifier: MIT
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 #define QUOTA UINT64_C(0x100000)
 

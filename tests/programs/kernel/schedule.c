@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "libipc/thread.h"
 #include "libipc/time.h"
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 enum { CHILD_ENDPOINT = 1, CHILD_REPLY = 2, SPIN_MAX = 200000000 };
 

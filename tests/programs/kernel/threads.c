@@ -4,7 +4,7 @@
 
 #include "libipc/thread.h"
 #include "libipc/time.h"
-#include "tests/programs/kernel/slate.h"
+#include "tests/programs/kernel/topics.h"
 
 #define FLAG_TRAP      (1u << 8)
 #define FLAG_INTERRUPT (1u << 9)

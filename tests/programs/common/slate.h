@@ -9,18 +9,6 @@
 #include "libipc/syscall.h"
 #include "tests/programs/common/tap.h"
 
-struct part {
-    const char *name;
-    void (*run)(void);
-};
-
-struct topic {
-    const char *name;
-    const struct part *parts; // ends with an empty one
-};
-
-void run_topic(const struct topic *t);
-
 enum { SELF = ROOT_SLOT_PROCESS, SELF_THREAD = ROOT_SLOT_THREAD };
 enum { EMPTY_SLOT = 4000, SLOT_BEYOND = 4096 }; // never filled; not there
 
@@ -67,12 +55,12 @@ enum status answer_call(uint32_t reply, uint64_t word);
 // Lets all others run until they wait; the root task is as urgent as those whose calls it holds.
 void settle(void);
 
-// What run_topic() does after each part.
+// Before anything else: takes the stock of frames.
+void slate_init(void);
+// Destroys what was made since the last time, and takes the frames back.
 void slate_wipe(void);
+// Are all frames back?
+bool slate_clean(void);
 
 uint64_t kernel_memory_used(void); // bytes charged to the root task
 uint64_t pool_free(void);          // pages
-
-extern const struct part call_parts[], capability_parts[], ipc_parts[], death_parts[], notification_parts[],
-    memory_parts[], page_parts[], pager_parts[], process_parts[], quota_parts[], thread_parts[],
-    fault_parts[], schedule_parts[], device_parts[], fuzz_parts[];
