@@ -20,9 +20,6 @@
 #define SEGMENT_D       (1u << 10)
 enum { TYPE_LDT = 2, TYPE_TSS16_BUSY = 3, TYPE_TSS_BUSY = 11 };
 
-// Vectors that push an error code [SDM] 3A 6.13: #DF #TS #NP #SS #GP #PF #AC #CP
-#define ERROR_VECTORS 0x227d00u
-
 static bool canonical(uint64_t address)
 {
     return (uint64_t)((int64_t)(address << 16) >> 16) == address;
@@ -133,8 +130,8 @@ static enum virt_check check_event(const struct vcpu_state *s, const struct virt
     if (!(e & EVENT_VALID) || ((uint32_t)e & ~shape))
         return CHECK_EVENT;
     if (e & EVENT_ERROR_VALID)
-        return type == EVENT_EXCEPTION && vector < 32 && (ERROR_VECTORS >> vector & 1) ? CHECK_OK
-                                                                                       : CHECK_EVENT;
+        return type == EVENT_EXCEPTION && vector < 32 && (ERROR_CODE_VECTORS >> vector & 1) ? CHECK_OK
+                                                                                            : CHECK_EVENT;
     if (e >> 32)
         return CHECK_EVENT;
     if (type == EVENT_NMI)

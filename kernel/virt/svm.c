@@ -70,7 +70,7 @@ static void svm_cpu_enable(struct cpu *cpu)
         panic("no kernel memory to enable SVM on CPU %u", cpu->id);
     svm->host = phys_of(host);
     svm->asids = cpuid(CPUID_SVM_FEATURES, 0).ebx;
-    svm->next_asid = svm->asids; // the first one taken flushes
+    svm->next_asid = svm->asids;                 // the first one taken flushes
     svm->asid_era = (uint64_t)cpu->id << 48 | 1; // zero is no era
     cpu->virt = svm;
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);

@@ -94,6 +94,8 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "[APM] 2 15.5.1");
 
 #define INT_CTL_ALWAYS (V_INTR_MASKING | V_IGN_TPR | V_INTR_PRIO)
 
+#define SEGMENT_PRESENT     (1u << 7)
+#define TSS_BUSY            (1u << 1)
 #define INT_STATE_SHADOW    UINT64_C(1)
 #define TLB_FLUSH_ALL       1 // of every ASID
 #define NESTED_PAGING       UINT64_C(1)
@@ -105,14 +107,16 @@ enum exception {
     EXCEPTION_BP = 3,
     EXCEPTION_OF = 4,
     EXCEPTION_GP = 13,
+    EXCEPTION_PF = 14,
     EXCEPTION_AC = 17,
     EXCEPTION_MC = 18
 };
 
-#define DR6_BD     UINT64_C(0x2000) // an access to a debug register
-#define DR6_BS     UINT64_C(0x4000) // single step
-#define DR7_ENABLE UINT64_C(0xff)
-#define DR7_GD     UINT64_C(0x2000)
+#define DR6_BREAKPOINTS UINT64_C(0xf)
+#define DR6_BD          UINT64_C(0x2000) // an access to a debug register
+#define DR6_BS          UINT64_C(0x4000) // single step
+#define DR7_ENABLE      UINT64_C(0xff)
+#define DR7_GD          UINT64_C(0x2000)
 
 // Exit codes [APM] 2 appendix C; up to 0xbf also the numbers of the interception bits [APM] 2 table B-1.
 enum svm_exit_code {
@@ -124,6 +128,7 @@ enum svm_exit_code {
     VMEXIT_SMI,
     VMEXIT_INIT,
     VMEXIT_CR0_SEL_WRITE = 0x65,
+    VMEXIT_TR_WRITE = 0x6d,
     VMEXIT_RDPMC = 0x6f,
     VMEXIT_CPUID = 0x72,
     VMEXIT_IRET = 0x74,
@@ -152,25 +157,27 @@ enum svm_exit_code {
 };
 #define VMEXIT_INVALID UINT32_MAX // the emulator stores 32 bits of it
 
-// NMIs have no virtual mask: the back-end keeps it, by the interception of IRET.
-enum svm_nmi {
-    NMI_OPEN,
-    NMI_BLOCKED, // one was delivered; IRET is intercepted
-    NMI_STEP,    // the IRET that ends it runs, with TF set by us
+// An intercepted instruction that is let through alone: with RFLAGS.TF, in an interrupt shadow, and with all
+// exceptions intercepted, so that what was changed for it is never seen.
+enum svm_step {
+    STEP_NONE,
+    STEP_IRET, // the end of an NMI
+    STEP_LTR,
 };
 
 // What vcpu->hw points to. The guest's general registers but RAX and RSP are in vcpu->gpr throughout.
 struct svm_vcpu {
     struct vmcb vmcb;
-    uint64_t phys;     // [I] of the VMCB
-    uint64_t efer;     // the guest's own; save.efer is derived from it
-    uint64_t dr[4];    // the guest's DR0-3
-    uint64_t step_dr6; // NMI_STEP: DR6 before
+    uint64_t phys;               // [I] of the VMCB
+    uint64_t efer;               // the guest's own; save.efer is derived from it
+    uint64_t dr[4];              // the guest's DR0-3
+    uint64_t step_rip, step_dr6; // before the step
+    struct vcpu_segment step_tr;
     uint64_t flushes;  // of the space, when the ASID was taken
     uint64_t asid_era; // of the CPU that it was taken on; zero: take a new one before the next entry
-    uint8_t nmi;       // enum svm_nmi
-    bool dr_live;      // the debug registers are not intercepted and move with the guest
-    bool step_tf;      // NMI_STEP: the guest's own RFLAGS.TF
+    bool nmi;          // one is being handled: the CPU has no virtual mask, so IRET is intercepted
+    bool step_tf;      // RFLAGS.TF before the step
+    uint8_t step;      // enum svm_step
 };
 
 struct svm_cpu {
@@ -188,8 +195,9 @@ extern bool svm_next_rip; // the CPU stores next_rip: NRIPS
 void svm_state_index(void); // once, before the others
 void svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
 void svm_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state);
-void svm_set_nmi(struct svm_vcpu *hw, enum svm_nmi nmi);
-void svm_set_debug(struct svm_vcpu *hw, bool live);
+void svm_set_nmi(struct svm_vcpu *hw, bool nmi);
+void svm_set_step(struct svm_vcpu *hw, enum svm_step step);
+void svm_cancel_step(struct svm_vcpu *hw);
 void svm_offer(struct vcpu *vcpu, uint64_t offer);
 
 // svm_exit.c: the exit in the VMCB to vcpu->exit, or handled here
@@ -203,6 +211,7 @@ enum virt_result svm_run(struct vcpu *vcpu);
 
 // svm_quirks.c
 uint64_t svm_loaded_efer(uint64_t efer, uint64_t cr0);
+uint16_t svm_loaded_task(uint16_t attributes);
 uint64_t svm_cut_off(uint64_t exit_int_info);
 bool svm_entry_failed(struct vcpu *vcpu);
 

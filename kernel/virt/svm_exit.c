@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // One table by exit code gives the normalised kind and a small function; what is no monitor's business (host
-// interrupts, debug registers, the end of an NMI, exceptions that are intercepted only so that a guest cannot
+// interrupts, the end of an NMI, exceptions that are intercepted only so that a guest cannot
 // bind the CPU with them) is settled in those functions.
 #include "kernel/platform/x86.h"
 #include "kernel/virt/svm.h"
@@ -134,55 +134,87 @@ static enum svm_next machine_check(struct vcpu *vcpu, struct svm_vcpu *hw, const
     return SVM_INTERRUPT;
 }
 
-// #DB and #AC can recur in their own delivery for ever, without an instruction in between at which an
-// interrupt could come in; so each round must be an exit [APM] 2 15.12. An NMI whose delivery they cut off
-// goes first; they come again.
-static enum svm_next reflect(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+// An NMI whose delivery an exception cut off goes first; the exception comes again.
+static enum svm_next raise(struct svm_vcpu *hw, uint32_t vector, uint64_t error)
 {
-    struct vmcb_control *control = &hw->vmcb.control;
-    (void)vcpu;
-    if (EXCEPTION_TYPE(control->event_inj) != EVENT_NMI)
-        control->event_inj =
-            EVENT_MAKE(EVENT_EXCEPTION, row->address) | (row->address == EXCEPTION_DB ? 0 : EVENT_ERROR(0));
-    if (row->address == EXCEPTION_DB && (hw->vmcb.save.dr6 & DR6_BD))
-        hw->vmcb.save.dr7 &= ~DR7_GD; // as the delivery would have done [APM] 2 13.1.1.4
+    bool has_error = (ERROR_CODE_VECTORS >> vector & 1) && (hw->vmcb.save.cr0 & CR0_PE);
+    uint64_t *event = &hw->vmcb.control.event_inj;
+    if (EXCEPTION_TYPE(*event) != EVENT_NMI)
+        *event = EVENT_MAKE(EVENT_EXCEPTION, vector) | (has_error ? EVENT_ERROR(error) : 0);
     return SVM_RESUME;
 }
 
+// Into the guest after all, with what the delivery would have done beside.
+static enum svm_next reflect(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    struct vmcb_save *save = &hw->vmcb.save;
+    uint32_t vector = (uint32_t)hw->vmcb.control.exit_code - VMEXIT_EXCEPTION;
+    (void)vcpu, (void)row;
+    if (vector == EXCEPTION_PF)
+        save->cr2 = hw->vmcb.control.exit_info_2;
+    if (vector == EXCEPTION_DB && (save->dr6 & DR6_BD))
+        save->dr7 &= ~DR7_GD; // [APM] 2 13.1.1.4
+    return raise(hw, vector, hw->vmcb.control.exit_info_1);
+}
+
+static enum svm_next bad_mov_to_cr3(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    (void)vcpu, (void)row;
+    return raise(hw, EXCEPTION_GP, 0);
+}
+
+// IRET and LTR run alone: NMIs stay blocked until an IRET is done, and svm_quirks.c tells about LTR. Should
+// anything else come, the step is given up and the instruction intercepted afresh.
+static enum svm_next step(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+{
+    struct vmcb_save *save = &hw->vmcb.save;
+    (void)vcpu;
+    hw->step_tf = save->rflags & RFLAGS_TF;
+    hw->step_dr6 = save->dr6;
+    hw->step_rip = save->rip;
+    hw->step_tr = save->tr;
+    save->rflags |= RFLAGS_TF;
+    hw->vmcb.control.int_state = INT_STATE_SHADOW;
+    svm_set_step(hw, row->address);
+    return SVM_RESUME;
+}
+
+// IRET has loaded RFLAGS, LTR has not.
+static void step_done(struct svm_vcpu *hw)
+{
+    struct vmcb_save *save = &hw->vmcb.save;
+    if (hw->step == STEP_IRET) {
+        svm_set_nmi(hw, false);
+        return;
+    }
+    svm_cancel_step(hw);
+    if (!(save->tr.attributes & SEGMENT_PRESENT)) {
+        save->tr = hw->step_tr;
+        save->rip = hw->step_rip;
+        raise(hw, EXCEPTION_GP, 0);
+    }
+}
+
+// A step of ours is hidden, unless the guest steps too or hit a breakpoint of its own.
 static enum svm_next debug(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     struct vmcb_save *save = &hw->vmcb.save;
-    if (hw->nmi == NMI_STEP && (save->dr6 & DR6_BS)) {
-        svm_set_nmi(hw, NMI_OPEN);
-        if (!hw->step_tf) {
-            uint64_t news = save->dr6 & ~hw->step_dr6;
-            save->dr6 &= hw->step_dr6 | ~DR6_BS;
-            if (!(news & 0xf))
-                return SVM_RESUME;
-        }
-    }
+    if (!hw->step || !(save->dr6 & DR6_BS))
+        return reflect(vcpu, hw, row);
+    uint64_t news = save->dr6 & ~hw->step_dr6 & DR6_BREAKPOINTS;
+    if (!hw->step_tf)
+        save->dr6 &= hw->step_dr6 | ~DR6_BS;
+    step_done(hw);
+    if (hw->vmcb.control.event_inj || (!hw->step_tf && !news))
+        return SVM_RESUME;
     return reflect(vcpu, hw, row);
 }
 
-// NMIs stay blocked until this IRET is done: a single step. Where it faults and its handler does not return
-// to it, the guest sees one debug exception too many.
-static enum svm_next iret(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
-{
-    struct vmcb_save *save = &hw->vmcb.save;
-    (void)vcpu, (void)row;
-    hw->step_tf = save->rflags & RFLAGS_TF;
-    hw->step_dr6 = save->dr6;
-    save->rflags |= RFLAGS_TF;
-    svm_set_nmi(hw, NMI_STEP);
-    return SVM_RESUME;
-}
-
-// The guest begins to use them: they move with it until an exit finds nothing enabled.
+// Always the monitor's: see svm_quirks.c for what a guest could do with these registers.
 static enum svm_next debug_register(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
-    (void)vcpu, (void)row;
-    svm_set_debug(hw, true);
-    return SVM_RESUME;
+    uint32_t number = (uint32_t)hw->vmcb.control.exit_code - VMEXIT_DR;
+    return report(vcpu, row->kind, number & 0xf, GPR_COUNT, number & 0x10 ? EXIT_WRITE : 0);
 }
 
 // The number of the check that failed is zero where the processor knows better than we.
@@ -200,13 +232,16 @@ static const struct exit_row rows[VMEXIT_TABLE_SIZE] = {
     [VMEXIT_CR_WRITE + 4] = {control_register, EXIT_CR, 4},
     [VMEXIT_CR_WRITE + 8] = {control_register, EXIT_CR, 8},
     [VMEXIT_CR0_SEL_WRITE] = {control_register, EXIT_CR, 0},
-    [VMEXIT_DR... VMEXIT_DR + 31] = {debug_register, 0, 0},
-    [VMEXIT_EXCEPTION + EXCEPTION_DB] = {debug, 0, EXCEPTION_DB},
-    [VMEXIT_EXCEPTION + EXCEPTION_AC] = {reflect, 0, EXCEPTION_AC},
+    [VMEXIT_DR... VMEXIT_DR + 31] = {debug_register, EXIT_DR, 0},
+    [VMEXIT_EXCEPTION] = {reflect, 0, 0},
+    [VMEXIT_EXCEPTION + EXCEPTION_DB] = {debug, 0, 0},
+    [VMEXIT_EXCEPTION + 2 ... VMEXIT_EXCEPTION + EXCEPTION_AC] = {reflect, 0, 0},
     [VMEXIT_EXCEPTION + EXCEPTION_MC] = {machine_check, 0, 0},
+    [VMEXIT_EXCEPTION + 19 ... VMEXIT_EXCEPTION + 31] = {reflect, 0, 0},
     [VMEXIT_INTR... VMEXIT_INIT] = {interrupt, 0, 0},
     [VMEXIT_CPUID] = {plain, EXIT_CPUID, 0},
-    [VMEXIT_IRET] = {iret, 0, 0},
+    [VMEXIT_IRET] = {step, 0, STEP_IRET},
+    [VMEXIT_TR_WRITE] = {step, 0, STEP_LTR},
     [VMEXIT_HLT] = {plain, EXIT_HLT, 0},
     [VMEXIT_IOIO] = {port, EXIT_PIO, 0},
     [VMEXIT_MSR] = {msr, 0, 0},
@@ -225,11 +260,10 @@ static const struct exit_row rows[VMEXIT_TABLE_SIZE] = {
 };
 
 static const struct exit_row npf_row = {nested_page_fault, EXIT_MMIO, 0};
-static const struct exit_row mov_cr3_row = {reflect, 0,
-                                            EXCEPTION_GP}; // svm_entry_failed() has seen to the rest
+static const struct exit_row invalid_row = {bad_mov_to_cr3, 0, 0}; // what svm_entry_failed() did not take
 static const struct exit_row unknown_row = {plain, EXIT_ERROR, 0};
 
-// IRET's and the debug registers' come and go.
+// Some are then taken back by svm_set_step().
 void svm_intercept_all(struct svm_vcpu *hw)
 {
     for (uint32_t code = 0; code < VMEXIT_TABLE_SIZE; code++)
@@ -244,7 +278,7 @@ enum svm_next svm_exit(struct vcpu *vcpu)
     if (code == VMEXIT_NPF)
         row = &npf_row;
     else if (code == VMEXIT_INVALID)
-        row = &mov_cr3_row;
+        row = &invalid_row;
     else if (code < VMEXIT_TABLE_SIZE && rows[code].handle)
         row = &rows[code];
     return row->handle(vcpu, hw, row);

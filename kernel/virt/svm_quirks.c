@@ -9,6 +9,13 @@
 // - XSETBV is never intercepted: the core takes the guest's XCR0 from the register after each run.
 // - WRMSR, LGDT and LIDT take addresses that are not canonical. VMRUN and VMLOAD extend the sign, [APM] 2
 //   15.5.1, and so does who reads the state (svm_canonical in svm.h).
+// - A guest's MOV to DR7 arms watchpoints that #VMEXIT does not disarm, and one that is hit while an
+// interrupt
+//   is being delivered, the host's included, ends the emulator: accesses are intercepted, and DR7 comes by
+//   VMRUN, which arms nothing. So the guest's hardware breakpoints work on processors only.
+// - LTR takes a null selector, and the next event that changes the privilege level ends the emulator, which
+// finds
+//   no task: LTR is stepped over and undone where it gave none (svm_exit.c).
 // - MOV to CR4 of a reserved bit ends the guest with VMEXIT_INVALID: CR4 writes are intercepted.
 #include "kernel/lib/string.h"
 #include "kernel/platform/x86.h"
@@ -20,6 +27,13 @@
 uint64_t svm_loaded_efer(uint64_t efer, uint64_t cr0)
 {
     return ((cr0 & CR0_PG) ? efer : efer & ~EFER_LME) | EFER_SVME;
+}
+
+// TR's attributes as the VMCB has them. The emulator's LTR marks the TSS busy in memory alone, and when it
+// changes the stack outside long mode a busy TR ends it.
+uint16_t svm_loaded_task(uint16_t attributes)
+{
+    return svm_next_rip ? attributes : attributes & (uint16_t)~TSS_BUSY;
 }
 
 // A valid EXITINTINFO as an event to be delivered again, zero for none. The emulator gives type 3 to whatever
@@ -34,7 +48,9 @@ uint64_t svm_cut_off(uint64_t info)
         return EVENT_MAKE(EVENT_INTERRUPT, vector);
     if (type == EVENT_NMI || vector == 2)
         return EVENT_MAKE(EVENT_NMI, 2);
-    return vector == EXCEPTION_BP || vector == EXCEPTION_OF ? 0 : info;
+    if (vector == EXCEPTION_BP || vector == EXCEPTION_OF)
+        return 0;
+    return EVENT_MAKE(type, vector) | ((info & EVENT_ERROR_VALID) ? EVENT_ERROR(info >> 32) : 0);
 }
 
 // Failed entries and what looks like one. The emulator stores what it has in its registers after an entry

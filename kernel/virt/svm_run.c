@@ -23,6 +23,8 @@ static void take_asid(struct svm_vcpu *hw, struct svm_cpu *cpu, uint64_t flushes
     hw->flushes = flushes;
 }
 
+// The guest's accesses to them are intercepted, so they change by svm_write() only. Ours stay unused: with
+// the host's DR7 nothing is armed.
 static void load_debug(const struct svm_vcpu *hw)
 {
     write_dr0(hw->dr[0]);
@@ -31,23 +33,13 @@ static void load_debug(const struct svm_vcpu *hw)
     write_dr3(hw->dr[3]);
 }
 
-// DR7 and DR6 are the VMCB's; the host's DR7 arms nothing.
-static void save_debug(struct svm_vcpu *hw)
-{
-    hw->dr[0] = read_dr0();
-    hw->dr[1] = read_dr1();
-    hw->dr[2] = read_dr2();
-    hw->dr[3] = read_dr3();
-    svm_set_debug(hw, hw->vmcb.save.dr7 & DR7_ENABLE);
-}
-
 static void enter(struct vcpu *vcpu, struct svm_vcpu *hw)
 {
     struct svm_cpu *cpu = this_cpu()->virt;
     uint64_t flushes = vcpu->space->aspace.flushes;
     if (hw->asid_era != cpu->asid_era || hw->flushes != flushes)
         take_asid(hw, cpu, flushes);
-    if (hw->dr_live)
+    if (hw->vmcb.save.dr7 & DR7_ENABLE)
         load_debug(hw);
     hw->vmcb.save.rax = vcpu->gpr[GPR_RAX];
     hw->vmcb.save.rsp = vcpu->gpr[GPR_RSP];
@@ -55,8 +47,6 @@ static void enter(struct vcpu *vcpu, struct svm_vcpu *hw)
     vcpu->gpr[GPR_RAX] = hw->vmcb.save.rax;
     vcpu->gpr[GPR_RSP] = hw->vmcb.save.rsp;
     hw->vmcb.control.tlb_control = 0;
-    if (hw->dr_live)
-        save_debug(hw);
 }
 
 // The event that the exit cut off waits again; an interrupt does so as the offer that it was.
@@ -72,7 +62,7 @@ static void take_back(struct svm_vcpu *hw)
         return;
     }
     if (EXCEPTION_TYPE(event) == EVENT_NMI)
-        svm_set_nmi(hw, NMI_OPEN);
+        svm_set_nmi(hw, false);
     control->event_inj = event;
 }
 
@@ -92,11 +82,12 @@ static bool prepare(struct vcpu *vcpu, struct svm_vcpu *hw)
 {
     struct vmcb_control *control = &hw->vmcb.control;
     if (control->event_inj) {
+        svm_cancel_step(hw);
         control->int_state = 0;
         control->next_rip = hw->vmcb.save.rip; // what EVENT_SOFTWARE pushes [APM] 2 15.20
         if (EXCEPTION_TYPE(control->event_inj) == EVENT_NMI)
-            svm_set_nmi(hw, NMI_BLOCKED);
-    } else if ((vcpu->offer & OFFER_NMI_WINDOW) && hw->nmi == NMI_OPEN) {
+            svm_set_nmi(hw, true);
+    } else if ((vcpu->offer & OFFER_NMI_WINDOW) && !hw->nmi) {
         vcpu->offer &= ~OFFER_NMI_WINDOW;
         vcpu->exit = (struct vcpu_exit){.kind = EXIT_NMI_WINDOW};
         return true;

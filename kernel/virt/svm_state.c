@@ -118,25 +118,39 @@ static inline void row_write(const struct row *row, char *hw, const char *state)
     }
 }
 
-// The VMCB has one shadow bit; a shadow with IF clear cannot be STI's.
+// The VMCB has one shadow bit; a shadow with IF clear cannot be STI's. That of a step is ours.
 static uint32_t blocking(const struct svm_vcpu *hw)
 {
-    uint32_t nmi = hw->nmi == NMI_OPEN ? 0 : BLOCKING_NMI;
-    if (!(hw->vmcb.control.int_state & INT_STATE_SHADOW))
+    uint32_t nmi = hw->nmi ? BLOCKING_NMI : 0;
+    if (hw->step || !(hw->vmcb.control.int_state & INT_STATE_SHADOW))
         return nmi;
     return nmi | ((hw->vmcb.save.rflags & RFLAGS_IF) ? BLOCKING_STI : BLOCKING_MOV_SS);
 }
 
-void svm_set_nmi(struct svm_vcpu *hw, enum svm_nmi nmi)
+// #DB and #AC can recur in their own delivery for ever, without an instruction in between at which an
+// interrupt could come in; so each round must be an exit [APM] 2 15.12. Machine checks are the machine's.
+#define EXCEPTIONS_ALWAYS (1u << EXCEPTION_DB | 1u << EXCEPTION_AC | 1u << EXCEPTION_MC)
+
+void svm_set_step(struct svm_vcpu *hw, enum svm_step step)
 {
-    hw->nmi = (uint8_t)nmi;
-    svm_intercept(hw, VMEXIT_IRET, nmi == NMI_BLOCKED);
+    hw->step = (uint8_t)step;
+    hw->vmcb.control.intercepts[VMEXIT_EXCEPTION / 32] = step ? UINT32_MAX : EXCEPTIONS_ALWAYS;
+    svm_intercept(hw, VMEXIT_IRET, hw->nmi && step != STEP_IRET);
+    svm_intercept(hw, VMEXIT_TR_WRITE, step != STEP_LTR);
 }
 
-void svm_set_debug(struct svm_vcpu *hw, bool live)
+// The instruction was not executed, or leaves RFLAGS alone.
+void svm_cancel_step(struct svm_vcpu *hw)
 {
-    hw->dr_live = live;
-    hw->vmcb.control.intercepts[VMEXIT_DR / 32] = live ? 0 : UINT32_MAX;
+    if (hw->step && !hw->step_tf)
+        hw->vmcb.save.rflags &= ~RFLAGS_TF;
+    svm_set_step(hw, STEP_NONE);
+}
+
+void svm_set_nmi(struct svm_vcpu *hw, bool nmi)
+{
+    hw->nmi = nmi;
+    svm_set_step(hw, STEP_NONE);
 }
 
 // The CPU takes the interrupt when RFLAGS.IF and the shadow allow it, and clears V_IRQ [APM] 2 15.21.4.
@@ -153,20 +167,22 @@ static void read_rest(const struct svm_vcpu *hw, uint32_t groups, struct vcpu_st
 {
     if (groups & GROUP_RIP) {
         state->blocking = blocking(hw);
-        if (hw->nmi == NMI_STEP && !hw->step_tf)
+        if (hw->step && !hw->step_tf)
             state->rflags &= ~RFLAGS_TF;
     }
     if (groups & GROUP_SEG_CODE) { // CPL counts, not SS.DPL [APM] 2 15.5.1
         uint16_t *attributes = &state->seg[SEG_SS].attributes;
         *attributes = (uint16_t)((*attributes & ~0x60) | hw->vmcb.save.cpl << 5);
     }
+    if (groups & GROUP_SEG_SYSTEM)
+        state->seg[SEG_TR].attributes |= TSS_BUSY;
 }
 
-// An IRET that was being stepped over is intercepted afresh.
+// What was being stepped over is intercepted afresh.
 static void write_blocking(struct svm_vcpu *hw, uint32_t blocked)
 {
     hw->vmcb.control.int_state = (blocked & (BLOCKING_STI | BLOCKING_MOV_SS)) ? INT_STATE_SHADOW : 0;
-    svm_set_nmi(hw, (blocked & BLOCKING_NMI) ? NMI_BLOCKED : NMI_OPEN);
+    svm_set_nmi(hw, blocked & BLOCKING_NMI);
 }
 
 static void write_rest(struct svm_vcpu *hw, uint32_t groups)
@@ -174,8 +190,8 @@ static void write_rest(struct svm_vcpu *hw, uint32_t groups)
     struct vmcb_save *save = &hw->vmcb.save;
     if (groups & GROUP_SEG_CODE)
         save->cpl = save->ss.attributes >> 5 & 3;
-    if (groups & GROUP_DR)
-        svm_set_debug(hw, save->dr7 & DR7_ENABLE);
+    if (groups & GROUP_SEG_SYSTEM)
+        save->tr.attributes = svm_loaded_task(save->tr.attributes);
     if (groups & (GROUP_CR | GROUP_EFER))
         save->efer = svm_loaded_efer(hw->efer, save->cr0);
     if (groups & (GROUP_CR | GROUP_EFER | GROUP_MSR)) // paging modes and PAT sit in the TLB

@@ -11,7 +11,7 @@ struct virt_limits virt_limits;
 static struct virt_ops *const back_ends[] = {&svm_ops};
 
 // CR4 bits that a guest may set when the CPU has the feature. Not here: what needs more state than we switch
-// (CET, PKS), paging of five levels, VMXE and SMXE.
+// (CET, PKS, PKE), paging of five levels, VMXE and SMXE.
 enum source { LEAF1_ECX, LEAF1_EDX, LEAF7_EBX, LEAF7_ECX, SOURCES };
 static const struct {
     uint8_t cr4_bit, source, feature_bit;
@@ -33,7 +33,6 @@ static const struct {
     {18, LEAF1_ECX, 26}, // OSXSAVE
     {20, LEAF7_EBX, 7},  // SMEP
     {21, LEAF7_EBX, 20}, // SMAP
-    {22, LEAF7_ECX, 3},  // PKE
 };
 
 // [APM] 2 14.1.3, but RDX, which tells the CPU's model.

@@ -66,6 +66,9 @@ extern struct virt_ops svm_ops;
 #define CHECK_MODE_GROUPS (GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
 #define RFLAGS_VM         (1ul << 17)
 
+// Vectors that push an error code, in protected mode [SDM] 3A 6.13: #DF #TS #NP #SS #GP #PF #AC #CP
+#define ERROR_CODE_VECTORS 0x227d00u
+
 // What the CPUs of this machine let a guest have.
 struct virt_limits {
     uint64_t cr4, efer; // bits that may be set

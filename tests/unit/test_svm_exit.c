@@ -184,6 +184,7 @@ static void nested_page_faults(void **state)
 static void reflected_exceptions(void **state)
 {
     (void)state;
+    save->cr0 |= CR0_PE;
     assert_true(intercepted(VMEXIT_EXCEPTION + EXCEPTION_AC) && intercepted(VMEXIT_EXCEPTION + EXCEPTION_DB));
     assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_AC, 0, 0), SVM_RESUME);
     assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_AC) | EVENT_ERROR(0));
@@ -200,18 +201,20 @@ static void reflected_exceptions(void **state)
 static void an_nmi_ends_behind_its_iret(void **state)
 {
     (void)state;
-    svm_set_nmi(&hw, NMI_BLOCKED);
+    svm_set_nmi(&hw, true);
     assert_true(intercepted(VMEXIT_IRET));
     assert_int_equal(leave(VMEXIT_IRET, 0, 0), SVM_RESUME);
     assert_false(intercepted(VMEXIT_IRET));
     assert_true(save->rflags & RFLAGS_TF);
-    assert_int_equal(hw.nmi, NMI_STEP);
-    leave(VMEXIT_NPF, 0, 0x9000); // the IRET's stack is missing
-    assert_int_equal(hw.nmi, NMI_STEP);
+    assert_int_equal(control->int_state, INT_STATE_SHADOW); // no interrupt before it
+    leave(VMEXIT_NPF, 0, 0x9000);                           // its stack is missing
+    assert_int_equal(hw.step, STEP_IRET);
+    assert_true(hw.nmi);
     save->rflags = RFLAGS_1; // popped
     save->dr6 |= DR6_BS;
     assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0), SVM_RESUME);
-    assert_int_equal(hw.nmi, NMI_OPEN);
+    assert_false(hw.nmi);
+    assert_int_equal(hw.step, STEP_NONE);
     assert_int_equal(save->dr6, virt_reset_state.dr6);
     assert_int_equal(control->event_inj, 0);
 }
@@ -222,29 +225,75 @@ static void a_debugged_iret_reports(void **state)
     (void)state;
     for (unsigned own_step = 0; own_step < 2; own_step++) {
         setup(NULL);
-        svm_set_nmi(&hw, NMI_BLOCKED);
+        svm_set_nmi(&hw, true);
         save->rflags |= own_step ? RFLAGS_TF : 0;
         leave(VMEXIT_IRET, 0, 0);
         save->dr6 |= DR6_BS | (own_step ? 0 : 1);
         leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0);
-        assert_int_equal(hw.nmi, NMI_OPEN);
+        assert_false(hw.nmi);
         assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_DB));
         assert_int_equal(save->dr6, virt_reset_state.dr6 | (own_step ? DR6_BS : 1));
     }
 }
 
-static void debug_registers_come_alive(void **state)
+// A step that ends in a fault: the guest gets the fault, and nothing of the step.
+static void a_faulting_step_is_given_up(void **state)
+{
+    (void)state;
+    save->cr0 |= CR0_PE;
+    svm_set_nmi(&hw, true);
+    leave(VMEXIT_IRET, 0, 0);
+    assert_true(intercepted(VMEXIT_EXCEPTION + EXCEPTION_PF));
+    assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_PF, 6, 0x1234), SVM_RESUME);
+    assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_PF) | EVENT_ERROR(6));
+    assert_int_equal(save->cr2, 0x1234);
+    svm_cancel_step(&hw); // what the next entry does for the event
+    assert_int_equal(save->rflags, RFLAGS_1);
+    assert_true(hw.nmi && intercepted(VMEXIT_IRET));
+    assert_false(intercepted(VMEXIT_EXCEPTION + EXCEPTION_PF));
+}
+
+static void ltr_needs_a_task(void **state)
+{
+    (void)state;
+    for (unsigned present = 0; present < 2; present++) {
+        setup(NULL);
+        save->cr0 |= CR0_PE;
+        assert_true(intercepted(VMEXIT_TR_WRITE));
+        leave(VMEXIT_TR_WRITE, 0, 0);
+        assert_false(intercepted(VMEXIT_TR_WRITE));
+        save->tr = (struct vcpu_segment){0x40, present ? 0x8b : 0, 0x67, 0x5000};
+        save->rip += 3;
+        save->dr6 |= DR6_BS;
+        assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0), SVM_RESUME);
+        assert_true(intercepted(VMEXIT_TR_WRITE));
+        assert_int_equal(save->rflags, RFLAGS_1);
+        assert_int_equal(save->dr6, virt_reset_state.dr6);
+        assert_int_equal(save->rip, present ? 0x1003 : 0x1000);
+        assert_int_equal(save->tr.selector, present ? 0x40 : 0);
+        assert_int_equal(control->event_inj,
+                         present ? 0 : EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_GP) | EVENT_ERROR(0));
+    }
+}
+
+static void debug_registers(void **state)
 {
     (void)state;
     assert_true(intercepted(VMEXIT_DR) && intercepted(VMEXIT_DR + 31));
-    assert_int_equal(leave(VMEXIT_DR + 16, 0, 0), SVM_RESUME);
-    assert_true(hw.dr_live);
-    assert_false(intercepted(VMEXIT_DR + 16));
+    leave(VMEXIT_DR + 6, 0, 0);
+    assert_int_equal(vcpu.exit.kind, EXIT_DR);
+    assert_int_equal(vcpu.exit.address, 6);
+    assert_int_equal(vcpu.exit.value, GPR_COUNT);
+    assert_int_equal(vcpu.exit.info, 0);
+    leave(VMEXIT_DR + 16 + 7, 0, 0);
+    assert_int_equal(vcpu.exit.address, 7);
+    assert_int_equal(vcpu.exit.info, EXIT_WRITE);
 }
 
 static void bad_mov_to_cr3_is_a_fault(void **state)
 {
     (void)state;
+    save->cr0 |= CR0_PE;
     assert_int_equal(leave(VMEXIT_INVALID, 0, 0), SVM_RESUME);
     assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_GP) | EVENT_ERROR(0));
 }
@@ -274,7 +323,9 @@ int main(void)
         cmocka_unit_test_setup(reflected_exceptions, setup),
         cmocka_unit_test_setup(an_nmi_ends_behind_its_iret, setup),
         cmocka_unit_test_setup(a_debugged_iret_reports, setup),
-        cmocka_unit_test_setup(debug_registers_come_alive, setup),
+        cmocka_unit_test_setup(a_faulting_step_is_given_up, setup),
+        cmocka_unit_test_setup(ltr_needs_a_task, setup),
+        cmocka_unit_test_setup(debug_registers, setup),
         cmocka_unit_test_setup(bad_mov_to_cr3_is_a_fault, setup),
         cmocka_unit_test_setup(a_failed_entry_names_the_check, setup),
     };

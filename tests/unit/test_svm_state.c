@@ -61,7 +61,10 @@ static const struct field fields[] = {
     SEG(SEG_DATA, SEG_FS, 0x440),
     SEG(SEG_DATA, SEG_GS, 0x450),
     SEG(SEG_SYSTEM, SEG_LDTR, 0x470),
-    SEG(SEG_SYSTEM, SEG_TR, 0x490),
+    AT(SEG_SYSTEM, seg[SEG_TR].selector, 0x490, 2, 0xffff),
+    AT(SEG_SYSTEM, seg[SEG_TR].attributes, 0x492, 2, 0xffd), // see tasks_are_busy
+    AT(SEG_SYSTEM, seg[SEG_TR].limit, 0x494, 4, UINT32_MAX),
+    AT(SEG_SYSTEM, seg[SEG_TR].base, 0x498, 8, CANONICAL),
     AT(SEG_SYSTEM, gdtr.base, 0x468, 8, CANONICAL),
     AT(SEG_SYSTEM, gdtr.limit, 0x464, 4, UINT32_MAX),
     AT(SEG_SYSTEM, idtr.base, 0x488, 8, CANONICAL),
@@ -90,13 +93,13 @@ enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 // registers.
 static const struct {
     size_t at, width;
-} derived[] = {{0x4d0, 8}, {0x4cb, 1}, {0x68, 8}, {0x0c, 4}, {0x04, 4}};
+} derived[] = {{0x4d0, 8}, {0x4cb, 1}, {0x68, 8}, {0x08, 8}};
 
 static uint64_t get(const struct vcpu_state *s, const struct field *f)
 {
     uint64_t v = 0;
     memcpy(&v, (const char *)s + f->state, f->size);
-    return v;
+    return v & f->mask;
 }
 
 static void put(struct vcpu_state *s, const struct field *f, uint64_t v)
@@ -109,7 +112,7 @@ static uint64_t in_vmcb(const struct field *f)
 {
     uint64_t v = 0;
     memcpy(&v, (const char *)&hw.vmcb + f->vmcb, f->width);
-    return v;
+    return v & f->mask;
 }
 
 static void fill(struct vcpu_state *s, uint64_t salt)
@@ -130,6 +133,7 @@ static int setup(void **state)
     (void)state;
     memset(&hw, 0, sizeof(hw));
     vcpu.offer = 0;
+    svm_next_rip = false;
     svm_state_index();
     return 0;
 }
@@ -186,7 +190,7 @@ static void groups_are_apart(void **state)
 {
     (void)state;
     for (uint32_t group = 1; group <= GROUP_EVENT; group <<= 1) {
-        struct vcpu_state a, b, out;
+        struct vcpu_state a, b, out, untouched;
         fill(&a, 0);
         fill(&b, UINT64_MAX);
         svm_write(&vcpu, GROUP_ALL, &a);
@@ -194,11 +198,11 @@ static void groups_are_apart(void **state)
         read_all(&out);
         for (unsigned i = 0; i < FIELDS; i++)
             assert_int_equal(get(&out, &fields[i]), get(fields[i].group == group ? &b : &a, &fields[i]));
-        memset(&out, 0xa5, sizeof(out));
+        memset(&untouched, 0xa5, sizeof(untouched));
+        out = untouched;
         svm_read(&vcpu, group, &out);
         for (unsigned i = 0; i < FIELDS; i++)
-            if (fields[i].group != group &&
-                get(&out, &fields[i]) != (0xa5a5a5a5a5a5a5a5 >> (64 - 8 * fields[i].size)))
+            if (fields[i].group != group && get(&out, &fields[i]) != get(&untouched, &fields[i]))
                 fail_msg("reading %x wrote %s", group, fields[i].name);
     }
 }
@@ -224,6 +228,21 @@ static void cpl_is_the_dpl_of_ss(void **state)
     hw.vmcb.save.cpl = 0;
     svm_read(&vcpu, GROUP_SEG_CODE, &s);
     assert_int_equal(s.seg[SEG_SS].attributes, 0xc93);
+}
+
+// A loaded TR is busy, whatever the emulator needs in its VMCB.
+static void tasks_are_busy(void **state)
+{
+    struct vcpu_state s = virt_reset_state;
+    (void)state;
+    for (unsigned processor = 0; processor < 2; processor++) {
+        svm_next_rip = processor;
+        s.seg[SEG_TR].attributes = 0x8b;
+        svm_write(&vcpu, GROUP_SEG_SYSTEM, &s);
+        assert_int_equal(hw.vmcb.save.tr.attributes, processor ? 0x8b : 0x89);
+        svm_read(&vcpu, GROUP_SEG_SYSTEM, &s);
+        assert_int_equal(s.seg[SEG_TR].attributes, 0x8b);
+    }
 }
 
 static void lme_waits_for_paging(void **state)
@@ -265,12 +284,14 @@ static void our_single_step_is_hidden(void **state)
     (void)state;
     svm_write(&vcpu, GROUP_RIP, &s);
     hw.vmcb.save.rflags |= RFLAGS_TF;
-    svm_set_nmi(&hw, NMI_STEP);
+    svm_set_nmi(&hw, true);
+    svm_set_step(&hw, STEP_IRET);
     svm_read(&vcpu, GROUP_RIP, &s);
     assert_int_equal(s.rflags, RFLAGS_1);
     assert_int_equal(s.blocking, BLOCKING_NMI);
     svm_write(&vcpu, GROUP_RIP, &s); // the IRET is intercepted afresh
-    assert_int_equal(hw.nmi, NMI_BLOCKED);
+    assert_true(hw.nmi);
+    assert_int_equal(hw.step, STEP_NONE);
     assert_int_equal(hw.vmcb.save.rflags, RFLAGS_1);
 }
 
@@ -283,19 +304,6 @@ static void modes_flush(void **state)
         svm_write(&vcpu, group, &virt_reset_state);
         assert_int_equal(hw.asid_era, (group & flushing) ? 0 : 7);
     }
-}
-
-static void debug_registers_follow_dr7(void **state)
-{
-    struct vcpu_state s = virt_reset_state;
-    (void)state;
-    svm_write(&vcpu, GROUP_DR, &s);
-    assert_false(hw.dr_live);
-    assert_int_equal(hw.vmcb.control.intercepts[VMEXIT_DR / 32], UINT32_MAX);
-    s.dr7 |= 1;
-    svm_write(&vcpu, GROUP_DR, &s);
-    assert_true(hw.dr_live);
-    assert_int_equal(hw.vmcb.control.intercepts[VMEXIT_DR / 32], 0);
 }
 
 static void offers_replace_each_other(void **state)
@@ -323,7 +331,8 @@ static void cut_off_events(void **state)
         {EVENT_MAKE(3, 2), EVENT_MAKE(2, 2)},
         {EVENT_MAKE(3, 14) | EVENT_ERROR(6), EVENT_MAKE(3, 14) | EVENT_ERROR(6)},
         {EVENT_MAKE(3, 1), EVENT_MAKE(3, 1)},
-        {EVENT_MAKE(3, 3), 0}, // these are executed again
+        {EVENT_MAKE(3, 6) | UINT64_C(0x1234) << 32, EVENT_MAKE(3, 6)}, // not an error code
+        {EVENT_MAKE(3, 3), 0},                                         // these are executed again
         {EVENT_MAKE(3, 4), 0},
         {EVENT_MAKE(4, 0x80), 0},
     };
@@ -395,11 +404,11 @@ int main(void)
         cmocka_unit_test_setup(groups_are_apart, setup),
         cmocka_unit_test_setup(attributes_are_twelve_bits, setup),
         cmocka_unit_test_setup(cpl_is_the_dpl_of_ss, setup),
+        cmocka_unit_test_setup(tasks_are_busy, setup),
         cmocka_unit_test_setup(lme_waits_for_paging, setup),
         cmocka_unit_test_setup(blocking_comes_back, setup),
         cmocka_unit_test_setup(our_single_step_is_hidden, setup),
         cmocka_unit_test_setup(modes_flush, setup),
-        cmocka_unit_test_setup(debug_registers_follow_dr7, setup),
         cmocka_unit_test_setup(offers_replace_each_other, setup),
         cmocka_unit_test_setup(cut_off_events, setup),
         cmocka_unit_test_setup(failed_entries, setup),
