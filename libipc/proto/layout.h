@@ -34,6 +34,7 @@ enum server_slot {
 // Bytes of the state objects, by kind of server.
 #define VMM_STATE_BYTES     (512u << 10)
 #define CONSOLE_STATE_BYTES (64u << 10)
+#define TESTDEV_STATE_BYTES (256u << 10)
 #define MEMORY_STATE_BYTES  (512u << 10)
 
 // vmm
@@ -88,3 +89,13 @@ enum memory_slot {
 #define MEMORY_MAP_ARCHIVE UINT64_C(0x4000000000)   // read-only
 #define MEMORY_MAP_POOL    UINT64_C(0x10000000000)  // + 1 TiB * number
 #define MEMORY_MAP_RAM     UINT64_C(0x200000000000) // + 1 TiB * number, up to 64
+
+// testdev (what the suite kvm-unit-tests expects of a machine): the badge of each of its routes
+enum testdev_route {
+    TESTDEV_ROUTE_PORTS = 1, // 0xe0 to 0xeb
+    TESTDEV_ROUTE_EXIT,      // 0xf4 to 0xf7
+    TESTDEV_ROUTE_LINES,     // 0x2000 to 0x2017
+    TESTDEV_ROUTE_MEMORY     // 64 KiB at 0xff000000
+};
+enum testdev_slot { TESTDEV_SLOT_VMM = SLOT_SPECIFIC }; // send: the VMM's notification, VMM_BIT_LINES
+#define TESTDEV_MAP_LINES UINT64_C(0x11000000)          // one struct line_page a line, one behind the other

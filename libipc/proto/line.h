@@ -5,7 +5,7 @@
 // the register access that caused the change. The monitor reads the page at a signal, at an end of interrupt
 // and after its own start. After a start of either side every enabled vector is raised once: spurious
 // interrupts are allowed, lost ones are not. `changes` grows with every change of `level` so that a pulse
-// between two looks is seen.
+// between two looks is seen. A device with several lines has one such record a line, one behind the other.
 #pragma once
 
 #include <stdint.h>

@@ -17,9 +17,9 @@ enum {
     ATTRIBUTE_D = 1 << 10,
     ATTRIBUTE_G = 1 << 11
 };
-enum { SELECTOR_CODE = 0x10, SELECTOR_DATA = 0x18 };
+enum { SELECTOR_CODE = 0x10, SELECTOR_DATA = 0x18, TSS_LIMIT = 0x67, CR0_PE = 1 };
 
-static const struct boot_format *const formats[] = {&boot_linux};
+static const struct boot_format *const formats[] = {&boot_linux, &boot_pvh, &boot_multiboot};
 
 static uint64_t low_ram_end;
 
@@ -76,13 +76,34 @@ void boot_flat_segments(struct vcpu_state *s, bool wide)
     s->idtr = (struct vcpu_table){0};
 }
 
-uint64_t boot_place_initrd(const struct boot_image *initrd, uint64_t limit)
+// [PVH] and [Multiboot] 3.2 agree: PE alone is set, the task register holds a TSS.
+void boot_protected_mode(struct vcpu_state *s, uint64_t entry)
+{
+    boot_flat_segments(s, false);
+    s->cr0 = CR0_PE;
+    s->seg[SEG_TR].limit = TSS_LIMIT;
+    s->rip = entry;
+}
+
+void *boot_room(uint64_t gpa, uint64_t bytes)
+{
+    bool ours = gpa < BOOT_KERNEL && (gpa >= BOOT_OWN || bytes > BOOT_OWN - gpa);
+    return ours ? NULL : memory_at(gpa, bytes);
+}
+
+uint32_t boot_cmdline(void)
+{
+    memcpy(memory_at(BOOT_CMDLINE, CONFIG_CMDLINE_MAX), vm.config.cmdline, CONFIG_CMDLINE_MAX);
+    return BOOT_CMDLINE;
+}
+
+uint64_t boot_place_initrd(const struct boot_image *initrd, uint64_t floor, uint64_t limit)
 {
     uint64_t end = boot_low_ram() < limit ? boot_low_ram() : limit;
     if (initrd->size > end)
         return 0;
     uint64_t at = (end - initrd->size) & ~4095ul;
-    void *to = at > BOOT_KERNEL ? memory_at(at, initrd->size) : NULL;
+    void *to = at >= floor && at >= BOOT_KERNEL ? memory_at(at, initrd->size) : NULL;
     if (!to)
         return 0;
     memcpy(to, initrd->bytes, initrd->size);
@@ -119,6 +140,7 @@ bool boot_load(struct vcpu_state *state)
             log_error("%s: kernel (%s): %s", c->name, formats[i]->name, wrong);
         return !wrong;
     }
-    log_error("%s: the kernel image is of no known format", c->name);
+    log_error("%s: the kernel image is no bzImage, no ELF file with a PVH note, and has no Multiboot header",
+              c->name);
     return false;
 }

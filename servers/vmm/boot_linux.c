@@ -12,6 +12,7 @@
 
 enum {
     SETUP_SECTS = 0x1f1,
+    SYSSIZE = 0x1f4, // of the protected-mode part, in 16 bytes
     BOOT_FLAG = 0x1fe,
     HEADER_JUMP = 0x200,
     MAGIC = 0x202,
@@ -99,10 +100,10 @@ static void set_registers(struct vcpu_state *s, uint64_t load)
     s->gpr[GPR_RSI] = BOOT_PARAMS;
 }
 
-static const char *fill_params(const struct boot_image *k, const struct boot_image *initrd)
+static const char *fill_params(const struct boot_image *k, const struct boot_image *initrd,
+                               uint64_t kernel_end)
 {
     uint8_t *params = memory_at(BOOT_PARAMS, PARAMS_BYTES);
-    char *cmdline = memory_at(BOOT_CMDLINE, CONFIG_CMDLINE_MAX);
     size_t header_end = HEADER_JUMP + 2u + k->bytes[HEADER_JUMP + 1];
     if (header_end < HEADER_END || header_end > PARAMS_E820)
         return "its setup header has an impossible length";
@@ -110,15 +111,14 @@ static const char *fill_params(const struct boot_image *k, const struct boot_ima
     memcpy(params + SETUP_SECTS, k->bytes + SETUP_SECTS, header_end - SETUP_SECTS);
     if (strlen(vm.config.cmdline) > field(params + CMDLINE_SIZE, 4))
         return "the command line is longer than it takes";
-    strcpy(cmdline, vm.config.cmdline);
-    set(params + CMD_LINE_PTR, BOOT_CMDLINE, 4);
+    set(params + CMD_LINE_PTR, boot_cmdline(), 4);
     params[LOADER_TYPE] = LOADER_UNKNOWN;
     params[LOAD_FLAGS] &= (uint8_t)~CAN_USE_HEAP;
     set(params + PARAMS_RSDP, BOOT_ACPI, 8);
     memory_e820(add_e820, params);
     if (!initrd->size)
         return NULL;
-    uint64_t at = boot_place_initrd(initrd, field(params + INITRD_ADDR_MAX, 4) + 1);
+    uint64_t at = boot_place_initrd(initrd, kernel_end, field(params + INITRD_ADDR_MAX, 4) + 1);
     if (!at)
         return "the initrd does not fit into the guest's memory";
     set(params + RAMDISK_IMAGE, at, 4);
@@ -133,16 +133,16 @@ static const char *load(const struct boot_image *k, const struct boot_image *ini
         return "its boot protocol is older than 2.12";
     if (!(field(k->bytes + XLOADFLAGS, 2) & XLF_KERNEL_64))
         return "it has no 64-bit entry";
-    if (skip + ENTRY_64 >= k->size)
+    if (skip + ENTRY_64 >= k->size || field(k->bytes + SYSSIZE, 4) * 16 > k->size - skip)
         return "the image is truncated";
     uint64_t at = field(k->bytes + PREF_ADDRESS, 8), room = field(k->bytes + INIT_SIZE, 4);
     uint64_t bytes = k->size - skip;
     if (room < bytes)
         room = bytes;
-    void *to = at % 4096 ? NULL : memory_at(at, room);
+    void *to = at % 4096 ? NULL : boot_room(at, room);
     if (!to)
         return "it does not fit into the guest's memory";
-    const char *wrong = fill_params(k, initrd);
+    const char *wrong = fill_params(k, initrd, at + room);
     if (wrong)
         return wrong;
     memcpy(to, k->bytes + skip, bytes);

@@ -29,7 +29,13 @@ struct header {
 
 enum { HEADER_SHORT = 12 };
 
-enum { INFO_MEMORY = 1 << 0, INFO_CMDLINE = 1 << 2, INFO_MODULES = 1 << 3, INFO_MAP = 1 << 6, INFO_NAME = 1 << 9 };
+enum {
+    INFO_MEMORY = 1 << 0,
+    INFO_CMDLINE = 1 << 2,
+    INFO_MODULES = 1 << 3,
+    INFO_MAP = 1 << 6,
+    INFO_NAME = 1 << 9
+};
 
 struct info {
     uint32_t flags, memory_lower, memory_upper, boot_device, cmdline, modules, module_list, symbols[4],
@@ -139,7 +145,8 @@ static void add_memory(void *ctx, uint64_t base, uint64_t bytes, uint32_t type)
     size_t n = p->info.map_bytes / sizeof p->memory[0];
     if (n == MEMORY_MAX)
         return;
-    p->memory[n] = (struct memory){sizeof p->memory[0] - sizeof p->memory[0].bytes_behind_this, base, bytes, type};
+    p->memory[n] =
+        (struct memory){sizeof p->memory[0] - sizeof p->memory[0].bytes_behind_this, base, bytes, type};
     p->info.map_bytes += (uint32_t)sizeof p->memory[0];
 }
 

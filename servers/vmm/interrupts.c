@@ -12,15 +12,20 @@
 #include "servers/vmm/dev/clock.h"
 #include "servers/vmm/vm.h"
 
-enum { PIT_LINE = 0, COM1_LINE = 4 };
+enum { PIT_LINE = 0, COM1_LINE = 4, TEST_LINES = 24, PAGE_COM1 = 0, PAGE_TEST = 1 };
 
-// Which line each device's page drives: for now the serial port alone.
-static const uint8_t line_of[] = {COM1_LINE};
-enum { LINE_PAGES = sizeof line_of };
-
-static struct line_page *line_page(unsigned device)
+// Records of the line pages, and the line that each drives: the serial port's, and the test device's.
+static unsigned line_records(void)
 {
-    return (struct line_page *)(VMM_MAP_LINE + 0x200000ul * device);
+    return vm.config.test_devices ? 1 + TEST_LINES : 1;
+}
+
+static const struct line_page *line_record(unsigned n, unsigned *line)
+{
+    const struct line_page *com1 = (const struct line_page *)(VMM_MAP_LINE + PAGE_COM1 * 0x200000ul);
+    const struct line_page *test = (const struct line_page *)(VMM_MAP_LINE + PAGE_TEST * 0x200000ul);
+    *line = n ? n - 1 : COM1_LINE;
+    return n ? &test[n - 1] : com1;
 }
 
 void interrupts_changed(unsigned n)
@@ -47,22 +52,23 @@ static void set_lines(uint32_t levels, uint32_t *kick)
     m->lines = levels;
 }
 
-// A page's level now, and a pulse that came and went between two looks.
+// A record's level now, and a pulse that came and went between two looks.
 static uint32_t device_lines(uint32_t *kick)
 {
     struct vm_machine *m = vm.machine;
     uint32_t levels = 0;
-    for (unsigned d = 0; d < LINE_PAGES; d++) {
-        const struct line_page *page = line_page(d);
-        uint32_t changes = __atomic_load_n(&page->changes, __ATOMIC_ACQUIRE);
-        uint32_t level = __atomic_load_n(&page->level, __ATOMIC_ACQUIRE) & 1;
-        bool was = m->lines >> line_of[d] & 1;
-        if (changes != m->line_changes[d] && level == was)
-            irqchip_set_line(&m->chip, line_of[d], !was, kick);
-        if (changes != m->line_changes[d] && level == was)
-            irqchip_set_line(&m->chip, line_of[d], was, kick);
-        m->line_changes[d] = changes;
-        levels |= level << line_of[d];
+    for (unsigned n = 0; n < line_records(); n++) {
+        unsigned line;
+        const struct line_page *record = line_record(n, &line);
+        uint32_t changes = __atomic_load_n(&record->changes, __ATOMIC_ACQUIRE);
+        uint32_t level = __atomic_load_n(&record->level, __ATOMIC_ACQUIRE) & 1;
+        bool was = m->lines >> line & 1;
+        if (changes != m->line_changes[n] && level == was) {
+            irqchip_set_line(&m->chip, line, !was, kick);
+            irqchip_set_line(&m->chip, line, was, kick);
+        }
+        m->line_changes[n] = changes;
+        levels |= level << line;
     }
     return levels;
 }
@@ -175,8 +181,9 @@ void interrupts_answer(struct vm_exit *x, struct message *answer)
 // Every enabled vector may have been lost with the last incarnation: have all lines looked at again.
 void interrupts_start(void)
 {
-    for (unsigned d = 0; d < LINE_PAGES; d++)
-        vm.machine->line_changes[d] = __atomic_load_n(&line_page(d)->changes, __ATOMIC_ACQUIRE) - 1;
+    unsigned line;
+    for (unsigned n = 0; n < line_records(); n++)
+        vm.machine->line_changes[n] = __atomic_load_n(&line_record(n, &line)->changes, __ATOMIC_ACQUIRE) - 1;
     vm.lines_told = true;
     interrupts_kick((1u << VM_CPUS) - 1);
 }

@@ -17,7 +17,7 @@
 #include "servers/vmm/emulate/emulate.h"
 #include "servers/vmm/irq/irqchip.h"
 
-enum { VM_CPUS = 1, VM_LINES = 8, VM_CPU_FLAGS = 8 };
+enum { VM_CPUS = 1, VM_LINES = 32, VM_CPU_FLAGS = 8 };
 
 // What an exit was answered with; offer and deadline are chosen anew each time.
 struct vm_answer {
@@ -54,9 +54,8 @@ struct vm_machine {
     uint64_t wall_page;              // MSR_KVM_WALL_CLOCK as written
     uint64_t timer_debt;             // PIT edges that wait for their turn
     uint32_t lines;                  // levels of the fixed devices' lines as the chips know them
-    uint32_t line_changes[VM_LINES]; // of each device's line page, as last seen
-    uint32_t line_levels;
-    uint32_t off; // enum vm_off: the VM does not run any more
+    uint32_t line_changes[VM_LINES]; // of each record of the line pages, as last seen
+    uint32_t off;                    // enum vm_off: the VM does not run any more
     struct irqchip chip;
     struct platform platform;
 };
