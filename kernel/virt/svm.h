@@ -6,8 +6,6 @@
 // libipc/abi/vcpu.h, so they are copied, not converted.
 #pragma once
 
-#ifndef __ASSEMBLER__
-
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,25 +61,16 @@ struct vmcb {
 
 #define VMCB_AT(field, offset) _Static_assert(offsetof(struct vmcb, field) == (offset), "[APM] 2 B")
 VMCB_AT(control.iopm, 0x040);
-VMCB_AT(control.asid, 0x058);
-VMCB_AT(control.int_ctl, 0x060);
-VMCB_AT(control.int_state, 0x068);
-VMCB_AT(control.exit_code, 0x070);
-VMCB_AT(control.exit_int_info, 0x088);
 VMCB_AT(control.nested_ctl, 0x090);
 VMCB_AT(control.event_inj, 0x0a8);
-VMCB_AT(control.nested_cr3, 0x0b0);
 VMCB_AT(control.next_rip, 0x0c8);
 VMCB_AT(save.es, 0x400);
-VMCB_AT(save.gdtr, 0x460);
 VMCB_AT(save.tr, 0x490);
 VMCB_AT(save.cpl, 0x4cb);
 VMCB_AT(save.efer, 0x4d0);
 VMCB_AT(save.cr4, 0x548);
-VMCB_AT(save.rip, 0x578);
 VMCB_AT(save.rsp, 0x5d8);
 VMCB_AT(save.rax, 0x5f8);
-VMCB_AT(save.cr2, 0x640);
 VMCB_AT(save.pat, 0x668);
 _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "[APM] 2 15.5.1");
 
@@ -158,12 +147,8 @@ enum svm_exit_code {
 #define VMEXIT_INVALID UINT32_MAX // the emulator stores 32 bits of it
 
 // An intercepted instruction that is let through alone: with RFLAGS.TF, in an interrupt shadow, and with all
-// exceptions intercepted, so that what was changed for it is never seen.
-enum svm_step {
-    STEP_NONE,
-    STEP_IRET, // the end of an NMI
-    STEP_LTR,
-};
+// exceptions intercepted, so that what was changed for it is never seen. An IRET may end an NMI.
+enum svm_step { STEP_NONE, STEP_IRET, STEP_LTR };
 
 // What vcpu->hw points to. The guest's general registers but RAX and RSP are in vcpu->gpr throughout.
 struct svm_vcpu {
@@ -230,4 +215,3 @@ static inline void svm_intercept(struct svm_vcpu *hw, uint32_t code, bool on)
     uint32_t bit = UINT32_C(1) << code % 32;
     *word = on ? *word | bit : *word & ~bit;
 }
-#endif

@@ -16,12 +16,9 @@
     .text
     .globl svm_enter, svm_enter_end
 svm_enter:
-    push %rbp
-    push %rbx
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    .irp r, rbp, rbx, r12, r13, r14, r15
+    push %\r
+    .endr
     push %rdx
     push %rsi
     mov %rsi, %rax
@@ -33,14 +30,9 @@ svm_enter:
     mov GPR(5), %rbp
     mov GPR(6), %rsi
     mov GPR(7), %rdi
-    mov GPR(8), %r8
-    mov GPR(9), %r9
-    mov GPR(10), %r10
-    mov GPR(11), %r11
-    mov GPR(12), %r12
-    mov GPR(13), %r13
-    mov GPR(14), %r14
-    mov GPR(15), %r15
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+    mov GPR(\n), %r\n
+    .endr
     mov GPR(2), %rdx
     clgi
     jnz 1f
@@ -60,20 +52,12 @@ svm_enter:
     mov %rbp, GPR(5)
     mov %rsi, GPR(6)
     mov %rdi, GPR(7)
-    mov %r8, GPR(8)
-    mov %r9, GPR(9)
-    mov %r10, GPR(10)
-    mov %r11, GPR(11)
-    mov %r12, GPR(12)
-    mov %r13, GPR(13)
-    mov %r14, GPR(14)
-    mov %r15, GPR(15)
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
-    pop %rbp
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+    mov %r\n, GPR(\n)
+    .endr
+    .irp r, r15, r14, r13, r12, rbx, rbp
+    pop %\r
+    .endr
     ret
 1:  vmload %rax
     sti

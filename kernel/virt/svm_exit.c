@@ -106,15 +106,13 @@ void svm_skip_pio(struct vcpu *vcpu, uint64_t value)
 }
 
 // EXITINFO1: error code, EXITINFO2: address [APM] 2 15.25.6
-static enum svm_next nested_page_fault(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+static enum svm_next nested_page_fault(struct vcpu *vcpu, const struct vmcb_control *control)
 {
-    uint64_t code = hw->vmcb.control.exit_info_1;
-    vcpu->exit = (struct vcpu_exit){.kind = row->kind,
-                                    .info = ((code & NPF_WRITE) ? EXIT_WRITE : 0) |
-                                            ((code & NPF_FETCH) ? EXIT_FETCH : 0) |
-                                            ((code & NPF_PAGE_WALK) ? EXIT_PAGE_WALK : 0),
-                                    .address = hw->vmcb.control.exit_info_2,
-                                    .raw = code};
+    uint64_t code = control->exit_info_1;
+    uint32_t info = ((code & NPF_WRITE) ? EXIT_WRITE : 0) | ((code & NPF_FETCH) ? EXIT_FETCH : 0) |
+                    ((code & NPF_PAGE_WALK) ? EXIT_PAGE_WALK : 0);
+    report(vcpu, EXIT_MMIO, control->exit_info_2, 0, info);
+    vcpu->exit.raw = code;
     return SVM_EXIT;
 }
 
@@ -155,12 +153,6 @@ static enum svm_next reflect(struct vcpu *vcpu, struct svm_vcpu *hw, const struc
     if (vector == EXCEPTION_DB && (save->dr6 & DR6_BD))
         save->dr7 &= ~DR7_GD; // [APM] 2 13.1.1.4
     return raise(hw, vector, hw->vmcb.control.exit_info_1);
-}
-
-static enum svm_next bad_mov_to_cr3(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
-{
-    (void)vcpu, (void)row;
-    return raise(hw, EXCEPTION_GP, 0);
 }
 
 // IRET and LTR run alone: NMIs stay blocked until an IRET is done, and svm_quirks.c tells about LTR. Should
@@ -259,10 +251,6 @@ static const struct exit_row rows[VMEXIT_TABLE_SIZE] = {
     [VMEXIT_RDPRU] = {plain, EXIT_PRIVILEGED, 0},
 };
 
-static const struct exit_row npf_row = {nested_page_fault, EXIT_MMIO, 0};
-static const struct exit_row invalid_row = {bad_mov_to_cr3, 0, 0}; // what svm_entry_failed() did not take
-static const struct exit_row unknown_row = {plain, EXIT_ERROR, 0};
-
 // Some are then taken back by svm_set_step().
 void svm_intercept_all(struct svm_vcpu *hw)
 {
@@ -274,12 +262,11 @@ enum svm_next svm_exit(struct vcpu *vcpu)
 {
     struct svm_vcpu *hw = vcpu->hw;
     uint32_t code = (uint32_t)hw->vmcb.control.exit_code;
-    const struct exit_row *row = &unknown_row;
+    if (code < VMEXIT_TABLE_SIZE && rows[code].handle)
+        return rows[code].handle(vcpu, hw, &rows[code]);
     if (code == VMEXIT_NPF)
-        row = &npf_row;
-    else if (code == VMEXIT_INVALID)
-        row = &invalid_row;
-    else if (code < VMEXIT_TABLE_SIZE && rows[code].handle)
-        row = &rows[code];
-    return row->handle(vcpu, hw, row);
+        return nested_page_fault(vcpu, &hw->vmcb.control);
+    if (code == VMEXIT_INVALID) // a MOV to CR3: svm_entry_failed() took the others
+        return raise(hw, EXCEPTION_GP, 0);
+    return report(vcpu, EXIT_ERROR, 0, 0, 0);
 }
