@@ -146,6 +146,7 @@ uint64_t sys_machine(uint64_t system, uint64_t op, uint64_t argument)
     case MACHINE_POWEROFF: platform_poweroff((uint8_t)argument);
     case MACHINE_RESET: platform_reset();
     case MACHINE_RELEASE_CONSOLE: console_release(); return STATUS_OK;
+    case MACHINE_SEIZE_CONSOLE: console_seize(); return STATUS_OK;
     default: return STATUS_BAD_ARG;
     }
 }

@@ -135,6 +135,7 @@ enum machine_op {
     MACHINE_POWEROFF, // rdx = exit code shown to the emulator where it takes one
     MACHINE_RESET,
     MACHINE_RELEASE_CONSOLE, // the kernel stops printing but for a panic
+    MACHINE_SEIZE_CONSOLE,   // it prints again: the last words of who ends the machine
     MACHINE_OPS
 };
 

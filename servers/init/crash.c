@@ -14,10 +14,12 @@
 
 enum { FRAMES_MAX = 12, LINES_MAX = 3, TAIL_BYTES = 512, WINDOW_PAGES = PROGRAM_WINDOW / 4096 };
 
-static void log_place(uint32_t n, const char *what, uint64_t address)
+// back: 1 for return addresses, since a call that never returns may be the last instruction of its function.
+static void log_place(uint32_t n, const char *what, uint64_t address, unsigned back)
 {
     uint64_t offset = 0;
-    const char *name = image_symbol(init.server[n].image, address, &offset);
+    const char *name = image_symbol(init.server[n].image, address - back, &offset);
+    offset += back;
     if (name)
         log_error("  %s %llx %s+%llx", what, (unsigned long long)address, name, (unsigned long long)offset);
     else
@@ -49,11 +51,11 @@ static bool on_stack(uint64_t address)
 static void log_backtrace(uint32_t n, uint64_t rip, uint64_t rbp)
 {
     const char *data = scratch_open(server_slot(n, SERVER_DATA), WINDOW_PAGES);
-    log_place(n, "at", rip);
+    log_place(n, "at", rip, 0);
     for (unsigned i = 0; i < FRAMES_MAX && on_stack(rbp); i++) {
         uint64_t frame[2]; // the caller's frame pointer, the return address
         memcpy(frame, data + (rbp - PROGRAM_DATA), sizeof frame);
-        log_place(n, "called before", frame[1]);
+        log_place(n, "called before", frame[1], 1);
         if (frame[0] <= rbp)
             break;
         rbp = frame[0];

@@ -8,6 +8,7 @@
 
 #include "libipc/log.h"
 #include "libipc/ring.h"
+#include "libipc/start.h"
 #include "libipc/syscall.h"
 #include "libipc/thread.h"
 #include "libipc/time.h"
@@ -39,12 +40,18 @@ static void drain(void)
     }
 }
 
-_Noreturn void end_machine(uint8_t status)
+// Once: what goes wrong meanwhile is not waited for.
+static void settle(void)
 {
     bool waits = init.talking;
-    init.talking = false; // what goes wrong from here on is not to be waited for
+    init.talking = false;
     if (waits)
         drain();
+}
+
+_Noreturn void end_machine(uint8_t status)
+{
+    settle();
     for (;;)
         (void)!sys_machine(ROOT_SLOT_SYSTEM, MACHINE_POWEROFF, status);
 }
@@ -53,9 +60,14 @@ _Noreturn void fatal(const char *format, ...)
 {
     char line[LOG_LINE_MAX];
     va_list arguments;
+    int n = snprintf(line, sizeof line, "[%s] error: ", program_name);
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    n += vsnprintf(line + n, sizeof line - (size_t)n - 1, format, arguments); // room for the newline
     va_end(arguments);
-    log_error("%s", line);
+    n = n < (int)sizeof line - 1 ? n : (int)sizeof line - 2;
+    line[n] = '\n';
+    settle();
+    (void)!sys_machine(ROOT_SLOT_SYSTEM, MACHINE_SEIZE_CONSOLE, 0); // servers may be unable to print it
+    log_raw(line, (size_t)n + 1);
     end_machine(STATUS_FATAL);
 }

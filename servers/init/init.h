@@ -51,7 +51,8 @@ enum server_state { SERVER_OFF, SERVER_RUNS, SERVER_BACKS_OFF, SERVER_FAILED };
 struct server_run {
     enum server_state state;
     uint32_t image;
-    uint32_t starts, injected;
+    uint32_t starts;
+    bool ready;          // an incarnation waited once: its state object holds a state from then on
     uint32_t barren;     // deaths in a row without a completed request
     uint64_t restart_at; // SERVER_BACKS_OFF: TSC
     uint64_t endpoint;   // kernel's number of the endpoint that it receives from, 0: none

@@ -25,6 +25,7 @@ static bool thread_info(uint32_t n, struct info_thread *info)
     if (sys_info(server_slot(n, SERVER_THREAD), INFO_OBJECT) != STATUS_OK)
         return false;
     memcpy(info, utcb()->words, sizeof *info);
+    init.server[n].ready |= info->waits != 0;
     return true;
 }
 
@@ -55,7 +56,7 @@ static void fail(uint32_t n)
 static void start_again(uint32_t n)
 {
     struct server_run *run = &init.server[n];
-    enum status s = server_start(n, START_RESTART);
+    enum status s = server_start(n, run->ready ? START_RESTART : START_FRESH);
     if (s == STATUS_OK)
         return;
     log_error("%.*s cannot be started: %s", (int)name_of(n).length, name_of(n).at, status_name(s));
