@@ -52,9 +52,9 @@ static bool has_avx(void)
 __attribute__((target("avx"))) static void zero_wide(void *to, uint64_t bytes)
 {
     __m256i zero = _mm256_setzero_si256();
-    for (__m256i *v = to, *end = (__m256i *)((uint8_t *)to + bytes); v != end; v += 32)
-#pragma GCC unroll 32
-        for (unsigned i = 0; i < 32; i++)
+    for (__m256i *v = to, *end = (__m256i *)((uint8_t *)to + bytes); v != end; v += 64)
+#pragma GCC unroll 64
+        for (unsigned i = 0; i < 64; i++)
             _mm256_store_si256(v + i, zero);
 }
 
