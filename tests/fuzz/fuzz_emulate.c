@@ -5,11 +5,11 @@
 // access. Both must perform the same accesses and end in the same state.
 //
 // LINK: servers/vmm/emulate/access.c servers/vmm/emulate/actions.c servers/vmm/emulate/alu.c
-// LINK: servers/vmm/emulate/control.c servers/vmm/emulate/decode.c servers/vmm/emulate/emulate.c
-// LINK: servers/vmm/emulate/fetch.c servers/vmm/emulate/integer.c servers/vmm/emulate/memory.c
-// LINK: servers/vmm/emulate/operand.c servers/vmm/emulate/segment.c servers/vmm/emulate/stack.c
-// LINK: servers/vmm/emulate/string.c servers/vmm/emulate/system.c servers/vmm/emulate/vector.c
-// LINK: servers/vmm/emulate/walk.c zydis
+// LINK: servers/vmm/emulate/control.c servers/vmm/emulate/decode.c servers/vmm/emulate/descriptor.c
+// LINK: servers/vmm/emulate/emulate.c servers/vmm/emulate/fetch.c servers/vmm/emulate/integer.c
+// LINK: servers/vmm/emulate/memory.c servers/vmm/emulate/operand.c servers/vmm/emulate/segment.c
+// LINK: servers/vmm/emulate/stack.c servers/vmm/emulate/string.c servers/vmm/emulate/system.c
+// LINK: servers/vmm/emulate/vector.c servers/vmm/emulate/walk.c zydis
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ struct machine {
     struct emu_env env;
     struct emu_progress progress;
     struct emu_result result;
-    uint8_t vector[16][EMU_VECTOR_BYTES];
+    uint8_t vector[EMU_VECTOR_MMX + 8][EMU_VECTOR_BYTES];
     unsigned accesses;
     struct vcpu_access log[LOG_ENTRIES];
     bool forgets;

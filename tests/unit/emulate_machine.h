@@ -37,9 +37,10 @@ struct machine {
     struct emu_cache cache;
     struct emu_progress progress;
     struct emu_result result;
-    uint8_t vector[16][EMU_VECTOR_BYTES];
+    uint8_t vector[EMU_VECTOR_MMX + 8][EMU_VECTOR_BYTES];
     uint8_t device[DEVICE_BYTES];
     uint64_t port_value;
+    unsigned vector_sets;
     bool restarts;
     unsigned accesses;
     struct vcpu_access log[LOG_ENTRIES];
@@ -61,7 +62,9 @@ static inline void machine_vector_get(void *ctx, unsigned index, uint8_t value[E
 
 static inline void machine_vector_set(void *ctx, unsigned index, const uint8_t value[EMU_VECTOR_BYTES])
 {
-    memcpy(((struct machine *)ctx)->vector[index], value, EMU_VECTOR_BYTES);
+    struct machine *m = ctx;
+    memcpy(m->vector[index], value, EMU_VECTOR_BYTES);
+    m->vector_sets++;
 }
 
 static inline void machine_put(struct machine *m, uint64_t gpa, const void *bytes, size_t length)

@@ -5,11 +5,11 @@
 // Registers, flags (those that the manual defines) and memory must come out the same.
 //
 // LINK: servers/vmm/emulate/access.c servers/vmm/emulate/actions.c servers/vmm/emulate/alu.c
-// LINK: servers/vmm/emulate/control.c servers/vmm/emulate/decode.c servers/vmm/emulate/emulate.c
-// LINK: servers/vmm/emulate/fetch.c servers/vmm/emulate/integer.c servers/vmm/emulate/memory.c
-// LINK: servers/vmm/emulate/operand.c servers/vmm/emulate/segment.c servers/vmm/emulate/stack.c
-// LINK: servers/vmm/emulate/string.c servers/vmm/emulate/system.c servers/vmm/emulate/vector.c
-// LINK: servers/vmm/emulate/walk.c zydis
+// LINK: servers/vmm/emulate/control.c servers/vmm/emulate/decode.c servers/vmm/emulate/descriptor.c
+// LINK: servers/vmm/emulate/emulate.c servers/vmm/emulate/fetch.c servers/vmm/emulate/integer.c
+// LINK: servers/vmm/emulate/memory.c servers/vmm/emulate/operand.c servers/vmm/emulate/segment.c
+// LINK: servers/vmm/emulate/stack.c servers/vmm/emulate/string.c servers/vmm/emulate/system.c
+// LINK: servers/vmm/emulate/vector.c servers/vmm/emulate/walk.c zydis
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "servers/vmm/emulate/alu.h"
 #include "tests/unit/emulate_machine.h"
 
 enum { ROUNDS = 150, WINDOW = 256, FLAG_ARITHMETIC = 0x8d5 };
@@ -344,6 +345,35 @@ static void test_restarts(void **state)
     run_range(m, native_cases, native_aligned_cases, other_places, 2);
 }
 
+// Quotients that do not fit, which the processor answers with an exception: all of 16 bits by 8.
+static void test_divide(void **state)
+{
+    (void)state;
+    for (int dividend = INT16_MIN; dividend <= INT16_MAX; dividend += 3)
+        for (int divisor = INT8_MIN; divisor <= INT8_MAX; divisor++) {
+            uint64_t low = (uint64_t)dividend & 0xff, high = (uint64_t)dividend >> 8 & 0xff;
+            int quotient = divisor ? dividend / divisor : INT16_MAX;
+            bool fits = quotient >= INT8_MIN && quotient <= INT8_MAX;
+            assert_int_equal(alu_divide(true, &low, &high, (uint64_t)divisor, 1), fits);
+            if (fits)
+                assert_true((int8_t)low == quotient && (int8_t)high == dividend % divisor);
+            unsigned udividend = (uint16_t)dividend, udivisor = (uint8_t)divisor;
+            low = udividend & 0xff;
+            high = udividend >> 8;
+            fits = udivisor && udividend / udivisor <= UINT8_MAX;
+            assert_int_equal(alu_divide(false, &low, &high, udivisor, 1), fits);
+            if (fits)
+                assert_true(low == udividend / udivisor && high == udividend % udivisor);
+        }
+    uint64_t low = 0, high = UINT64_C(1) << 63; // the least number of 128 bits by -1
+    assert_false(alu_divide(true, &low, &high, UINT64_MAX, 8));
+    low = UINT64_C(1) << 63;
+    high = UINT64_MAX;
+    assert_false(alu_divide(true, &low, &high, UINT64_MAX, 8));
+    assert_true(alu_divide(true, &low, &high, 1, 8));
+    assert_int_equal(low, UINT64_C(1) << 63);
+}
+
 int main(void)
 {
     if (!__builtin_cpu_supports("avx") || !__builtin_cpu_supports("bmi")) {
@@ -354,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_aligned, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_elsewhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_restarts, set_up, tear_down),
+        cmocka_unit_test(test_divide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

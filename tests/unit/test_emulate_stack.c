@@ -1,12 +1,12 @@
-// Stack instructions, near branches and segment registers.
+// Stack instructions and near branches in all modes.
 // SPDX-License-Identifier: MIT
 //
 // LINK: servers/vmm/emulate/access.c servers/vmm/emulate/actions.c servers/vmm/emulate/alu.c
-// LINK: servers/vmm/emulate/control.c servers/vmm/emulate/decode.c servers/vmm/emulate/emulate.c
-// LINK: servers/vmm/emulate/fetch.c servers/vmm/emulate/integer.c servers/vmm/emulate/memory.c
-// LINK: servers/vmm/emulate/operand.c servers/vmm/emulate/segment.c servers/vmm/emulate/stack.c
-// LINK: servers/vmm/emulate/string.c servers/vmm/emulate/system.c servers/vmm/emulate/vector.c
-// LINK: servers/vmm/emulate/walk.c zydis
+// LINK: servers/vmm/emulate/control.c servers/vmm/emulate/decode.c servers/vmm/emulate/descriptor.c
+// LINK: servers/vmm/emulate/emulate.c servers/vmm/emulate/fetch.c servers/vmm/emulate/integer.c
+// LINK: servers/vmm/emulate/memory.c servers/vmm/emulate/operand.c servers/vmm/emulate/segment.c
+// LINK: servers/vmm/emulate/stack.c servers/vmm/emulate/string.c servers/vmm/emulate/system.c
+// LINK: servers/vmm/emulate/vector.c servers/vmm/emulate/walk.c zydis
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,16 +38,6 @@ SNIPPET(call_32_16, 32, "callw *(%edi)");
 SNIPPET(push_16, 16, "pushw (%di)");
 SNIPPET(pop_16, 16, "popw (%di)");
 SNIPPET(jmp_16, 16, "jmpw *(%di)");
-SNIPPET(load_es_16, 16, "mov (%di), %es");
-SNIPPET(load_ss_16, 16, "mov (%di), %ss");
-SNIPPET(pop_ds_16, 16, "pop %ds");
-SNIPPET(store_es, 64, "mov %es, (%rdi)");
-SNIPPET(store_es_register, 64, "mov %es, %rax");
-SNIPPET(load_es, 32, "mov (%edi), %es");
-SNIPPET(load_ss, 32, "mov (%edi), %ss");
-SNIPPET(load_ss_64, 64, "mov (%rdi), %ss");
-SNIPPET(load_gs_64, 64, "mov (%rdi), %gs");
-SNIPPET(pop_fs_64, 64, "pop %fs");
 
 static int set_up(void **state)
 {
@@ -126,6 +116,9 @@ static void test_pop(void **state)
     START(m, pop_rsp_memory, 0, DEVICE + 0x18); // the address is that after the pop
     expect_done(m);
     assert_int_equal(device_get(m, 0x28), 0x1234);
+    START(m, pop_memory, DEVICE, WINDOW_LINEAR + 0x2000);
+    machine_map(m, 2, 0);
+    expect_event(m, EXCEPTION_ERROR(VECTOR_PF, 0));
     START(m, pop_rsp, 0, 0x30000);
     expect_done(m);
     assert_int_equal(m->cpu.gpr[GPR_RSP], 0x1234);
@@ -154,6 +147,12 @@ static void test_branches(void **state)
     START(m, ret_8, 0, DEVICE);
     expect_done(m);
     assert_int_equal(m->cpu.gpr[GPR_RSP], DEVICE + 16);
+    START(m, ret, 0, WINDOW_LINEAR + 0x2000);
+    machine_map(m, 2, 0);
+    expect_event(m, EXCEPTION_ERROR(VECTOR_PF, 0));
+    START(m, call_memory, DEVICE, WINDOW_LINEAR + 0x2000 + 8);
+    machine_map(m, 2, 0);
+    expect_event(m, EXCEPTION_ERROR(VECTOR_PF, 2));
     START(m, far_ret, 0, DEVICE);
     expect_unsupported(m);
     device_put(m, 0, UINT64_C(0x800000000000));
@@ -232,173 +231,6 @@ static void test_real_mode(void **state)
     LOAD(m, jmp_16);
     expect_done(m);
     assert_int_equal(m->cpu.rip, 0x4321);
-    m->cpu.rip = 0x100;
-    LOAD(m, load_es_16);
-    expect_done(m);
-    assert_int_equal(m->cpu.seg[SEG_ES].selector, 0x4321);
-    assert_int_equal(m->cpu.seg[SEG_ES].base, 0x43210);
-    assert_int_equal(m->cpu.seg[SEG_ES].limit, 0xffff);
-    assert_int_equal(m->result.groups, GROUP_RIP | GROUP_SEG_DATA);
-    assert_int_equal(m->cpu.blocking, 0);
-    m->cpu.rip = 0x100;
-    LOAD(m, load_ss_16);
-    expect_done(m);
-    assert_int_equal(m->cpu.seg[SEG_SS].base, 0x43210);
-    assert_int_equal(m->cpu.blocking, BLOCKING_MOV_SS);
-    assert_int_equal(m->result.groups, GROUP_RIP | GROUP_SEG_CODE);
-    m->cpu.rip = 0x100;
-    LOAD(m, pop_ds_16);
-    m->cpu.seg[SEG_SS].base = DEVICE;
-    m->cpu.gpr[GPR_RSP] = 0x18;
-    expect_done(m);
-    assert_int_equal(m->cpu.seg[SEG_DS].base, 0x43210);
-    assert_int_equal(m->cpu.gpr[GPR_RSP], 0x1a);
-}
-
-enum { GDT = 0x50000, LDT = 0x51000 };
-
-// base 0xab123456, limit 0x7ffff pages
-#define DESCRIPTOR(type) (UINT64_C(0xabc7001234567fff) | (uint64_t)(type) << 40 | UINT64_C(0x8000))
-#define BASE             0xab123456
-
-static void with_tables(struct machine *m, uint64_t descriptor)
-{
-    m->cpu.gdtr = (struct vcpu_table){GDT, 0x1f};
-    m->cpu.seg[SEG_LDTR] = (struct vcpu_segment){.attributes = 0x82, .limit = 0xf, .base = LDT};
-    machine_put64(m, GDT + 0x18, descriptor);
-    machine_put64(m, LDT + 8, descriptor);
-    m->cpu.gpr[GPR_RDI] = DEVICE;
-}
-
-static void test_descriptors(void **state)
-{
-    struct machine *m = *state;
-    machine_protected(m);
-    LOAD(m, load_es);
-    with_tables(m, DESCRIPTOR(0x92));
-    device_put(m, 0, 0x18);
-    expect_done(m);
-    const struct vcpu_segment *es = &m->cpu.seg[SEG_ES];
-    assert_int_equal(es->selector, 0x18);
-    assert_int_equal(es->attributes, 0xc93);
-    assert_int_equal(es->base, BASE);
-    assert_int_equal(es->limit, 0x7fffffff);
-    assert_int_equal(machine_get64(m, GDT + 0x18), DESCRIPTOR(0x93)); // accessed
-    m->cpu.rip = CODE;
-    device_put(m, 0, 0x0c); // the same in the LDT
-    expect_done(m);
-    assert_int_equal(es->selector, 0x0c);
-    assert_int_equal(es->base, BASE);
-    m->cpu.rip = CODE;
-    device_put(m, 0, 3); // null
-    expect_done(m);
-    assert_int_equal(es->attributes & SEG_PRESENT, 0);
-    assert_int_equal(es->selector, 3);
-}
-
-static void test_descriptor_faults(void **state)
-{
-    struct machine *m = *state;
-    static const struct {
-        uint64_t descriptor;
-        uint16_t selector;
-        bool stack;
-        uint8_t cpl;
-        uint64_t event; // zero: loads
-    } cases[] = {
-        {DESCRIPTOR(0x92), 0x20, false, 0, EXCEPTION_ERROR(VECTOR_GP, 0x20)}, // beyond the GDT
-        {DESCRIPTOR(0x92), 0x14, false, 0, EXCEPTION_ERROR(VECTOR_GP, 0x14)}, // beyond the LDT
-        {DESCRIPTOR(0x12), 0x18, false, 0, EXCEPTION_ERROR(VECTOR_NP, 0x18)},
-        {DESCRIPTOR(0x12), 0x18, true, 0, EXCEPTION_ERROR(VECTOR_SS, 0x18)},
-        {DESCRIPTOR(0x98), 0x18, false, 0, EXCEPTION_ERROR(VECTOR_GP, 0x18)}, // execute-only
-        {DESCRIPTOR(0x9a), 0x18, false, 0, 0},
-        {DESCRIPTOR(0x9a), 0x18, true, 0, EXCEPTION_ERROR(VECTOR_GP, 0x18)},
-        {DESCRIPTOR(0x90), 0x18, true, 0, EXCEPTION_ERROR(VECTOR_GP, 0x18)},  // a stack must be writable
-        {DESCRIPTOR(0x89), 0x18, false, 0, EXCEPTION_ERROR(VECTOR_GP, 0x18)}, // a TSS
-        {DESCRIPTOR(0x92), 0x1b, false, 0, EXCEPTION_ERROR(VECTOR_GP, 0x18)}, // RPL 3 of DPL 0
-        {DESCRIPTOR(0x92), 0x18, false, 3, EXCEPTION_ERROR(VECTOR_GP, 0x18)}, // CPL 3 of DPL 0
-        {DESCRIPTOR(0xf2), 0x1b, false, 3, 0},
-        {DESCRIPTOR(0xf2), 0x18, true, 3, EXCEPTION_ERROR(VECTOR_GP, 0x18)}, // RPL is not CPL
-        {DESCRIPTOR(0xf2), 0x1b, true, 3, 0},
-        {DESCRIPTOR(0x9e), 0x1b, false, 3, 0},                                // conforming code
-        {DESCRIPTOR(0x96), 0x1b, false, 3, EXCEPTION_ERROR(VECTOR_GP, 0x18)}, // data that expands down
-        {DESCRIPTOR(0x92), 0, true, 0, EXCEPTION_ERROR(VECTOR_GP, 0)},
-    };
-    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        machine_protected(m);
-        if (cases[i].stack)
-            LOAD(m, load_ss);
-        else
-            LOAD(m, load_es);
-        with_tables(m, cases[i].descriptor);
-        device_put(m, 0, cases[i].selector);
-        m->cpu.seg[SEG_SS].attributes |= (uint16_t)(cases[i].cpl << 5);
-        if (cases[i].event) {
-            expect_event(m, cases[i].event);
-            assert_int_equal(machine_get64(m, GDT + 0x18), cases[i].descriptor);
-        } else {
-            expect_done(m);
-        }
-    }
-}
-
-// The tables themselves may fault, after the selector was read.
-static void test_table_faults(void **state)
-{
-    struct machine *m = *state;
-    START(m, load_gs_64, DEVICE, 0);
-    with_tables(m, 0);
-    device_put(m, 0, 0x18);
-    m->cpu.gdtr.base = WINDOW_LINEAR + 0x4000 - 0x18 - 4; // the descriptor straddles two pages
-    m->cpu.seg[SEG_SS].attributes |= 3 << 5;              // users' selectors, the supervisor's tables
-    machine_map(m, 3, 0x30000 | 3);
-    machine_map(m, 4, 0);
-    uint64_t descriptor = DESCRIPTOR(0xf2);
-    memcpy(m->ram + 0x30ffc, &descriptor, 4);
-    memcpy(m->ram + 0x31000, (uint8_t *)&descriptor + 4, 4);
-    device_put(m, 0, 0x1b);
-    expect_event(m, EXCEPTION_ERROR(VECTOR_PF, 0));
-    assert_int_equal(m->result.fault_address, WINDOW_LINEAR + 0x4000);
-    machine_map(m, 4, 0x31000 | 1); // read-only: the accessed bit cannot be set
-    m->cpu.cr0 |= CR0_WP;
-    expect_event(m, EXCEPTION_ERROR(VECTOR_PF, 3));
-    machine_map(m, 4, 0x31000 | 3);
-    expect_done(m);
-    assert_int_equal(m->cpu.seg[SEG_GS].base, BASE);
-    START(m, load_gs_64, DEVICE, 0);
-    with_tables(m, 0);
-    m->cpu.gdtr.base = UINT64_C(0x800000000000) - 0x18;
-    expect_event(m, EXCEPTION_ERROR(VECTOR_GP, 0));
-    m->cpu.gdtr.base = DEVICE;
-    expect_unsupported(m);
-}
-
-static void test_long_mode_segments(void **state)
-{
-    struct machine *m = *state;
-    m->restarts = true;
-    START(m, load_ss_64, 0, 0);
-    with_tables(m, 0);
-    device_put(m, 0, 0);
-    expect_done(m); // null is good for ring 0
-    assert_int_equal(m->cpu.blocking, BLOCKING_MOV_SS);
-    START(m, load_gs_64, 0, 0);
-    with_tables(m, DESCRIPTOR(0x93));
-    device_put(m, 0, 0x18);
-    expect_done(m);
-    assert_int_equal(m->cpu.seg[SEG_GS].base, BASE);
-    START(m, pop_fs_64, 0, DEVICE);
-    with_tables(m, DESCRIPTOR(0x93));
-    expect_done(m);
-    assert_int_equal(m->cpu.seg[SEG_FS].base, BASE);
-    assert_int_equal(m->cpu.gpr[GPR_RSP], DEVICE + 8);
-    START(m, store_es, DEVICE, 0);
-    expect_done(m);
-    expect_access(m, 0, DEVICE, 2, true);
-    START(m, store_es_register, 0, 0);
-    m->cpu.gpr[GPR_RAX] = ~UINT64_C(0);
-    expect_done(m);
-    assert_int_equal(m->cpu.gpr[GPR_RAX], 0x10);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -406,16 +238,8 @@ static void test_long_mode_segments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_push),
-        TEST(test_pop),
-        TEST(test_branches),
-        TEST(test_frames),
-        TEST(test_narrow_stacks),
-        TEST(test_real_mode),
-        TEST(test_descriptors),
-        TEST(test_descriptor_faults),
-        TEST(test_long_mode_segments),
-        TEST(test_table_faults),
+        TEST(test_push),   TEST(test_pop),           TEST(test_branches),
+        TEST(test_frames), TEST(test_narrow_stacks), TEST(test_real_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,8 @@ struct emu_run;
 enum action_flag {
     ACTION_LATE = 1 << 0,   // the handler resolves memory operands itself
     ACTION_STRING = 1 << 1, // tells movsd of strings from movsd of vectors
+    ACTION_FAR = 1 << 2,    // tells far jumps from near ones
+    ACTION_KIND = ACTION_STRING | ACTION_FAR,
 };
 
 struct action {
@@ -20,5 +22,5 @@ struct action {
     bool (*execute)(struct emu_run *run, unsigned argument);
 };
 
-// NULL: not executed.
-const struct action *action_find(uint16_t mnemonic, bool string);
+// kind: of ACTION_KIND. NULL: not executed.
+const struct action *action_find(uint16_t mnemonic, uint8_t kind);

@@ -18,6 +18,10 @@
     {                                                                                                        \
         ZYDIS_MNEMONIC_##name, argument, ACTION_LATE, handler                                                \
     }
+#define FAR(name, handler, argument)                                                                         \
+    {                                                                                                        \
+        ZYDIS_MNEMONIC_##name, argument, ACTION_FAR, handler                                                 \
+    }
 #define STRING(name, kind)                                                                                   \
     {                                                                                                        \
         ZYDIS_MNEMONIC_##name, STRING_##kind, ACTION_LATE | ACTION_STRING, exec_string                       \
@@ -124,6 +128,7 @@ static const struct action actions[] = {
     ROW(PUSH, exec_push, 0),
     LATE(POP, exec_pop, 0),
     ROW(JMP, exec_jump, false),
+    FAR(JMP, exec_far_jump, 0),
     ROW(CALL, exec_jump, true),
     ROW(RET, exec_return, 0),
     ROW(ENTER, exec_enter, 0),
@@ -132,6 +137,8 @@ static const struct action actions[] = {
     ROW(SMSW, exec_store_system, SYSTEM_CR0),
     ROW(SLDT, exec_store_system, SYSTEM_LDTR),
     ROW(STR, exec_store_system, SYSTEM_TR),
+    ROW(LLDT, exec_load_system, SEG_LDTR),
+    ROW(LTR, exec_load_system, SEG_TR),
     LATE(CLFLUSH, exec_flush, 0),
     LATE(CLFLUSHOPT, exec_flush, 0),
     LATE(CLWB, exec_flush, 0),
@@ -151,16 +158,17 @@ static const struct action actions[] = {
     VECTOR(MOVSD, 0),
     VECTOR(MOVD, 0),
     VECTOR(MOVQ, 0),
+    ROW(MOVNTQ, exec_vector_move, 0),
     VECTOR(MOVLPS, VECTOR_LOW_HALF),
     VECTOR(MOVLPD, VECTOR_LOW_HALF),
     VECTOR(MOVHPS, VECTOR_HIGH_HALF),
     VECTOR(MOVHPD, VECTOR_HIGH_HALF),
 };
 
-const struct action *action_find(uint16_t mnemonic, bool string)
+const struct action *action_find(uint16_t mnemonic, uint8_t kind)
 {
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
-        if (actions[i].mnemonic == mnemonic && string == !!(actions[i].flags & ACTION_STRING))
+        if (actions[i].mnemonic == mnemonic && kind == (actions[i].flags & ACTION_KIND))
             return &actions[i];
     return NULL;
 }

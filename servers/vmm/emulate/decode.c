@@ -64,6 +64,10 @@ static void register_operand(struct operand *op, ZydisRegister reg)
     case ZYDIS_REGCLASS_GPR16:
     case ZYDIS_REGCLASS_GPR32:
     case ZYDIS_REGCLASS_GPR64: op->kind = OPERAND_GPR; break;
+    case ZYDIS_REGCLASS_MMX:
+        op->kind = OPERAND_VECTOR;
+        op->reg = (uint8_t)(EMU_VECTOR_MMX + id);
+        break;
     case ZYDIS_REGCLASS_XMM:
     case ZYDIS_REGCLASS_YMM: op->kind = OPERAND_VECTOR; break;
     case ZYDIS_REGCLASS_SEGMENT:
@@ -120,6 +124,13 @@ static void convert_string(struct insn *insn, const ZydisDecodedInstruction *fro
     }
 }
 
+static uint8_t action_kind(const ZydisDecodedInstruction *from)
+{
+    if (is_string(from))
+        return ACTION_STRING;
+    return from->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ? ACTION_FAR : 0;
+}
+
 static void convert(struct insn *insn, const ZydisDecodedInstruction *from,
                     const ZydisDecodedOperand *operands)
 {
@@ -129,7 +140,7 @@ static void convert(struct insn *insn, const ZydisDecodedInstruction *from,
         .operand_size = from->operand_width / 8,
         .address_size = from->address_width / 8,
         .operands = from->operand_count_visible,
-        .action = action_find((uint16_t)from->mnemonic, is_string(from)),
+        .action = action_find((uint16_t)from->mnemonic, action_kind(from)),
     };
     for (size_t i = 0; i < sizeof(attribute_flags) / sizeof(attribute_flags[0]); i++)
         if (from->attributes & attribute_flags[i].attribute)
@@ -144,7 +155,7 @@ static void convert(struct insn *insn, const ZydisDecodedInstruction *from,
         insn->flags |= INSN_LOCK; // with or without the prefix: [SDM] 3A 9.1.2.1
     bool known = from->encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
                  from->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
-    if (!known || from->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
+    if (!known)
         insn->action = NULL;
     if (insn->operands > INSN_OPERANDS) {
         insn->operands = INSN_OPERANDS;

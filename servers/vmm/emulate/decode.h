@@ -22,7 +22,7 @@ enum operand_kind {
     OPERAND_DEBUG,
     OPERAND_IMMEDIATE,
     OPERAND_MEMORY,
-    OPERAND_OTHER, // MMX, x87, far pointers ...: nothing that the emulator executes
+    OPERAND_OTHER, // x87, far pointers ...: nothing that the emulator executes
 };
 
 enum { OPERAND_READ = 1, OPERAND_WRITE = 2 }; // operand.access

@@ -65,6 +65,12 @@ void run_init(struct emu_run *run, const struct vcpu_state *cpu, const struct em
     *result = (struct emu_result){.kind = EMU_DONE};
 }
 
+static const uint32_t segment_groups[SEG_COUNT] = {
+    [SEG_ES] = GROUP_SEG_DATA,     [SEG_CS] = GROUP_SEG_CODE,   [SEG_SS] = GROUP_SEG_CODE,
+    [SEG_DS] = GROUP_SEG_DATA,     [SEG_FS] = GROUP_SEG_DATA,   [SEG_GS] = GROUP_SEG_DATA,
+    [SEG_LDTR] = GROUP_SEG_SYSTEM, [SEG_TR] = GROUP_SEG_SYSTEM,
+};
+
 // The only place where the vCPU's state and RAM change.
 static bool commit(struct emu_run *run, struct vcpu_state *cpu)
 {
@@ -81,7 +87,7 @@ static bool commit(struct emu_run *run, struct vcpu_state *cpu)
         run->env->vector_set(run->env->ctx, run->vector_register, run->vector);
     if (run->segment_register != REG_NONE) {
         cpu->seg[run->segment_register] = run->segment;
-        run->groups |= run->segment_register == SEG_SS ? GROUP_SEG_CODE : GROUP_SEG_DATA;
+        run->groups |= segment_groups[run->segment_register];
     }
     run->result->groups = run->groups | GROUP_RIP;
     return true;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { EMU_VECTOR_BYTES = 32 };
+enum { EMU_VECTOR_BYTES = 32, EMU_VECTOR_MMX = 16 };
 
 struct emu_cache;
 
@@ -16,7 +16,8 @@ struct emu_env {
     // `write` NULL also means ROM: the write is reported as an access, whose route says what becomes of it.
     // The emulator keeps addresses in its cache: emu_cache_reset() when the answers change.
     void *(*ram)(void *ctx, uint64_t gpa, size_t length, bool write);
-    // YMM register `index`, the XMM register in its low half.
+    // YMM register `index`, the XMM register in its low half. From EMU_VECTOR_MMX on: MMX registers, 8 bytes;
+    // setting one also does to the x87 state what every MMX instruction does ([SDM] 1 9.5.1).
     void (*vector_get)(void *ctx, unsigned index, uint8_t value[EMU_VECTOR_BYTES]);
     void (*vector_set)(void *ctx, unsigned index, const uint8_t value[EMU_VECTOR_BYTES]);
     struct emu_cache *cache;

@@ -84,9 +84,13 @@ bool fetch(struct emu_run *run);
 bool linear_address(struct emu_run *run, unsigned segment, uint64_t offset, unsigned size, bool write,
                     uint64_t *linear);
 
-// system.c: what the processor itself reads from descriptor tables and the TSS.
-bool load_segment(struct emu_run *run, unsigned segment, uint16_t selector);
+// system.c: as the processor itself reads tables. system_byte: its host address; NULL: stopped.
+uint8_t *system_byte(struct emu_run *run, uint64_t linear, uint64_t access);
+bool system_read(struct emu_run *run, uint64_t linear, unsigned size, uint64_t *value);
 bool port_allowed(struct emu_run *run, uint16_t port, unsigned size);
+
+// descriptor.c
+bool load_segment(struct emu_run *run, unsigned segment, uint16_t selector);
 
 // memory.c
 bool walk_or_stop(struct emu_run *run, uint64_t linear, uint64_t access, struct walk *out);
@@ -131,6 +135,8 @@ bool exec_compare_exchange_pair(struct emu_run *run, unsigned unused);
 bool exec_move_if(struct emu_run *run, unsigned condition);
 bool exec_set_if(struct emu_run *run, unsigned condition);
 bool exec_store_system(struct emu_run *run, unsigned what);
+bool exec_load_system(struct emu_run *run, unsigned segment);
+bool exec_far_jump(struct emu_run *run, unsigned unused);
 bool exec_flush(struct emu_run *run, unsigned unused);
 bool exec_in(struct emu_run *run, unsigned unused);
 bool exec_out(struct emu_run *run, unsigned unused);

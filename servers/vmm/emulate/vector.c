@@ -1,4 +1,4 @@
-// Moves between memory and the XMM and YMM registers.
+// Moves between memory and the MMX, XMM and YMM registers.
 // SPDX-License-Identifier: MIT
 //
 // The exit says that the processor found the instruction enabled; CR0 and CR4 are checked again because
@@ -9,11 +9,12 @@
 
 enum { XMM_BYTES = 16, HALF_BYTES = 8 };
 
-static bool enabled(struct emu_run *run)
+static bool enabled(struct emu_run *run, bool mmx)
 {
     const struct vcpu_state *cpu = run->cpu;
-    bool vex = run->insn->flags & INSN_VEX;
-    if (vex ? !(cpu->cr4 & CR4_OSXSAVE) : (cpu->cr0 & CR0_EM) || !(cpu->cr4 & CR4_OSFXSR))
+    bool vex = run->insn->flags & INSN_VEX, sse = !vex && !mmx;
+    if ((vex && !(cpu->cr4 & CR4_OSXSAVE)) || (!vex && (cpu->cr0 & CR0_EM)) ||
+        (sse && !(cpu->cr4 & CR4_OSFXSR)))
         return raise(run, VECTOR_UD);
     return !(cpu->cr0 & CR0_TS) || raise(run, VECTOR_NM);
 }
@@ -55,15 +56,16 @@ bool exec_vector_move(struct emu_run *run, unsigned form)
     unsigned half = form & VECTOR_HIGH_HALF ? HALF_BYTES : 0;
     if (!stores && !loads)
         return unsupported(run);
-    if (!enabled(run))
+    bool mmx = (stores ? last : to)->reg >= EMU_VECTOR_MMX;
+    if (!enabled(run, mmx))
         return false;
     struct place *place = &run->place[0];
     if ((form & VECTOR_ALIGNED) && !aligned(place, stores ? to->size : last->size))
         return raise_error(run, VECTOR_GP, 0);
     if (stores) {
-        uint8_t data[EMU_VECTOR_BYTES];
-        run->env->vector_get(run->env->ctx, last->reg, data);
-        return store(run, place, data + half);
+        run->env->vector_get(run->env->ctx, last->reg, run->vector);
+        run->vector_register = mmx ? last->reg : REG_NONE; // written back for its effect on the x87 state
+        return store(run, place, run->vector + half);
     }
     run->vector_register = to->reg;
     return form & (VECTOR_LOW_HALF | VECTOR_HIGH_HALF) ? load_half(run, half) : load_whole(run);
