@@ -5,6 +5,9 @@
 // The paravirtual clock [Linux Documentation/virt/kvm/x86/msr.rst] is written once, when the guest names its
 // page: the relation of TSC and time never changes, so the guest reads time and calibrates nothing without a
 // single exit.
+//
+// A guest that writes its TSC, or IA32_TSC_ADJUST [SDM] 3B 18.17.3, moves that vCPU's TSC alone. Both are one
+// number: what the TSC is ahead of the time since power-on.
 #include "servers/vmm/vm.h"
 
 #include <string.h>
@@ -28,10 +31,15 @@ struct pvclock_wall {
 
 enum { PVCLOCK_STABLE = 1, PVCLOCK_ENABLED = 1 };
 
-struct vclock clock_now(void)
+struct vclock clock_now(const struct vm_cpu *cpu)
 {
     uint64_t ticks = now() - vm.machine->power_on;
-    return (struct vclock){.ns = ns_from_ticks(ticks), .tsc = ticks};
+    return (struct vclock){.ns = ns_from_ticks(ticks), .tsc = ticks + cpu->tsc_adjust};
+}
+
+uint64_t clock_tsc_offset(const struct vm_cpu *cpu)
+{
+    return cpu->tsc_adjust - vm.machine->power_on;
 }
 
 uint64_t clock_host_tsc(uint64_t guest_ns)
@@ -60,20 +68,35 @@ static void scale(struct pvclock_time *t)
     t->tsc_to_system_mul = (uint32_t)multiplier;
 }
 
-bool clock_write_system_time(struct vm_cpu *cpu, uint64_t value)
+static bool write_time_page(const struct vm_cpu *cpu)
 {
-    cpu->clock_page = value;
-    if (!(value & PVCLOCK_ENABLED))
-        return true;
-    struct pvclock_time *page = memory_at(value & ~(uint64_t)PVCLOCK_ENABLED, sizeof *page);
+    struct pvclock_time *page = memory_at(cpu->clock_page & ~(uint64_t)PVCLOCK_ENABLED, sizeof *page);
     if (!page)
         return false;
-    struct pvclock_time t = {.flags = PVCLOCK_STABLE};
+    struct pvclock_time t = {.tsc_timestamp = cpu->tsc_adjust, .flags = PVCLOCK_STABLE};
     scale(&t);
     t.version = page->version | 1;
     memcpy(page, &t, sizeof t);
     __atomic_store_n(&page->version, t.version + 1, __ATOMIC_RELEASE);
     return true;
+}
+
+bool clock_write_system_time(struct vm_cpu *cpu, uint64_t value)
+{
+    cpu->clock_page = value;
+    return !(value & PVCLOCK_ENABLED) || write_time_page(cpu);
+}
+
+void clock_adjust(struct vm_exit *x, uint64_t adjust)
+{
+    struct vm_cpu *cpu = x->cpu;
+    x->now.tsc += adjust - cpu->tsc_adjust;
+    cpu->tsc_adjust = adjust;
+    server_changed(&vm.server, &cpu->tsc_adjust, sizeof cpu->tsc_adjust);
+    x->state->tsc_offset = clock_tsc_offset(cpu);
+    x->groups |= GROUP_TSC;
+    if (cpu->clock_page & PVCLOCK_ENABLED)
+        write_time_page(cpu);
 }
 
 bool clock_write_wall(uint64_t value)

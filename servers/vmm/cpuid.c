@@ -29,6 +29,7 @@ enum {
     EDX1 = 0x078bbb7f,
     EDX1_APIC = 1 << 9,
     EBX7 = 0x219c03a9,
+    EBX7_TSC_ADJUST = 1 << 1,
     ECX7 = 1 << 2, // UMIP
     ECX81 = 0x1e1,
     EDX81 = 0x2753bb7f,
@@ -43,6 +44,12 @@ static void patch_features(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
     l->edx |= EDX1_APIC;
     if (x->state->cr4 & 1u << 18)
         l->ecx |= ECX1_OSXSAVE;
+}
+
+static void patch_more_features(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
+{
+    (void)x, (void)subleaf;
+    l->ebx |= EBX7_TSC_ADJUST;
 }
 
 // One package of single-threaded cores: leaf 4's and 0xb's counts.
@@ -131,7 +138,7 @@ static const struct row {
     {0x1, 0x1, {ALL, ALL, ECX1, EDX1}, patch_features},
     {0x2, 0x2, {ALL, ALL, ALL, ALL}, NULL},
     {0x4, 0x4, {ALL, ALL, ALL, ALL}, patch_cache},
-    {0x7, 0x7, {0, EBX7, ECX7, 0}, NULL},
+    {0x7, 0x7, {0, EBX7, ECX7, 0}, patch_more_features},
     {0xb, 0xb, {ALL, ALL, ALL, ALL}, patch_topology},
     {0xd, 0xd, {ALL, ALL, ALL, ALL}, patch_xsave},
     {0x40000000, 0x40000000, {0, 0, 0, 0}, patch_kvm_signature},

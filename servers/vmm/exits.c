@@ -216,9 +216,9 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
                         .info = w[EXIT_INFO],
                         .raw = w[EXIT_RAW],
                         .state = &utcb()->vcpu,
-                        .action = VCPU_RUN,
-                        .now = clock_now()};
+                        .action = VCPU_RUN};
     x.cpu = &vm.cpu[x.n];
+    x.now = clock_now(x.cpu);
     bool again = in->deliveries && x.cpu->answer.sequence == in->sequence;
     bool calm = interrupts_settle(&x, again);
     if (again)

@@ -133,14 +133,23 @@ bool interrupts_settle(struct vm_exit *x, bool again)
     return false;
 }
 
-static uint64_t next_deadline(unsigned n)
+// The host's TSC when the guest's says `when`; the guest may choose one that never comes.
+static uint64_t host_tsc(const struct vm_exit *x, uint64_t when)
 {
-    struct lapic_deadline l = lapic_deadline(&vm.machine->chip.cpu[n].lapic);
+    uint64_t host_now = x->now.tsc - clock_tsc_offset(x->cpu), host;
+    if (when <= x->now.tsc)
+        return host_now;
+    return __builtin_add_overflow(host_now, when - x->now.tsc, &host) ? DEADLINE_NONE : host;
+}
+
+static uint64_t next_deadline(const struct vm_exit *x)
+{
+    struct lapic_deadline l = lapic_deadline(&vm.machine->chip.cpu[x->n].lapic);
     uint64_t deadline = vm.platform_due == CLOCK_NEVER ? DEADLINE_NONE : clock_host_tsc(vm.platform_due);
     if (l.clock == LAPIC_CLOCK_NS)
         deadline = earlier(deadline, clock_host_tsc(l.when));
     else if (l.clock == LAPIC_CLOCK_TSC)
-        deadline = earlier(deadline, vm.machine->power_on + l.when);
+        deadline = earlier(deadline, host_tsc(x, l.when));
     return deadline == DEADLINE_NONE ? 0 : deadline;
 }
 
@@ -173,7 +182,7 @@ void interrupts_answer(struct vm_exit *x, struct message *answer)
     }
     answer->words[REPLY_EVENT] = event;
     answer->words[REPLY_OFFER] = offer;
-    answer->words[REPLY_DEADLINE] = next_deadline(x->n);
+    answer->words[REPLY_DEADLINE] = next_deadline(x);
     server_changed(&vm.server, &c->halted, VM_CPU_FLAGS);
     vm.calm[x->n] = (struct vm_calm){!nmi, offer, answer->words[REPLY_DEADLINE]};
 }

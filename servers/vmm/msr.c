@@ -25,6 +25,7 @@ enum msr {
     MSR_KVM_TIME_OLD = 0x12,
     MSR_KVM_WALL_CLOCK = 0x4b564d00,
     MSR_KVM_SYSTEM_TIME = 0x4b564d01,
+    MSR_AMD_PMC = 0xc0010000, // four events, four counters
     MSR_AMD_HWCR = 0xc0010015,
     MSR_AMD_SYSCFG = 0xc0010010,
     MSR_AMD_TOP_MEM2 = 0xc001001d,
@@ -60,6 +61,27 @@ static bool read_tsc(struct vm_exit *x, uint32_t msr, uint64_t *value)
 {
     (void)msr;
     *value = x->now.tsc;
+    return true;
+}
+
+static bool write_tsc(struct vm_exit *x, uint32_t msr, uint64_t value)
+{
+    (void)msr;
+    clock_adjust(x, x->cpu->tsc_adjust + value - x->now.tsc);
+    return true;
+}
+
+static bool read_adjust(struct vm_exit *x, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = x->cpu->tsc_adjust;
+    return true;
+}
+
+static bool write_adjust(struct vm_exit *x, uint32_t msr, uint64_t value)
+{
+    (void)msr;
+    clock_adjust(x, value);
     return true;
 }
 
@@ -145,17 +167,13 @@ static bool write_efer(struct vm_exit *x, uint32_t msr, uint64_t value)
 
 static bool read_kept(struct vm_exit *x, uint32_t msr, uint64_t *value)
 {
-    *value = msr == MSR_TSC_ADJUST    ? x->cpu->tsc_adjust
-             : msr == MSR_MISC_ENABLE ? x->cpu->misc_enable
-                                      : x->cpu->debug_control;
+    *value = msr == MSR_MISC_ENABLE ? x->cpu->misc_enable : x->cpu->debug_control;
     return true;
 }
 
 static bool write_kept(struct vm_exit *x, uint32_t msr, uint64_t value)
 {
-    uint64_t *kept = msr == MSR_TSC_ADJUST    ? &x->cpu->tsc_adjust
-                     : msr == MSR_MISC_ENABLE ? &x->cpu->misc_enable
-                                              : &x->cpu->debug_control;
+    uint64_t *kept = msr == MSR_MISC_ENABLE ? &x->cpu->misc_enable : &x->cpu->debug_control;
     *kept = value;
     server_changed(&vm.server, kept, sizeof *kept);
     return true;
@@ -204,7 +222,7 @@ static const struct msr_row rows[] = {
     {MSR_X2APIC, MSR_X2APIC + 0xff, read_apic, write_apic},
     {MSR_APIC_BASE, MSR_APIC_BASE, read_apic, write_apic},
     {MSR_EFER, MSR_EFER, read_efer, write_efer},
-    {MSR_TSC, MSR_TSC, read_tsc, ignore},
+    {MSR_TSC, MSR_TSC, read_tsc, write_tsc},
     {MSR_PAT, MSR_PAT, read_pat, write_pat},
     {MSR_KVM_WALL_OLD, MSR_KVM_TIME_OLD, read_clock, write_clock},
     {MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, read_clock, write_clock},
@@ -214,11 +232,12 @@ static const struct msr_row rows[] = {
     {MSR_MTRR_FIXED_16K, MSR_MTRR_FIXED_16K + 1, read_mtrr, write_mtrr},
     {MSR_MTRR_FIXED_4K, MSR_MTRR_FIXED_4K + 7, read_mtrr, write_mtrr},
     {MSR_MTRR_DEFAULT, MSR_MTRR_DEFAULT, read_mtrr, write_mtrr},
-    {MSR_TSC_ADJUST, MSR_TSC_ADJUST, read_kept, write_kept},
+    {MSR_TSC_ADJUST, MSR_TSC_ADJUST, read_adjust, write_adjust},
     {MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_kept, write_kept},
     {MSR_DEBUG_CONTROL, MSR_DEBUG_CONTROL, read_kept, write_kept},
     {MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, read_zero, NULL},
     {MSR_MICROCODE, MSR_MICROCODE, read_zero, ignore},
+    {MSR_AMD_PMC, MSR_AMD_PMC + 7, read_zero, ignore},
     {MSR_AMD_HWCR, MSR_AMD_HWCR, read_zero, ignore},
     {MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, read_zero, ignore},
     {MSR_AMD_TOP_MEM2, MSR_AMD_TOP_MEM2, read_zero, ignore},

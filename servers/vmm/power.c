@@ -17,7 +17,7 @@ static void power_up_devices(bool cold)
         memory = (struct rtc_memory){RTC_HOLE, vm.config.memory - RTC_HOLE};
     if (cold)
         clock_power_up();
-    struct vclock t = clock_now();
+    struct vclock t = clock_now(&vm.cpu[0]);
     irqchip_power_up(&m->chip, (uint32_t)vm.config.cpus, LAPIC_X2APIC | LAPIC_TSC_DEADLINE,
                      vm.env.physical_bits);
     lapic_virtual_wire(&m->chip.cpu[0].lapic);
@@ -40,7 +40,7 @@ static void start(struct vcpu_state *state, bool cold)
     emu_cache_reset(&vm.cache);
     if (!boot_load(state))
         die("%s: cannot start", vm.config.name);
-    state->tsc_offset = 0 - vm.machine->power_on;
+    state->tsc_offset = clock_tsc_offset(&vm.cpu[0]);
     state_adopt(&vm.state);
 }
 

@@ -36,7 +36,7 @@ struct vm_cpu {
     struct emu_progress progress; // of the instruction whose access is under way
     uint64_t clock_page;          // MSR_KVM_SYSTEM_TIME as written
     uint64_t clock_version;
-    uint64_t tsc_adjust;
+    uint64_t tsc_adjust; // IA32_TSC_ADJUST: the TSC is so far ahead of power-on's
     uint64_t misc_enable;
     uint64_t mtrr_default;
     uint64_t mtrr[28]; // fixed ranges, then pairs of variable ones
@@ -130,8 +130,10 @@ void interrupts_kick(uint32_t cpus);
 void interrupts_changed(unsigned n); // the chips, as vCPU n sees them, are to be committed
 
 // clock.c
-struct vclock clock_now(void);
-uint64_t clock_host_tsc(uint64_t guest_ns); // the host's TSC at a guest time
+struct vclock clock_now(const struct vm_cpu *cpu);
+uint64_t clock_tsc_offset(const struct vm_cpu *cpu);   // the guest's TSC beyond the host's
+void clock_adjust(struct vm_exit *x, uint64_t adjust); // IA32_TSC_ADJUST
+uint64_t clock_host_tsc(uint64_t guest_ns);            // the host's TSC at a guest time
 void clock_power_up(void);
 bool clock_write_system_time(struct vm_cpu *cpu, uint64_t value);
 bool clock_write_wall(uint64_t value);
