@@ -45,6 +45,6 @@ void thread_end_wait(struct thread *t, enum status s);
 // What a wait is woken with when no message came.
 void thread_wake(struct thread *t, enum status s);
 
-uint64_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3);
-uint64_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3);
+uint32_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3);
+uint32_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3);
 uint64_t sys_signal(uint64_t slot);

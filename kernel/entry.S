@@ -41,67 +41,78 @@
     pop %r11
 .endm
 
+#define FRAME(field) ((field) - FRAME_SIZE)(%rsp)
+
 .text
 .global syscall_entry
 syscall_entry:
     swapgs
     mov %rsp, %gs:CPU_USER_RSP
     mov %gs:CPU_FRAME_TOP, %rsp
-    push $SELECTOR_USER_DATA
-    push %gs:CPU_USER_RSP
-    push %r11
-    push $SELECTOR_USER_CODE
-    push %rcx
-    push $0
-    push $VECTOR_SYSCALL
-    PUSH_REGISTERS
-    decq FRAME_COUNTDOWN(%rsp)
+    mov %rcx, FRAME(FRAME_RIP)
+    mov %gs:CPU_USER_RSP, %rcx
+    mov %r11, FRAME(FRAME_RFLAGS)
+    mov %rcx, FRAME(FRAME_RSP)
+    movq $VECTOR_SYSCALL, FRAME(FRAME_VECTOR)
+    mov %rax, FRAME(FRAME_RAX)
+    mov %rdi, FRAME(FRAME_RDI)
+    mov %rsi, FRAME(FRAME_RSI)
+    mov %rdx, FRAME(FRAME_RDX)
+    mov %r10, FRAME(FRAME_R10)
+    mov %r8, FRAME(FRAME_R8)
+    mov %r9, FRAME(FRAME_R9)
+    mov %rbx, FRAME(FRAME_RBX)
+    mov %rbp, FRAME(FRAME_RBP)
+    mov %r12, FRAME(FRAME_R12)
+    mov %r13, FRAME(FRAME_R13)
+    mov %r14, FRAME(FRAME_R14)
+    mov %r15, FRAME(FRAME_R15)
+    decq FRAME(FRAME_COUNTDOWN)
     mov %gs:CPU_STACK_TOP, %rsp
     jz .Lstop
     mov %r10, %rcx                  // C's fourth argument
     movzbl %al, %eax
-    cmp $SYSCALLS, %eax
-    jae .Lbad_number
     call *syscall_table(, %rax, 8)
-.Lreturned:
-    mov %gs:CPU_FRAME_TOP, %rcx
+    mov %gs:CPU_FRAME_TOP, %rsp
     cmp $SYSCALL_DONE, %eax
-    jae .Lslow
+    jae .Lelsewhere
     cmpl $0, %gs:CPU_HAZARDS
-    jne .Lslow_status
+    jne .Lstatus
     // Straight back: callee-saved registers are as C found them, results and arguments come from the frame.
-    mov (FRAME_R9 - FRAME_SIZE)(%rcx), %r9
-    mov (FRAME_R9 + 8 - FRAME_SIZE)(%rcx), %r8
-    mov (FRAME_R9 + 16 - FRAME_SIZE)(%rcx), %r10
-    mov (FRAME_R9 + 24 - FRAME_SIZE)(%rcx), %rdx
-    mov (FRAME_R9 + 32 - FRAME_SIZE)(%rcx), %rsi
-    mov (FRAME_R9 + 40 - FRAME_SIZE)(%rcx), %rdi
-    mov (FRAME_RIP_OFFSET + 16 - FRAME_SIZE)(%rcx), %r11
-    mov (FRAME_RIP_OFFSET + 24 - FRAME_SIZE)(%rcx), %rsp
-    mov (FRAME_RIP_OFFSET - FRAME_SIZE)(%rcx), %rcx
+    mov FRAME(FRAME_R9), %r9
+    mov FRAME(FRAME_R8), %r8
+    mov FRAME(FRAME_R10), %r10
+    mov FRAME(FRAME_RDX), %rdx
+    mov FRAME(FRAME_RSI), %rsi
+    mov FRAME(FRAME_RDI), %rdi
+    mov FRAME(FRAME_RFLAGS), %r11
+    mov FRAME(FRAME_RIP), %rcx
+    mov FRAME(FRAME_RSP), %rsp
     swapgs
     sysretq
-.Lbad_number:
-    mov $1, %eax                    // STATUS_BAD_ARG
-    jmp .Lreturned
 .Lstop:
     call thread_stop
-    jmp .Lslow
-.Lslow_status:
+    jmp .Lsettle
+.Lstatus:
     mov %eax, %eax
-    mov %rax, (FRAME_RAX - FRAME_SIZE)(%rcx)
-.Lslow:
-    cmpl $0, %gs:CPU_HAZARDS
-    je return_to_user
+    mov %rax, FRAME(FRAME_RAX)
+.Lsettle:
+    mov %gs:CPU_STACK_TOP, %rsp
     call kernel_exit
-    // falls through
 
 // Loads the current thread's frame. SYSRET where it came by SYSCALL: RCX and R11 are the caller's to lose then.
 .global return_to_user
 return_to_user:
     mov %gs:CPU_FRAME_TOP, %rsp
+.Lelsewhere:
     sub $FRAME_SIZE, %rsp
-    cmpl $VECTOR_SYSCALL, FRAME_VECTOR_OFFSET(%rsp)
+
+// The same with the frame in RSP.
+.global return_to_frame
+return_to_frame:
+    cmpl $0, %gs:CPU_HAZARDS
+    jne .Lsettle
+    cmpl $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
     jne .Liret
     pop %r15
     pop %r14
@@ -116,9 +127,9 @@ return_to_user:
     pop %rsi
     pop %rdi
     pop %rax
-    mov (FRAME_RIP_OFFSET - FRAME_RAX - 8)(%rsp), %rcx
-    mov (FRAME_RIP_OFFSET + 16 - FRAME_RAX - 8)(%rsp), %r11
-    mov (FRAME_RIP_OFFSET + 24 - FRAME_RAX - 8)(%rsp), %rsp
+    mov (FRAME_RIP - FRAME_RAX - 8)(%rsp), %rcx
+    mov (FRAME_RFLAGS - FRAME_RAX - 8)(%rsp), %r11
+    mov (FRAME_RSP - FRAME_RAX - 8)(%rsp), %rsp
     swapgs
     sysretq
 .Liret:

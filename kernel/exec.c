@@ -10,7 +10,6 @@ void exec_init(struct exec *e, uint32_t priority, struct account *account)
 {
     list_init(&e->ready);
     list_init(&e->call.node);
-    list_init(&e->timer.node);
     list_init(&e->fault);
     e->account = account;
     list_append(&account->execs, &e->charged);

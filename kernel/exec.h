@@ -57,8 +57,8 @@ struct exec {
     bool suspended;          // by thread control: becomes EXEC_STOPPED instead of EXEC_READY
     uint32_t cpu;            // [I]
     uint64_t cpu_time;       // TSC ticks
-    uint64_t slice_left;
-    void *fpu; // XSAVE area
+    uint64_t slice_end;      // in its own cpu_time
+    void *fpu;               // XSAVE area
     uint64_t xcr0;
     struct call call;
     struct timer timer; // a wait's deadline, a vCPU's deadline

@@ -78,15 +78,3 @@ void fpu_leave_guest(struct exec *e)
     if (e->xcr0 != fpu_mask)
         xsetbv(0, fpu_mask);
 }
-
-void fpu_save(struct exec *e)
-{
-    struct cpu *cpu = this_cpu();
-    if (cpu->fpu_owner != e)
-        return;
-    if (e->object.type == OBJECT_VCPU)
-        fpu_leave_guest(e);
-    asm volatile("xsave64 (%0)" ::"r"(e->fpu), "a"((uint32_t)fpu_mask), "d"((uint32_t)(fpu_mask >> 32))
-                 : "memory");
-    cpu->fpu_owner = NULL;
-}

@@ -9,22 +9,39 @@
 #include "kernel/endpoint.h"
 #include "kernel/lib/print.h"
 #include "kernel/lib/string.h"
-#include "kernel/sched.h"
+#include "kernel/switch.h"
 #include "kernel/vm.h"
 #include "libipc/abi/syscall.h"
 
-static inline void message_thread(const struct call *c, struct thread *to)
+// The words of a message behind those that travel in registers.
+static void copy_rest(struct thread *to, const struct thread *from, uint64_t tag)
 {
-    const struct thread *from = CONTAINER(c, struct thread, exec.call);
-    uint64_t words = TAG_WORDS(from->frame.rsi);
-    to->frame.rsi = from->frame.rsi;
-    to->frame.rdx = from->frame.rdx;
-    to->frame.r10 = from->frame.r10;
-    to->frame.r8 = from->frame.r8;
-    to->frame.r9 = from->frame.r9;
+    uint64_t words = TAG_WORDS(tag);
     if (words > MESSAGE_REGISTERS)
         memcpy(to->utcb->words + MESSAGE_REGISTERS, from->utcb->words + MESSAGE_REGISTERS,
                (words - MESSAGE_REGISTERS) * sizeof(uint64_t));
+}
+
+static inline void put_words(struct frame *f, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2,
+                             uint64_t w3)
+{
+    f->rsi = tag;
+    f->rdx = w0;
+    f->r10 = w1;
+    f->r8 = w2;
+    f->r9 = w3;
+}
+
+static void copy_message(struct thread *to, const struct thread *from)
+{
+    const struct frame *f = &from->frame;
+    put_words(&to->frame, f->rsi, f->rdx, f->r10, f->r8, f->r9);
+    copy_rest(to, from, f->rsi);
+}
+
+static void message_thread(const struct call *c, struct thread *to)
+{
+    copy_message(to, CONTAINER(c, struct thread, exec.call));
 }
 
 static void message_fault(const struct call *c, struct thread *to)
@@ -53,58 +70,70 @@ static void (*const message[])(const struct call *, struct thread *) = {
     [CALL_ACCESS] = vcpu_message_access,
 };
 
-static inline void deliver(struct call *c, struct thread *to)
+// A call becomes `to`'s, which is in no ready queue; its words are not here.
+static inline void receive_call(struct call *c, struct thread *to, struct reply *into)
 {
     to->frame.rdi = c->badge;
-    if (c->kind == CALL_MESSAGE)
-        message_thread(c, to);
-    else
-        message[c->kind](c, to);
     to->utcb->sequence = c->sequence;
     to->utcb->deliveries = c->deliveries;
     to->messages++;
     c->state = CALL_RECEIVED;
     c->receiver = to;
     list_append(&to->received, &c->node);
-    if (c->kind != CALL_PAGE_FAULT) {
-        c->reply = to->receive_into;
-        c->reply->call = c;
-    }
-    const struct exec *from = CONTAINER(c, struct exec, call);
-    if (from->effective > to->exec.effective)
-        sched_set_effective(&to->exec, from->effective);
+    c->reply = into;
+    if (into)
+        into->call = c;
+    uint8_t priority = CONTAINER(c, struct exec, call)->effective;
+    if (priority > to->exec.effective)
+        to->exec.effective = priority;
+}
+
+static inline void deliver(struct call *c, struct thread *to)
+{
+    receive_call(c, to, c->kind == CALL_PAGE_FAULT ? NULL : to->receive_into);
+    message[c->kind](c, to);
 }
 
 // A waiting thread goes on with what is in its frame.
-static inline void end_wait(struct thread *t, enum status s)
+static inline void end_wait(struct thread *t, enum status s, struct reply *into)
 {
-    list_remove(&t->waiting);
-    if (t->receive_into)
-        t->receive_into->waiter = NULL;
+    list_unlink(&t->waiting);
+    if (into)
+        into->waiter = NULL;
     timer_cancel(&t->exec.timer);
     t->frame.rax = s;
 }
 
 void thread_end_wait(struct thread *t, enum status s)
 {
-    end_wait(t, s);
+    end_wait(t, s, t->receive_into);
 }
 
 void thread_wake(struct thread *t, enum status s)
 {
-    end_wait(t, s);
+    end_wait(t, s, t->receive_into);
     sched_ready(&t->exec, false, false);
 }
 
-void call_start(struct exec *e, struct endpoint *to, struct ref ref, uint64_t badge, enum call_kind kind)
+static inline void begin_call(struct call *c, struct ref ref, uint64_t badge, enum call_kind kind)
 {
-    struct call *c = &e->call;
     c->endpoint = ref;
     c->badge = badge;
     c->kind = (uint8_t)kind;
     c->deliveries = 0;
     c->sequence++;
+}
+
+static inline struct thread *first_waiter(const struct endpoint *e)
+{
+    return CONTAINER(e->waiters.next, struct thread, waiting);
+}
+
+void call_start(struct exec *e, struct endpoint *to, struct ref ref, uint64_t badge, enum call_kind kind)
+{
+    struct call *c = &e->call;
     bool running = this_cpu()->current == e;
+    begin_call(c, ref, badge, kind);
     e->state = EXEC_CALLS;
     if (list_empty(&to->waiters)) {
         c->state = CALL_QUEUED;
@@ -113,8 +142,8 @@ void call_start(struct exec *e, struct endpoint *to, struct ref ref, uint64_t ba
             sched_block();
         return;
     }
-    struct thread *t = CONTAINER(to->waiters.next, struct thread, waiting);
-    end_wait(t, STATUS_OK);
+    struct thread *t = first_waiter(to);
+    end_wait(t, STATUS_OK, t->receive_into);
     deliver(c, t);
     if (running)
         sched_switch(&t->exec);
@@ -122,31 +151,28 @@ void call_start(struct exec *e, struct endpoint *to, struct ref ref, uint64_t ba
         sched_ready(&t->exec, false, false);
 }
 
-// The receiver's priority without this call.
-static inline void drop_priority(struct thread *t)
+// A thread's priority: its own or that of its most urgent caller.
+static inline uint8_t served_priority(const struct thread *t)
 {
     uint8_t p = t->exec.priority;
     if (t->exec.effective == p)
-        return;
-    for (struct node *n = t->received.next; n != &t->received; n = n->next) {
+        return p;
+    for (const struct node *n = t->received.next; n != &t->received; n = n->next) {
         const struct exec *e = CONTAINER(n, struct exec, call.node);
         p = e->effective > p ? e->effective : p;
     }
-    if (p != t->exec.effective)
-        sched_set_effective(&t->exec, p);
+    return p;
 }
 
 static inline void end_call(struct call *c)
 {
-    struct thread *t = c->receiver;
-    list_remove(&c->node);
+    list_unlink(&c->node);
+    if (c->state == CALL_RECEIVED) {
+        if (c->reply)
+            c->reply->call = NULL;
+        sched_set_effective(&c->receiver->exec, served_priority(c->receiver));
+    }
     c->state = CALL_NONE;
-    if (c->reply)
-        c->reply->call = NULL;
-    c->reply = NULL;
-    c->receiver = NULL;
-    if (t)
-        drop_priority(t);
 }
 
 void call_cancel(struct call *c)
@@ -183,7 +209,7 @@ void call_requeue(struct call *c)
     call_cancel(c);
     c->deliveries++;
     if (!list_empty(&to->waiters)) {
-        struct thread *t = CONTAINER(to->waiters.next, struct thread, waiting);
+        struct thread *t = first_waiter(to);
         thread_end_wait(t, STATUS_OK);
         deliver(c, t);
         sched_ready(&t->exec, false, false);
@@ -193,33 +219,43 @@ void call_requeue(struct call *c)
     list_prepend(&to->callers, &c->node);
 }
 
-uint64_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
+static __attribute__((noinline)) uint32_t start_message(struct thread *t, struct endpoint *to,
+                                                        const struct capability *cap, uint64_t tag)
 {
-    (void)w0, (void)w1, (void)w2, (void)w3; // they stay in the frame
-    struct thread *t = current_thread();
-    struct object *o;
-    struct capability *cap;
-    enum status s = cap_get(t->process, slot, OBJECT_ENDPOINT, RIGHT_SEND, &o, &cap);
-    if (s != STATUS_OK)
-        return s;
     if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX)
         return STATUS_BAD_ARG;
-    call_start(&t->exec, (struct endpoint *)o, cap->ref, cap->badge, CALL_MESSAGE);
+    call_start(&t->exec, to, cap->ref, cap->badge, CALL_MESSAGE);
     return SYSCALL_DONE;
 }
 
-static void answer_thread(struct thread *to, const struct thread *from)
+// The short way first: a server waits, it can run at once, and the message is in registers.
+uint32_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
 {
-    uint64_t words = TAG_WORDS(from->frame.rsi);
-    to->frame.rax = STATUS_OK;
-    to->frame.rsi = from->frame.rsi;
-    to->frame.rdx = from->frame.rdx;
-    to->frame.r10 = from->frame.r10;
-    to->frame.r8 = from->frame.r8;
-    to->frame.r9 = from->frame.r9;
-    if (words > MESSAGE_REGISTERS)
-        memcpy(to->utcb->words + MESSAGE_REGISTERS, from->utcb->words + MESSAGE_REGISTERS,
-               (words - MESSAGE_REGISTERS) * sizeof(uint64_t));
+    struct cpu *cpu = this_cpu();
+    struct thread *t = CONTAINER(cpu->current, struct thread, exec);
+    struct object *o;
+    const struct capability *cap = cap_find(t->process, slot, OBJECT_ENDPOINT, RIGHT_SEND, &o);
+    if (!cap)
+        return cap_error(t->process, slot, OBJECT_ENDPOINT);
+    struct endpoint *e = (struct endpoint *)o;
+    struct thread *to = first_waiter(e);
+    if (TAG_WORDS(tag) > MESSAGE_REGISTERS || list_empty(&e->waiters))
+        return start_message(t, e, cap, tag);
+    put_words(&to->frame, tag, w0, w1, w2, w3);
+    sched_charge(cpu, &t->exec, rdtsc());
+    int64_t left = switch_left(&to->exec);
+    if (to->exec.suspended || left <= 0)
+        return start_message(t, e, cap, tag);
+    struct call *c = &t->exec.call;
+    begin_call(c, cap->ref, cap->badge, CALL_MESSAGE);
+    struct reply *into = to->receive_into;
+    if (!into)
+        __builtin_unreachable(); // who waits on an endpoint has one
+    end_wait(to, STATUS_OK, into);
+    receive_call(c, to, into);
+    t->exec.state = EXEC_CALLS;
+    switch_threads(cpu, t, to, left);
+    return SYSCALL_DONE;
 }
 
 // Can this call be answered with what is in the server's frame?
@@ -230,6 +266,12 @@ static enum status check_answer(const struct call *c, const struct thread *from)
     return STATUS_OK;
 }
 
+static void answer_message(struct thread *to, const struct thread *from)
+{
+    copy_message(to, from);
+    to->frame.rax = STATUS_OK;
+}
+
 // Answers; returns who may run now, NULL when it does not.
 static inline struct exec *answer(struct call *c, const struct thread *from)
 {
@@ -237,13 +279,18 @@ static inline struct exec *answer(struct call *c, const struct thread *from)
     enum call_kind kind = c->kind;
     end_call(c);
     if (kind == CALL_MESSAGE)
-        answer_thread(CONTAINER(e, struct thread, exec), from);
+        answer_message(CONTAINER(e, struct thread, exec), from);
     else if (kind == CALL_EXIT)
         return vcpu_answer_exit(CONTAINER(e, struct vcpu, exec), from) ? e : NULL;
     else if (kind == CALL_ACCESS)
         return vcpu_answer_access(CONTAINER(e, struct vcpu, exec), from->frame.rdx) ? e : NULL;
     return e;
 }
+
+struct __attribute__((packed, may_alias)) wait_rax {
+    uint8_t number, flags;
+    uint16_t reply, receive;
+};
 
 struct wait {
     struct endpoint *endpoint;
@@ -289,7 +336,8 @@ static inline enum status check_wait(struct thread *t, uint64_t slot, uint64_t t
 
 static bool take_bits(struct thread *t)
 {
-    struct notification *n = (struct notification *)ref_get(t->notification);
+    struct notification *n = t->signalled ? (struct notification *)ref_get(t->notification) : NULL;
+    t->signalled = false;
     if (!n || !n->bits)
         return false;
     t->frame.rdi = 0;
@@ -313,7 +361,7 @@ static inline bool receive(struct thread *t, const struct wait *w)
     if (!w->endpoint || list_empty(&w->endpoint->callers))
         return false;
     struct call *c = CONTAINER(w->endpoint->callers.next, struct call, node);
-    list_remove(&c->node);
+    list_unlink(&c->node);
     deliver(c, t);
     return true;
 }
@@ -324,6 +372,8 @@ static inline void block(struct thread *t, const struct wait *w, struct exec *ne
         w->into->waiter = t;
     if (w->endpoint)
         list_append(&w->endpoint->waiters, &t->waiting);
+    else
+        list_init(&t->waiting);
     if (w->flags & WAIT_DEADLINE) {
         t->exec.timer.expire = wait_expired;
         timer_start(&t->exec.timer, t->utcb->deadline);
@@ -335,17 +385,22 @@ static inline void block(struct thread *t, const struct wait *w, struct exec *ne
         sched_block();
 }
 
-uint64_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
+static inline void count_wait(struct cpu *cpu, struct thread *t)
 {
-    (void)w0, (void)w1, (void)w2, (void)w3; // they stay in the frame
-    struct thread *t = current_thread();
+    sched_charge(cpu, &t->exec, rdtsc());
+    t->waits++;
+    t->cpu_time_at_wait = t->exec.cpu_time;
+}
+
+static __attribute__((noinline)) uint32_t reply_wait(struct cpu *cpu, struct thread *t, uint64_t slot,
+                                                     uint64_t tag)
+{
     struct wait w = {0};
     enum status s = check_wait(t, slot, tag, &w);
     if (s != STATUS_OK)
         return s;
     struct exec *next = w.call ? answer(w.call, t) : NULL;
-    t->waits++;
-    t->cpu_time_at_wait = t->exec.cpu_time;
+    count_wait(cpu, t);
     bool got = receive(t, &w);
     if (got || (w.flags & WAIT_POLL)) {
         if (next)
@@ -353,5 +408,44 @@ uint64_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, u
         return got ? STATUS_OK : STATUS_TIMEOUT;
     }
     block(t, &w, next);
+    return SYSCALL_DONE;
+}
+
+// The short way first: a server answers a thread that can run at once, with words in registers and a reply
+// object that it receives into again, and nothing is there for it.
+uint32_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *t = CONTAINER(cpu->current, struct thread, exec);
+    const struct wait_rax *rax = (const struct wait_rax *)&t->frame.rax;
+    struct object *r, *e;
+    if (rax->flags || rax->receive != rax->reply || TAG_WORDS(tag) > MESSAGE_REGISTERS || t->signalled ||
+        !cap_find(t->process, rax->reply, OBJECT_REPLY, RIGHT_SEND | RIGHT_RECEIVE, &r) ||
+        !cap_find(t->process, slot, OBJECT_ENDPOINT, RIGHT_RECEIVE, &e))
+        return reply_wait(cpu, t, slot, tag);
+    struct reply *reply = (struct reply *)r;
+    struct endpoint *from = (struct endpoint *)e;
+    struct call *c = reply->call;
+    if (!list_empty(&from->callers) || t->received.next != &c->node || t->received.previous != &c->node ||
+        c->kind != CALL_MESSAGE)
+        return reply_wait(cpu, t, slot, tag);
+    struct thread *to = CONTAINER(c, struct thread, exec.call);
+    sched_charge(cpu, &t->exec, rdtsc());
+    t->cpu_time_at_wait = t->exec.cpu_time;
+    int64_t left = switch_left(&to->exec);
+    if (to->exec.suspended || left <= 0 || !most_urgent(cpu, to->exec.effective))
+        return reply_wait(cpu, t, slot, tag);
+    put_words(&to->frame, tag, w0, w1, w2, w3);
+    to->frame.rax = STATUS_OK;
+    list_init(&t->received);
+    c->state = CALL_NONE;
+    reply->call = NULL;
+    reply->waiter = t;
+    t->receive_into = reply;
+    t->exec.effective = t->exec.priority;
+    list_append(&from->waiters, &t->waiting);
+    t->exec.state = EXEC_WAITS;
+    t->waits++;
+    switch_threads(cpu, t, to, left);
     return SYSCALL_DONE;
 }

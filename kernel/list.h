@@ -39,10 +39,16 @@ static inline void list_prepend(struct node *list, struct node *n)
     list_insert_before(list->next, n);
 }
 
-// Leaves the node linked to itself: removing it again does no harm.
-static inline void list_remove(struct node *n)
+// Leaves the node's own links as they were; it must not be removed again.
+static inline void list_unlink(struct node *n)
 {
     n->next->previous = n->previous;
     n->previous->next = n->next;
+}
+
+// Leaves the node linked to itself: removing it again does no harm.
+static inline void list_remove(struct node *n)
+{
+    list_unlink(n);
     list_init(n);
 }

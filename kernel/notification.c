@@ -8,8 +8,12 @@ void notification_signal(struct notification *n, uint64_t bits, bool lazy)
 {
     n->bits |= bits;
     struct thread *t = (struct thread *)ref_get(n->thread);
-    if (!t || t->exec.state != EXEC_WAITS || ref_get(t->notification) != &n->object)
+    if (!t || ref_get(t->notification) != &n->object)
         return;
+    if (t->exec.state != EXEC_WAITS) {
+        t->signalled = true;
+        return;
+    }
     t->frame.rdi = 0;
     t->frame.rsi = TAG(LABEL_BITS, 1);
     t->frame.rdx = n->bits;

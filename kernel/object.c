@@ -3,22 +3,16 @@
 #include "kernel/object.h"
 
 #include "kernel/kmem.h"
-#include "kernel/lib/print.h"
-#include "kernel/platform/layout.h"
 #include "kernel/process.h"
 
-enum { TABLE_PAGES = 32, TABLE_ENTRIES = TABLE_PAGES * PAGE_SIZE / sizeof(struct object_entry) };
-
-struct object_entry *object_table;
+struct object_entry object_table[OBJECTS_MAX];
 static uint32_t first_free;
 
 // Entry 0 is never given out: its generation differs from that of a zeroed reference.
 void objects_init(void)
 {
-    object_table = kmem_alloc(NULL, TABLE_PAGES * (size_t)PAGE_SIZE);
-    kassert(object_table);
     object_table[0].generation = UINT32_MAX;
-    for (uint32_t i = TABLE_ENTRIES - 1; i > 0; i--) {
+    for (uint32_t i = OBJECTS_MAX - 1; i > 0; i--) {
         object_table[i] = (struct object_entry){.generation = 1, .next_free = first_free};
         first_free = i;
     }

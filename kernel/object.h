@@ -37,14 +37,19 @@ struct object_entry {
     uint32_t next_free;
 };
 
-extern struct object_entry *object_table;
+enum { OBJECTS_MAX = 8192 };
+extern struct object_entry object_table[OBJECTS_MAX];
 
+// What it names, and what it is good for: rights in the lower half of `grip`, the object's type in the upper,
+// so that one comparison checks both.
 struct capability {
     struct ref ref;
     uint64_t badge;
-    uint32_t rights;
+    uint32_t grip;
     uint32_t pad;
 };
+#define GRIP(type, rights) ((uint32_t)(type) << 16 | (uint32_t)(rights))
+#define GRIP_RIGHTS(grip)  ((grip)&0xffffu)
 
 // The object behind a reference, or NULL when it died.
 static inline struct object *ref_get(struct ref ref)

@@ -13,9 +13,20 @@
 #include "kernel/time.h"
 
 struct exec;
-struct frame;
 struct process;
-struct tss;
+
+enum { PORT_BYTES = 65536 / 8 };
+
+struct __attribute__((packed)) tss {
+    uint32_t reserved0;
+    uint64_t rsp[3];
+    uint64_t reserved1;
+    uint64_t ist[7];
+    uint64_t reserved2;
+    uint16_t reserved3, io_map;
+    uint8_t ports[PORT_BYTES + 1]; // a set bit forbids; one more byte of ones ends it
+    uint8_t pad[7];
+};
 
 // [I] immutable after boot
 struct cpu {
@@ -27,26 +38,25 @@ struct cpu {
 
     // The core's. All but the first four are touched by this CPU alone, interrupts off.
     uint64_t user_rsp;       // of a SYSCALL, for three instructions
-    struct frame *frame_top; // end of the current thread's registers
     uint32_t hazards;        // enum hazard: why not to go straight back
+    uint32_t ports_open;     // the TSS's I/O map is in reach
     struct exec *current;    // NULL: idle
-    struct exec *fpu_owner;  // whose extended state is in the registers
+    uint64_t root;           // physical address in CR3
+    struct tss tss;          // [I] but for RSP0, the end of the current thread's registers, and the I/O map
     uint64_t run_start;      // TSC when `current` began
     uint64_t timer_deadline; // that the timer is armed for, UINT64_MAX: none
     uint64_t ready_map;      // bit n: ready[n] is not empty
     struct node ready[64];
     struct node timers;
     struct timer doorbell;
-    uint64_t root;            // physical address in CR3
     uint64_t fs_base;         // in the register
-    struct tss *tss;          // [I]
     struct process *ports_of; // whose I/O rights are in the TSS
     void *virt;               // [I] the back-end's
 };
 
 _Static_assert(offsetof(struct cpu, self) == 0, "this_cpu() reads %gs:0");
 _Static_assert(offsetof(struct cpu, user_rsp) == CPU_USER_RSP, "entry.S");
-_Static_assert(offsetof(struct cpu, frame_top) == CPU_FRAME_TOP, "entry.S");
+_Static_assert(offsetof(struct cpu, tss.rsp) == CPU_FRAME_TOP, "entry.S");
 _Static_assert(offsetof(struct cpu, hazards) == CPU_HAZARDS, "entry.S");
 _Static_assert(offsetof(struct cpu, stack_top) == 8, "start-up and entry code read %gs:8");
 

@@ -46,6 +46,7 @@ static enum status build(struct process *p)
         kmem_free(p, p->slots, slot_bytes(p));
         return s;
     }
+    p->cr3 = phys_of(p->aspace.root);
     memcpy(p->aspace.root + ENTRIES / 2, (uint64_t *)pool_pointer(kernel_root) + ENTRIES / 2, PAGE_SIZE / 2);
     s = make_utcb_window(p);
     if (s != STATUS_OK) {
@@ -99,7 +100,14 @@ void process_release(struct process *p)
 
 void cap_put(struct process *p, uint64_t slot, const struct object *o, uint32_t rights, uint64_t badge)
 {
-    p->slots[slot] = (struct capability){.ref = ref_to(o), .badge = badge, .rights = rights};
+    p->slots[slot] = (struct capability){.ref = ref_to(o), .badge = badge, .grip = GRIP(o->type, rights)};
+}
+
+enum status cap_error(const struct process *p, uint64_t slot, enum object_type type)
+{
+    const struct capability *c = cap_slot(p, slot);
+    const struct object *o = c ? ref_get(c->ref) : NULL;
+    return o && (type == OBJECT_NONE || o->type == type) ? STATUS_NO_RIGHT : STATUS_BAD_CAP;
 }
 
 enum status cap_free(struct process *p, uint64_t slot)

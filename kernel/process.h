@@ -16,6 +16,7 @@ struct process {
     struct capability *slots; // [I]
     struct aspace aspace;
     uint64_t *utcb_table; // [I] page table of the UTCB window
+    uint64_t cr3;         // [I] physical address of its root table
     struct node objects;  // paid by it
     struct node threads;
     struct ref handler; // endpoint of its fault messages
@@ -42,18 +43,35 @@ static inline struct capability *cap_slot(const struct process *p, uint64_t slot
     return slot - 1 < p->slot_count - 1ul ? &p->slots[slot] : NULL; // slot 0 wraps around
 }
 
-// What the slot names, checked: a live object of this type (OBJECT_NONE: any) with these rights.
+// The capability in a slot if it is one to a live object of this type (OBJECT_NONE: any) with at least these
+// rights (not none), else NULL.
+static inline struct capability *cap_find(const struct process *p, uint64_t slot, enum object_type type,
+                                          uint32_t rights, struct object **object)
+{
+    uint32_t mask = type == OBJECT_NONE ? rights : GRIP(UINT16_MAX, rights);
+    struct capability *c = &p->slots[slot];
+    if (__builtin_expect(slot >= p->slot_count || (c->grip & mask) != GRIP(type, rights), 0))
+        return NULL;
+    const struct object_entry *e = &object_table[c->ref.number];
+    if (__builtin_expect(e->generation != c->ref.generation, 0))
+        return NULL;
+    *object = e->object;
+    return c;
+}
+
+// Why cap_find() found none.
+enum status cap_error(const struct process *p, uint64_t slot, enum object_type type) MUST_CHECK;
+
 static inline MUST_CHECK enum status cap_get(const struct process *p, uint64_t slot, enum object_type type,
                                              uint32_t rights, struct object **object, struct capability **cap)
 {
-    struct capability *c = cap_slot(p, slot);
-    struct object *o = c ? ref_get(c->ref) : NULL;
-    if (__builtin_expect(!o || (type != OBJECT_NONE && o->type != type), 0))
-        return STATUS_BAD_CAP;
-    if (__builtin_expect((c->rights & rights) != rights, 0))
-        return STATUS_NO_RIGHT;
-    *object = o;
+    struct capability *c = cap_find(p, slot, type, rights, object);
     if (cap)
         *cap = c;
-    return STATUS_OK;
+    if (c)
+        return STATUS_OK;
+    enum status s = cap_error(p, slot, type);
+    if (s == STATUS_OK)
+        __builtin_unreachable(); // tells the compiler that *object is set where the status is OK
+    return s;
 }

@@ -6,12 +6,11 @@
 // over without one.
 #include "kernel/sched.h"
 
-#include "kernel/fpu.h"
 #include "kernel/lib/print.h"
 #include "kernel/platform/platform.h"
 #include "kernel/platform/x86.h"
+#include "kernel/switch.h"
 #include "kernel/thread.h"
-#include "kernel/trap.h"
 #include "kernel/vm.h"
 
 struct account *root_account;
@@ -29,7 +28,6 @@ void sched_init_cpu(struct cpu *cpu)
     for (unsigned i = 0; i < 64; i++)
         list_init(&cpu->ready[i]);
     list_init(&cpu->timers);
-    list_init(&cpu->doorbell.node);
     cpu->doorbell.expire = doorbell_due;
     cpu->timer_deadline = UINT64_MAX;
 }
@@ -45,10 +43,10 @@ enum status account_create(struct process *payer, uint64_t weight, uint64_t budg
     a->weight = weight;
     a->budget = budget;
     a->period = period;
+    a->limit = budget ? budget : INT64_MAX;
     a->since = rdtsc();
     list_init(&a->execs);
     list_init(&a->parked);
-    list_init(&a->replenish.node);
     *out = a;
     return STATUS_OK;
 }
@@ -58,60 +56,10 @@ static uint64_t slice_of(const struct exec *e)
     return (uint64_t)tsc_khz * SLICE_US / 1000 * e->account->weight / WEIGHT_USUAL;
 }
 
-// The budget is used up. What was used beyond it counts for the periods that follow.
-static bool spent(struct account *a)
-{
-    if (!a->budget || a->spent < a->budget)
-        return false;
-    uint64_t periods = (rdtsc() - a->since) / a->period, given = periods * a->budget;
-    a->since += periods * a->period;
-    a->spent = a->spent > given ? a->spent - given : 0;
-    return a->spent >= a->budget;
-}
-
-// Time of the current exec up to now, to it and its account.
-static inline void charge(struct cpu *cpu, uint64_t now)
-{
-    struct exec *e = cpu->current;
-    uint64_t ran = now - cpu->run_start;
-    cpu->run_start = now;
-    if (!e)
-        return;
-    e->cpu_time += ran;
-    e->slice_left = e->slice_left > ran ? e->slice_left - ran : 0;
-    e->account->used += ran;
-    e->account->spent += ran;
-}
-
 uint64_t exec_cpu_time(const struct exec *e)
 {
     const struct cpu *cpu = this_cpu();
     return e->cpu_time + (cpu->current == e ? rdtsc() - cpu->run_start : 0);
-}
-
-// The time at which the account's budget or the slice is over.
-static uint64_t run_limit(const struct exec *e)
-{
-    uint64_t left = e->slice_left;
-    const struct account *a = e->account;
-    if (!a->budget)
-        return left;
-    uint64_t budget_left = a->budget > a->spent ? a->budget - a->spent : 0;
-    return budget_left < left ? budget_left : left;
-}
-
-static inline void activate(struct cpu *cpu, struct exec *e)
-{
-    if (!e->slice_left)
-        e->slice_left = slice_of(e);
-    cpu->current = e;
-    timer_need(cpu, cpu->run_start + run_limit(e));
-    if (cpu->fpu_owner != e)
-        fpu_switch(cpu, e);
-    if (e->object.type == OBJECT_THREAD)
-        trap_load_thread(cpu, CONTAINER(e, struct thread, exec));
-    else
-        cpu->hazards |= HAZARD_GUEST;
 }
 
 static void enqueue(struct cpu *cpu, struct exec *e, bool first)
@@ -156,42 +104,45 @@ void sched_ready(struct exec *e, bool first, bool lazy)
 void sched_doorbell(void)
 {
     struct cpu *cpu = this_cpu();
-    if (cpu->doorbell.node.next == &cpu->doorbell.node)
+    if (!timer_runs(&cpu->doorbell))
         timer_start(&cpu->doorbell, rdtsc() + (uint64_t)tsc_khz * DOORBELL_US / 1000);
+}
+
+// Nobody is current from now on.
+static void leave(struct cpu *cpu)
+{
+    struct exec *e = cpu->current;
+    sched_charge(cpu, e, rdtsc());
+    fpu_save(e);
+    cpu->current = NULL;
+    cpu->hazards |= HAZARD_RESCHEDULE;
 }
 
 void sched_block(void)
 {
-    struct cpu *cpu = this_cpu();
-    charge(cpu, rdtsc());
-    cpu->current = NULL;
-    cpu->hazards = (cpu->hazards & ~(uint32_t)HAZARD_GUEST) | HAZARD_RESCHEDULE;
+    leave(this_cpu());
 }
 
 void sched_remove(struct exec *e)
 {
     struct cpu *cpu = this_cpu();
     if (cpu->current == e)
-        sched_block();
+        leave(cpu);
     else if (e->state == EXEC_READY)
         dequeue(cpu, e);
-    if (cpu->fpu_owner == e)
-        cpu->fpu_owner = NULL;
 }
 
 void sched_switch(struct exec *e)
 {
     struct cpu *cpu = this_cpu();
-    charge(cpu, rdtsc());
-    cpu->hazards &= ~(uint32_t)HAZARD_GUEST;
-    if (e->suspended || cpu->ready_map >> e->effective > 1 || spent(e->account)) {
-        cpu->current = NULL;
-        cpu->hazards |= HAZARD_RESCHEDULE;
+    leave(cpu);
+    int64_t left = switch_left(e);
+    if (e->suspended || left <= 0 || !most_urgent(cpu, e->effective)) {
         sched_ready(e, true, false);
         return;
     }
-    e->state = EXEC_READY;
-    activate(cpu, e);
+    cpu->hazards &= ~(uint32_t)HAZARD_RESCHEDULE;
+    switch_to(cpu, e, left);
 }
 
 void sched_set_effective(struct exec *e, uint8_t priority)
@@ -200,13 +151,14 @@ void sched_set_effective(struct exec *e, uint8_t priority)
     bool queued = e->state == EXEC_READY && cpu->current != e && !list_empty(&e->ready);
     if (queued)
         dequeue(cpu, e);
-    if (priority < e->effective)
+    if (priority != e->effective)
         cpu->hazards |= HAZARD_RESCHEDULE;
     e->effective = priority;
     if (queued)
         enqueue(cpu, e, false);
 }
 
+// The budget may be there again: those who wait for it are asked anew (pick()).
 static void replenish(struct timer *t)
 {
     struct account *a = CONTAINER(t, struct account, replenish);
@@ -217,23 +169,36 @@ static void replenish(struct timer *t)
     }
 }
 
-// The budget is spent: the exec waits for the next period.
+// The budget is used up. What was used beyond it counts for the periods that follow.
+static bool spent(struct account *a, uint64_t now)
+{
+    if (a->used < a->limit)
+        return false;
+    uint64_t periods = (now - a->since) / a->period, full = a->used + a->budget;
+    a->since += periods * a->period;
+    a->limit += periods * a->budget;
+    a->limit = a->limit < full ? a->limit : full;
+    return a->used >= a->limit;
+}
+
+// Its account's budget is spent: it waits for the end of the period.
 static void park(struct exec *e)
 {
     struct account *a = e->account;
     list_append(&a->parked, &e->ready);
-    if (a->replenish.node.next == &a->replenish.node) {
-        a->replenish.expire = replenish;
-        timer_start(&a->replenish, a->since + a->period);
-    }
+    a->replenish.expire = replenish;
+    timer_start(&a->replenish, a->since + a->period);
 }
 
+// The most urgent one, with time left.
 static struct exec *pick(struct cpu *cpu)
 {
     while (cpu->ready_map) {
         struct exec *e = CONTAINER(cpu->ready[top_priority(cpu)].next, struct exec, ready);
         dequeue(cpu, e);
-        if (!spent(e->account))
+        if (e->cpu_time >= e->slice_end)
+            e->slice_end = e->cpu_time + slice_of(e);
+        if (!spent(e->account, cpu->run_start))
             return e;
         park(e);
     }
@@ -244,25 +209,22 @@ static struct exec *pick(struct cpu *cpu)
 static void reschedule(struct cpu *cpu)
 {
     struct exec *e = cpu->current;
-    cpu->hazards &= ~(uint32_t)HAZARD_RESCHEDULE;
-    uint64_t now = rdtsc();
-    charge(cpu, now);
     if (e) {
-        int top = top_priority(cpu);
-        bool over = !e->slice_left || spent(e->account);
-        if (!over && top <= (int)e->effective)
-            return;
-        if (over && top < (int)e->effective && !spent(e->account)) {
-            activate(cpu, e);
-            return;
+        sched_charge(cpu, e, rdtsc());
+        bool over = switch_left(e) <= 0;
+        if (over || !most_urgent(cpu, e->effective)) {
+            leave(cpu);
+            enqueue(cpu, e, !over);
         }
-        cpu->current = NULL;
-        cpu->hazards &= ~(uint32_t)HAZARD_GUEST;
-        enqueue(cpu, e, e->slice_left != 0);
+    } else {
+        cpu->run_start = rdtsc();
     }
-    e = pick(cpu);
-    if (e)
-        activate(cpu, e);
+    cpu->hazards &= ~(uint32_t)HAZARD_RESCHEDULE;
+    if (cpu->current || !(e = pick(cpu)))
+        return;
+    switch_to(cpu, e, switch_left(e));
+    if (e->object.type == OBJECT_THREAD && CONTAINER(e, struct thread, exec)->demolishing)
+        cpu->hazards |= HAZARD_DEMOLISH;
 }
 
 void sched_timer(void)
@@ -272,35 +234,46 @@ void sched_timer(void)
     cpu->hazards |= HAZARD_TIMER;
 }
 
+// What is due happens; the timer is armed for what comes next.
 static void timers_due(struct cpu *cpu)
 {
     cpu->hazards &= ~(uint32_t)HAZARD_TIMER;
-    uint64_t now = rdtsc();
-    uint64_t next = timers_run(now);
-    charge(cpu, now);
+    uint64_t now = rdtsc(), next = timers_run(now);
     struct exec *e = cpu->current;
-    if (e && !run_limit(e))
-        cpu->hazards |= HAZARD_RESCHEDULE;
-    uint64_t limit = e ? now + run_limit(e) : UINT64_MAX;
-    timer_need(cpu, next < limit ? next : limit);
+    if (e) {
+        sched_charge(cpu, e, now);
+        int64_t left = switch_left(e);
+        if (left <= 0)
+            cpu->hazards |= HAZARD_RESCHEDULE;
+        else if (now + (uint64_t)left < next)
+            next = now + (uint64_t)left;
+    }
+    timer_need(cpu, next);
 }
 
 void kernel_exit(void)
 {
     struct cpu *cpu = this_cpu();
     for (;;) {
-        if (cpu->hazards & HAZARD_TIMER)
-            timers_due(cpu);
-        if (cpu->hazards & HAZARD_RESCHEDULE)
-            reschedule(cpu);
+        while (cpu->hazards & (HAZARD_TIMER | HAZARD_RESCHEDULE)) {
+            if (cpu->hazards & HAZARD_TIMER)
+                timers_due(cpu);
+            if (cpu->hazards & HAZARD_RESCHEDULE)
+                reschedule(cpu);
+        }
         struct exec *e = cpu->current;
-        if (!e)
+        if (!e) {
             interrupts_wait();
-        else if (e->object.type == OBJECT_VCPU)
+        } else if (e->object.type == OBJECT_VCPU) {
             vcpu_enter(CONTAINER(e, struct vcpu, exec));
-        else if (cpu->hazards & HAZARD_DEMOLISH)
-            demolish(CONTAINER(e, struct thread, exec));
-        else
-            return;
+        } else {
+            cpu->hazards &= ~(uint32_t)HAZARD_GUEST;
+            if (cpu->hazards & HAZARD_PORTS)
+                trap_load_ports(cpu);
+            if (cpu->hazards & HAZARD_DEMOLISH)
+                demolish(CONTAINER(e, struct thread, exec));
+            if (!cpu->hazards)
+                return;
+        }
     }
 }

@@ -11,8 +11,9 @@
 enum hazard {
     HAZARD_TIMER = 1,      // the timer interrupt came
     HAZARD_RESCHEDULE = 2, // somebody more urgent may be ready, or the slice is over
-    HAZARD_GUEST = 8,      // the current exec is a vCPU
-    HAZARD_DEMOLISH = 4,   // the current thread has something to take apart
+    HAZARD_GUEST = 4,      // the current exec is a vCPU
+    HAZARD_DEMOLISH = 8,   // the current thread has something to take apart
+    HAZARD_PORTS = 16,     // the I/O map is another process's
 };
 
 struct account {
@@ -20,7 +21,7 @@ struct account {
     uint64_t weight;         // 1..1000, 100 is usual
     uint64_t budget, period; // TSC ticks; budget 0: unlimited
     uint64_t used;
-    uint64_t spent; // of the budget since then
+    uint64_t limit; // of `used`: the budget is spent then
     uint64_t since; // when a period began
     struct timer replenish;
     struct node parked; // ready, but the budget is spent
@@ -45,6 +46,15 @@ void sched_remove(struct exec *e);
 // The current exec cannot go on, and e can: it gets the CPU at once when nobody ready is more urgent.
 void sched_switch(struct exec *e);
 
+// Time of the current exec up to now, to it and its account.
+static inline void sched_charge(struct cpu *cpu, struct exec *e, uint64_t now)
+{
+    uint64_t ran = now - cpu->run_start;
+    cpu->run_start = now;
+    e->cpu_time += ran;
+    e->account->used += ran;
+}
+
 // Effective priority from its own and those of whom it serves.
 void sched_set_effective(struct exec *e, uint8_t priority);
 
@@ -59,8 +69,8 @@ static inline void timer_need(struct cpu *cpu, uint64_t deadline)
 // Some steps of what the current thread destroys (kernel/destroy.c).
 void demolish(struct thread *t);
 
-// Out of the kernel: runs guests, idles, returns when a thread is to go on; cpu->frame_top is its frame's
-// end.
+// Out of the kernel: runs guests, idles, returns when a thread is to go on; the TSS's RSP0 is its
+// frame's end.
 void kernel_exit(void);
 
 void sched_timer(void);                       // the timer interrupt

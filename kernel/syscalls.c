@@ -14,6 +14,11 @@ static uint64_t sys_null(void)
     return STATUS_OK;
 }
 
+static uint64_t sys_unknown(void)
+{
+    return STATUS_BAD_ARG;
+}
+
 // Rights shrink on the way; a badge is given once, by whoever holds the capability without one.
 uint64_t sys_grant(uint64_t process, uint64_t slot, uint64_t own, uint64_t rights, uint64_t badge)
 {
@@ -27,7 +32,7 @@ uint64_t sys_grant(uint64_t process, uint64_t slot, uint64_t own, uint64_t right
         s = cap_free((struct process *)target, slot);
     if (s != STATUS_OK)
         return s;
-    if ((rights & ~(uint64_t)cap->rights) || (cap->badge && badge && badge != cap->badge))
+    if ((rights & ~(uint64_t)GRIP_RIGHTS(cap->grip)) || (cap->badge && badge && badge != cap->badge))
         return STATUS_NO_RIGHT;
     if (o->type == OBJECT_IOPORTS) {
         s = ioports_allow((struct process *)target, (struct ioports *)o);
@@ -151,9 +156,8 @@ uint64_t sys_machine(uint64_t system, uint64_t op, uint64_t argument)
     }
 }
 
-// Before every system call of a thread that is to be stopped at its n-th (entry.S looks here through the
-// table).
-const void *const syscall_table[SYSCALL_COUNT] = {
+// For all that fits in AL, so that entry.S need not compare.
+const void *const syscall_table[UINT8_MAX + 1] = {
     [SYS_NULL] = sys_null,
     [SYS_CALL] = sys_call,
     [SYS_REPLY_WAIT] = sys_reply_wait,
@@ -174,6 +178,5 @@ const void *const syscall_table[SYSCALL_COUNT] = {
     [SYS_INFO] = sys_info,
     [SYS_LOG] = sys_log,
     [SYS_MACHINE] = sys_machine,
+    [SYSCALL_COUNT... UINT8_MAX] = sys_unknown,
 };
-
-_Static_assert(SYSCALL_COUNT == SYSCALLS, "entry.S compares with it");

@@ -52,7 +52,7 @@ enum status thread_create(struct process *payer, struct process *p, uint32_t utc
                               .cs = SELECTOR_USER_CODE,
                               .rflags = RFLAGS_IF | RFLAGS_1,
                               .rsp = rsp,
-                              .ss = SELECTOR_USER_DATA,
+                              .ss = SELECTOR_USER_DATA, // CS and SS stay so: SYSCALL does not store them
                               .rdi = t->fs_base};
     *out = t;
     return STATUS_OK;
@@ -199,6 +199,7 @@ static enum status bind(struct thread *t, uint64_t slot)
         return STATUS_BUSY;
     n->thread = ref_to(&t->exec.object);
     t->notification = ref_to(o);
+    t->signalled = n->bits != 0;
     if (n->bits && t->exec.state == EXEC_WAITS)
         notification_signal(n, 0, false);
     return STATUS_OK;

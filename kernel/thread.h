@@ -18,8 +18,9 @@ struct thread {
     uint64_t fs_base;        // [I] the UTCB's address: user code finds its UTCB there
     uint32_t utcb_index;     // [I]
     bool stepping;           // a debug exception is a step, not a fault
+    bool signalled;          // its notification may have bits for it
     struct node sibling;     // in process->threads
-    struct node waiting;     // in an endpoint's waiters
+    struct node waiting;     // in an endpoint's waiters, or linked to itself
     struct reply *receive_into;
     struct ref notification; // bound
     struct node received;    // calls that it has not answered

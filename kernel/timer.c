@@ -16,7 +16,7 @@ void timer_arm_earlier(struct cpu *cpu, uint64_t deadline)
 void timer_start(struct timer *t, uint64_t deadline)
 {
     struct cpu *cpu = this_cpu();
-    list_remove(&t->node);
+    timer_cancel(t);
     t->deadline = deadline;
     struct node *n = cpu->timers.next;
     while (n != &cpu->timers && CONTAINER(n, struct timer, node)->deadline <= deadline)
@@ -32,7 +32,7 @@ uint64_t timers_run(uint64_t now)
         struct timer *t = CONTAINER(cpu->timers.next, struct timer, node);
         if (t->deadline > now)
             return t->deadline;
-        list_remove(&t->node);
+        timer_cancel(t);
         t->expire(t);
     }
     return UINT64_MAX;

@@ -49,15 +49,12 @@ static void *stack_page(void)
     return page + PAGE_SIZE;
 }
 
-static struct tss *new_tss(void)
+static void tss_init(struct tss *tss)
 {
-    struct tss *tss = kmem_alloc(NULL, sizeof *tss);
-    kassert(tss);
     memset(tss->ports, 0xff, sizeof tss->ports);
     tss->io_map = IO_MAP_NONE;
     tss->ist[IST_NMI - 1] = (uint64_t)stack_page();
     tss->ist[IST_FAULT - 1] = (uint64_t)stack_page();
-    return tss;
 }
 
 static void gdt_load(const struct tss *tss)
@@ -88,8 +85,8 @@ void cpu_init(struct cpu *cpu)
         fpu_init_cpu();
     sched_init_cpu(cpu);
     cpu->root = kernel_root;
-    cpu->tss = new_tss();
-    gdt_load(cpu->tss);
+    tss_init(&cpu->tss);
+    gdt_load(&cpu->tss);
     load_idt(&(struct descriptor_table){.limit = sizeof idt - 1, .base = (uint64_t)idt});
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
     wrmsr(MSR_STAR, (uint64_t)(SELECTOR_USER_DATA - 8) << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);
@@ -101,53 +98,34 @@ void cpu_init(struct cpu *cpu)
         virt->cpu_enable(cpu);
 }
 
-static void forbid(struct tss *tss, const struct process *p)
+static void allow(struct tss *tss, const struct port_range *r)
 {
-    for (uint32_t i = 0; i < p->port_count; i++)
-        for (unsigned port = p->ports[i].first; port <= p->ports[i].last; port++)
-            tss->ports[port / 8] |= (uint8_t)(1u << port % 8);
-}
-
-static void allow(struct tss *tss, const struct process *p)
-{
-    for (uint32_t i = 0; i < p->port_count; i++)
-        for (unsigned port = p->ports[i].first; ref_get(p->ports[i].ioports) && port <= p->ports[i].last;
-             port++)
-            tss->ports[port / 8] &= (uint8_t) ~(1u << port % 8);
+    for (unsigned port = r->first; ref_get(r->ioports) && port <= r->last; port++)
+        tss->ports[port / 8] &= (uint8_t) ~(1u << port % 8);
 }
 
 // The map holds the rights of one process, and is out of reach for all others.
-void trap_load_ports(struct cpu *cpu, struct process *p)
+void trap_load_ports(struct cpu *cpu)
 {
-    if (!p->port_count) {
-        cpu->tss->io_map = IO_MAP_NONE;
+    struct process *p = current_thread()->process;
+    cpu->hazards &= ~(uint32_t)HAZARD_PORTS;
+    cpu->ports_open = p->port_count;
+    cpu->tss.io_map = p->port_count ? offsetof(struct tss, ports) : IO_MAP_NONE;
+    if (!p->port_count || cpu->ports_of == p)
         return;
-    }
-    if (cpu->ports_of != p) {
-        if (cpu->ports_of)
-            forbid(cpu->tss, cpu->ports_of);
-        allow(cpu->tss, p);
-        cpu->ports_of = p;
-    }
-    cpu->tss->io_map = offsetof(struct tss, ports);
+    memset(cpu->tss.ports, 0xff, sizeof cpu->tss.ports);
+    for (uint32_t i = 0; i < p->port_count; i++)
+        allow(&cpu->tss, &p->ports[i]);
+    cpu->ports_of = p;
 }
 
-void trap_ports_changed(struct process *p)
+void trap_ports_changed(const struct process *p)
 {
     struct cpu *cpu = this_cpu();
-    if (cpu->ports_of == p) {
+    if (cpu->ports_of == p)
         cpu->ports_of = NULL;
-        cpu->tss->io_map = IO_MAP_NONE;
-        memset(cpu->tss->ports, 0xff, sizeof cpu->tss->ports);
-    }
     if (current_thread()->process == p)
-        trap_load_ports(cpu, p);
-}
-
-void trap_load_fs_base(struct cpu *cpu, uint64_t base)
-{
-    cpu->fs_base = base;
-    wrmsr(MSR_FS_BASE, base);
+        cpu->hazards |= HAZARD_PORTS;
 }
 
 static void interrupt(unsigned vector)

@@ -185,8 +185,7 @@ static void deadline_passed(struct timer *t)
 static void set_deadline(struct vcpu *v, uint64_t deadline)
 {
     struct timer *t = &v->exec.timer;
-    bool running = t->node.next != &t->node;
-    if (running && t->deadline == deadline)
+    if (timer_runs(t) && t->deadline == deadline)
         return;
     v->deadline_passed = false;
     if (deadline)

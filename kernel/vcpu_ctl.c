@@ -77,7 +77,6 @@ static enum status export_image(struct vcpu *v, uint64_t first)
     if (first >= bytes)
         return STATUS_BAD_ARG;
     fill_image(v, &image);
-    fpu_save(&v->exec);
     unsigned char *to = (unsigned char *)current_thread()->utcb->words;
     for (size_t i = 0; i < room && first + i < bytes; i++) {
         size_t at = first + i;

@@ -142,9 +142,9 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 
 static inline uint64_t rdtsc(void)
 {
-    uint32_t lo, hi;
+    uint64_t lo, hi; // their upper halves are zero
     asm volatile("rdtsc" : "=a"(lo), "=d"(hi)::"memory");
-    return (uint64_t)hi << 32 | lo;
+    return hi << 32 | lo;
 }
 
 #define X86_CONTROL_REGISTER(n)                                                                              \
