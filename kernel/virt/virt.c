@@ -86,23 +86,15 @@ enum status virt_check_state(uint32_t groups, const struct vcpu_state *state)
 }
 
 // The usual reply of a monitor moves RIP alone; VM86 is the one thing in it that other groups decide.
-enum status virt_write_state(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
+enum status virt_check_write(const struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
 {
-    struct vcpu_state copy;
-    enum status status;
-    uint32_t judged = groups &= VIRT_GROUPS;
+    struct vcpu_state whole;
+    groups &= VIRT_GROUPS;
+    if (groups == GROUP_RIP && !(state->rflags & RFLAGS_VM))
+        return virt_check_state(groups, state);
     if (!groups)
         return STATUS_OK;
-    copy.rip = state->rip;
-    copy.rflags = state->rflags;
-    copy.blocking = state->blocking;
-    if (groups != GROUP_RIP || (copy.rflags & RFLAGS_VM)) {
-        memcpy(&copy, state, sizeof(copy));
-        virt->read(vcpu, VIRT_GROUPS & ~groups, &copy);
-        judged = VIRT_GROUPS;
-    }
-    status = virt_check_state(judged, &copy);
-    if (status == STATUS_OK)
-        virt->write(vcpu, groups, &copy);
-    return status;
+    memcpy(&whole, state, sizeof(whole));
+    virt->read(vcpu, VIRT_GROUPS & ~groups, &whole);
+    return virt_check_state(VIRT_GROUPS, &whole);
 }

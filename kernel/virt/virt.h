@@ -39,8 +39,7 @@ struct virt_ops {
     // is the core's to set before and to read back afterwards.
     enum virt_result (*run)(struct vcpu *vcpu);
 
-    // The groups of the state, but GPR and XCR0. write() cannot fail: only what virt_check_state() accepts
-    // may be written, see virt_write_state().
+    // The groups of the state, but GPR and XCR0. write() cannot fail, and relies on virt_check_write().
     void (*read)(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
     void (*write)(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state);
 
@@ -115,6 +114,7 @@ enum virt_check virt_check(uint32_t groups, const struct vcpu_state *state,
 // The same with this machine's limits.
 enum status virt_check_state(uint32_t groups, const struct vcpu_state *state) MUST_CHECK;
 
-// Checks the groups together with the others that the vCPU has, then writes them; a refusal changes nothing.
-// The state may be in memory that its writer can still change. GPR and XCR0 are ignored.
-enum status virt_write_state(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state) MUST_CHECK;
+// The same for what is about to be written, together with the groups that the vCPU keeps. GPR and XCR0 are
+// not judged. What is then written must be this very state: not a page that its owner can change in between.
+enum status virt_check_write(const struct vcpu *vcpu, uint32_t groups,
+                             const struct vcpu_state *state) MUST_CHECK;
