@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A 16550A at its PC address (datasheet: National Semiconductor PC16550D). Waiting is bounded, so that a
-// machine without the port runs on silently.
+// machine without the port runs on silently. The FIFOs stay as they are found: turning them on throws away
+// what was typed already, which is the driver's to read.
 
 #include "kernel/lib/lock.h"
 #include "kernel/lib/print.h"
@@ -11,14 +12,12 @@
 #define COM1     0x3f8
 #define REG_DATA (COM1 + 0) // divisor, low, while DLAB is set
 #define REG_IER  (COM1 + 1) // divisor, high
-#define REG_FCR  (COM1 + 2)
 #define REG_LCR  (COM1 + 3)
 #define REG_MCR  (COM1 + 4)
 #define REG_LSR  (COM1 + 5)
 
 #define LCR_DLAB 0x80
 #define LCR_8N1  0x03
-#define FCR_ON   0x01
 #define MCR_ON   0x03 // DTR, RTS; OUT2 off: no interrupts
 #define LSR_THRE 0x20
 #define LSR_TEMT 0x40
@@ -36,7 +35,6 @@ void console_init(void)
     outb(REG_DATA, 1); // 115200 baud
     outb(REG_IER, 0);
     outb(REG_LCR, LCR_8N1);
-    outb(REG_FCR, FCR_ON);
     outb(REG_MCR, MCR_ON);
 }
 

@@ -113,6 +113,7 @@ static void open_console(void)
     if (!console_open(&console, (void *)CONSOLE_MAP_OUTPUT, (void *)CONSOLE_MAP_INPUT,
                       (uint8_t *)CONSOLE_MAP_LOGS, LOG_STRIDE))
         die("the rings do not fit");
+    console.spoke = now(); // perhaps it was in the middle of a line
 }
 
 int main(void)

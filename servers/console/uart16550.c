@@ -10,6 +10,10 @@
 // FIFO control register: bytes in the receive FIFO that raise the interrupt, by bits 7 and 6.
 static const uint8_t trigger_level[] = {1, 4, 8, 14};
 
+// Who looks so often in a row, and not for room to write, waits for input. Linux's driver looks twice before
+// it throws away what it finds.
+enum { LOOKS_POLL = 4 };
+
 // Modem control register, bit 4: the line that each output feeds in loopback.
 static const struct {
     uint8_t mcr;
@@ -377,8 +381,8 @@ struct uart_result uart_read(struct uart *u, unsigned reg)
     bool looks = reg == UART_LSR && u->tx_count == 0;
 
     row_of(u, reg)->read(u, &result);
-    u->polls |= looks && u->looked; // twice in a row, and not for room to write: it waits for input
-    u->looked = looks;
+    u->looked = (uint8_t)(looks ? u->looked + (u->looked < LOOKS_POLL) : 0);
+    u->polls |= u->looked == LOOKS_POLL;
     update_line(u);
     return result;
 }

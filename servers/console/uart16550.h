@@ -94,7 +94,7 @@ struct uart {
     uint8_t tx[UART_FIFO];
     // A hint, not to be committed for its own sake: does the guest poll for input?
     uint8_t polls;
-    uint8_t looked; // the last access was a read of LSR with the transmitter empty
+    uint8_t looked; // reads of LSR with the transmitter empty, and nothing else, since the last other access
     uint8_t hint_reserved[6];
 };
 

@@ -138,6 +138,22 @@ static void test_takes_over(void **unused)
     assert_true(s.peer_stirred);
 }
 
+// The FIFOs were off, with a character in the receiver.
+static void test_turns_on(void **unused)
+{
+    (void)unused;
+    struct serial s;
+    begin(&s);
+    uart_write(&w.device, UART_FCR, 0);
+    assert_true(line_types());
+    assert_false(line_types());
+    driver_starts(&s);
+    assert_true(line_types());
+    driver_runs(&s);
+    console_reads(CAPACITY);
+    assert_int_equal(w.read, 2);
+}
+
 static void test_input_waits(void **unused)
 {
     (void)unused;
@@ -247,9 +263,9 @@ static void test_killed(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_takes_over),   cmocka_unit_test(test_input_waits),
-        cmocka_unit_test(test_output_waits), cmocka_unit_test(test_wicked_peer),
-        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_takes_over),  cmocka_unit_test(test_turns_on),
+        cmocka_unit_test(test_input_waits), cmocka_unit_test(test_output_waits),
+        cmocka_unit_test(test_wicked_peer), cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 
 enum { DATA, IER, IIR, LCR, MCR, LSR, FCR = IIR, DIVISOR_LOW = DATA, DIVISOR_HIGH = IER };
 enum { IER_RX = 0x01, IER_THRE = 0x02 };
-enum { IIR_NONE = 0x01 };
+enum { IIR_NONE = 0x01, IIR_FIFO = 0xc0 };
 enum { FCR_ON = 0x01, FCR_TRIGGER_8 = 0x80 }; // writing them clears nothing while the FIFOs are on
 enum { LCR_8N1 = 0x03, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 0x01, MCR_RTS = 0x02, MCR_OUT2 = 0x08 }; // OUT2 opens the way of the interrupt
@@ -33,16 +33,6 @@ static void set_speed(void)
     port_write(LCR, LCR_8N1);
 }
 
-void serial_start(struct serial *s)
-{
-    set_speed();
-    port_write(FCR, FCR_ON | FCR_TRIGGER_8);
-    port_write(MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
-    s->stuffed = false;
-    s->peer_stirred = true; // the dead driver may have owed a signal
-    enable_interrupts(s);
-}
-
 static void set_stuffed(struct serial *s, bool stuffed)
 {
     if (s->stuffed == stuffed)
@@ -51,18 +41,25 @@ static void set_stuffed(struct serial *s, bool stuffed)
     enable_interrupts(s);
 }
 
+// Takes a character if there is one; the ring has room.
+static bool receive_byte(struct serial *s)
+{
+    if (!(port_read(LSR) & LSR_DR))
+        return false;
+    uint8_t byte = port_read(DATA);
+    ring_put(&s->input, s->input.position, &byte, 1);
+    s->peer_stirred |= ring_publish_produced(&s->input, s->input.position + 1);
+    return true;
+}
+
 // What finds no room stays in the device: it holds the line's other end back, or overruns.
 static void receive(struct serial *s)
 {
     uint32_t room;
     if (!ring_room(&s->input, &room))
         room = 0;
-    while (room && (port_read(LSR) & LSR_DR)) {
-        uint8_t byte = port_read(DATA);
-        ring_put(&s->input, s->input.position, &byte, 1);
-        s->peer_stirred |= ring_publish_produced(&s->input, s->input.position + 1);
+    while (room && receive_byte(s))
         room--;
-    }
     set_stuffed(s, room == 0);
 }
 
@@ -78,6 +75,25 @@ static bool transmit(struct serial *s)
         s->peer_stirred |= ring_publish_consumed(&s->output, s->output.position + 1);
     }
     return true;
+}
+
+// Turning the FIFOs on clears them. What arrived before is taken first; the write follows at once.
+static void enable_fifos(struct serial *s)
+{
+    uint32_t room;
+    if ((port_read(IIR) & IIR_FIFO) == 0 && ring_room(&s->input, &room) && room)
+        (void)receive_byte(s);
+    port_write(FCR, FCR_ON | FCR_TRIGGER_8);
+}
+
+void serial_start(struct serial *s)
+{
+    s->stuffed = false;
+    s->peer_stirred = true; // the dead driver may have owed a signal
+    set_speed();
+    enable_fifos(s);
+    port_write(MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
+    enable_interrupts(s);
 }
 
 bool serial_serve(struct serial *s)
