@@ -66,6 +66,13 @@ static int run(const struct json *j, jsmntok_t *tokens, uint32_t count, jsmn_par
     return jsmn_parse(parser, j->text, j->bytes, tokens, count);
 }
 
+static bool fail_parse(struct json *j, int result, const jsmn_parser *parser)
+{
+    if (result == JSMN_ERROR_INVAL)
+        return fail_at(j, (int)parser->pos, "this is no JSON");
+    return fail_at(j, (int)j->bytes, "the text ends in the middle, expected more");
+}
+
 uint32_t json_count(struct json *j, const char *text, size_t bytes)
 {
     jsmn_parser parser;
@@ -77,10 +84,8 @@ uint32_t json_count(struct json *j, const char *text, size_t bytes)
     int n = run(j, NULL, 0, &parser);
     if (n > 0)
         j->token_count = (uint32_t)n;
-    else if (n == JSMN_ERROR_PART)
-        fail_at(j, (int)j->bytes, "the text ends in the middle, expected more");
     else
-        fail_at(j, (int)parser.pos, "this is no JSON");
+        fail_parse(j, n, &parser);
     return j->token_count;
 }
 
@@ -158,8 +163,9 @@ bool json_parse(struct json *j, void *tokens, struct json_node *root)
 {
     jsmn_parser parser;
     j->tokens = tokens;
-    if (run(j, (jsmntok_t *)tokens, j->token_count, &parser) != (int)j->token_count)
-        return fail_at(j, 0, "this is no JSON");
+    int n = run(j, (jsmntok_t *)tokens, j->token_count, &parser);
+    if (n != (int)j->token_count)
+        return fail_parse(j, n, &parser);
     const jsmntok_t *t = token(j, 0);
     if (t->type != JSMN_OBJECT)
         return fail_at(j, t->start, "expected an object: {...}");
@@ -169,7 +175,7 @@ bool json_parse(struct json *j, void *tokens, struct json_node *root)
             return false;
     }
     *root = (struct json_node){.token = 0, .count = (uint32_t)t->size};
-    return separated(j, t->end, (int)j->bytes, 0);
+    return separated(j, 0, t->start, 0) && separated(j, t->end, (int)j->bytes, 0);
 }
 
 static struct json_node node_at(const struct json *j, uint32_t at)
@@ -372,7 +378,7 @@ static bool unescape(const char **from, const char *end, char *to)
 
 bool json_copy(struct json_text text, char *to, size_t size)
 {
-    const char *from = text.at, *end = text.at + text.length;
+    const char *from = text.length ? text.at : "", *end = from + text.length;
     size_t n = 0;
     while (from < end && n + 1 < size) {
         char c = *from++;

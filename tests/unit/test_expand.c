@@ -1,0 +1,195 @@
+// A configuration becomes a manifest that init accepts, and in which every VM has what it needs
+// SPDX-License-Identifier: MIT
+//
+// LINK: libipc/json.c servers/init/manifest.c servers/init/manifest_objects.c
+// LINK: servers/init/manifest_servers.c tools/arena.c tools/check.c tools/config.c tools/expand.c
+// LINK: tools/file.c tools/guest_image.c tools/json_text.c tools/kinds.c tools/manifest.c
+// LINK: tools/report.c tools/schema.c -lyaml
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "libipc/proto/layout.h"
+#include "servers/init/manifest.h"
+#include "tools/config.h"
+#include "tools/expand.h"
+#include "tools/manifest.h"
+
+#define GIB (UINT64_C(1) << 30)
+
+struct fixture {
+    struct arena arena;
+    char *text;
+    size_t bytes;
+    struct manifest m;
+};
+
+static char folder[] = "/tmp/test_expand.XXXXXX";
+
+static void write_file(const char *name, const char *text, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fwrite(text, 1, size, f);
+    fclose(f);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    static const uint32_t multiboot[3] = {0x1badb002, 0, 0u - 0x1badb002};
+    if (!mkdtemp(folder))
+        return -1;
+    write_file("kernel", (const char *)multiboot, sizeof multiboot);
+    write_file("initrd", "disk", 4);
+    return 0;
+}
+
+static int drop_folder(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"kernel", "initrd", "c.yaml"};
+    char path[64];
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    return rmdir(folder);
+}
+
+static void make(struct fixture *f, const char *yaml)
+{
+    struct report r = {.to = stderr};
+    struct config config;
+    struct plan plan;
+    char path[64], error[JSON_ERROR_MAX];
+    *f = (struct fixture){0};
+    write_file("c.yaml", yaml, strlen(yaml));
+    snprintf(path, sizeof path, "%s/c.yaml", folder);
+    assert_true(config_read(&f->arena, &r, path, &config));
+    assert_true(expand(&f->arena, &r, &config, &plan));
+    FILE *to = open_memstream(&f->text, &f->bytes);
+    manifest_write(&plan, to);
+    fclose(to);
+    if (!manifest_read(&f->m, f->text, f->bytes, error))
+        fail_msg("%s", error);
+}
+
+static void drop(struct fixture *f)
+{
+    manifest_free(&f->m);
+    arena_free(&f->arena);
+    free(f->text);
+}
+
+static const struct manifest_object *object(const struct fixture *f, const char *name)
+{
+    for (uint32_t i = 0; i < f->m.object_count; i++)
+        if (json_is(f->m.object[i].name, name))
+            return &f->m.object[i];
+    fail_msg("there is no object %s", name);
+    return NULL;
+}
+
+static const struct manifest_server *server(const struct fixture *f, const char *name)
+{
+    for (uint32_t i = 0; i < f->m.server_count; i++)
+        if (json_is(f->m.server[i].name, name))
+            return &f->m.server[i];
+    return NULL;
+}
+
+static const char *mapped(const struct fixture *f, const struct manifest_maps *maps, uint64_t address)
+{
+    static char name[MANIFEST_NAME_MAX + 1];
+    name[0] = 0;
+    for (uint32_t i = 0; i < maps->count; i++)
+        if (maps->map[i].address == address && maps->map[i].memory < BUILTIN_FIRST) {
+            struct json_text t = f->m.object[maps->map[i].memory].name;
+            snprintf(name, sizeof name, "%.*s", (int)t.length, t.at);
+        }
+    return name;
+}
+
+#define VM(name, more) "  - {name: " name ", kernel: kernel, " more "}\n"
+
+static void one_vm(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, initrd: initrd, cmdline: 'say \"hi\"', console: true"));
+    assert_int_equal(f.m.server_count, 4);
+    assert_int_equal(object(&f, "a.ram")->memory.pages, 16384);
+    assert_int_equal(object(&f, "a.ram")->memory.badge, 1);
+    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->maps, VMM_MAP_RAM), "a.ram");
+    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->maps, VMM_MAP_INITRD), "a.initrd");
+    assert_string_equal(mapped(&f, &server(&f, "memory")->maps, MEMORY_MAP_RAM), "a.ram");
+    assert_string_equal(mapped(&f, &server(&f, "console")->maps, CONSOLE_MAP_LINE), "a.line0");
+    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->maps, VMM_MAP_LINE), "a.line0");
+    assert_int_equal(object(&f, "a.vm")->vm.route[0].first, 0x3f8);
+    struct json_text config = object(&f, "vmm.a.config")->memory.content;
+    assert_non_null(memmem(config.at, config.length, "\"say \\\"hi\\\"\"", 12));
+    drop(&f);
+}
+
+// Memory above the hole is another object, at 4 GiB in the guest and in the monitor.
+static void large_memory(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 8G") VM("b", "memory: 3G"));
+    assert_int_equal(object(&f, "a.ram")->memory.pages, 3 * GIB / 4096);
+    assert_int_equal(object(&f, "a.ram-high")->memory.pages, 5 * GIB / 4096);
+    assert_string_equal(mapped(&f, &object(&f, "a.space")->space.maps, 4 * GIB), "a.ram-high");
+    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->maps, VMM_MAP_RAM + 4 * GIB), "a.ram-high");
+    assert_int_equal(object(&f, "b.ram")->memory.badge, 3);
+    assert_string_equal(mapped(&f, &server(&f, "memory")->maps, MEMORY_MAP_RAM + 2 * MANIFEST_RAM_STRIDE),
+                        "b.ram");
+    assert_int_equal(object(&f, "b.space")->space.maps.count, 1);
+    assert_int_equal(f.m.vm[0].memory_count, 2);
+    drop(&f);
+}
+
+// Without a console the kernel's debug output has the logs, and nobody has a log ring.
+static void no_console(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M"));
+    assert_null(server(&f, "console"));
+    assert_null(server(&f, "uart"));
+    assert_int_equal(f.m.server_count, 2);
+    assert_int_equal(f.m.log_signal, MANIFEST_NONE);
+    assert_int_equal(object(&f, "a.vm")->vm.count, 0);
+    drop(&f);
+}
+
+// No process but `memory` maps the memory of two VMs, and none that of another VM.
+static void memory_is_apart(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 8G, console: true") VM("b", "memory: 64M"));
+    for (uint32_t s = 0; s < f.m.server_count; s++) {
+        const struct manifest_server *m = &f.m.server[s];
+        for (uint32_t i = 0; i < m->maps.count && !json_is(m->name, "memory"); i++)
+            for (uint32_t v = 0; v < f.m.vm_count; v++)
+                for (uint32_t k = 0; k < f.m.vm[v].memory_count; k++)
+                    assert_false(m->maps.map[i].memory == f.m.vm[v].memory[k] && m->vm != v);
+    }
+    drop(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(one_vm), cmocka_unit_test(large_memory),
+                                       cmocka_unit_test(no_console), cmocka_unit_test(memory_is_apart)};
+    return cmocka_run_group_tests_name("expand", tests, make_folder, drop_folder);
+}
