@@ -211,8 +211,7 @@ enum status vcpu_check_answer(const struct vcpu *v, const struct thread *from)
         return s;
     if ((groups & GROUP_XCR0) && !fpu_xcr0_ok(from->utcb->vcpu.xcr0))
         return STATUS_BAD_ARG;
-    (void)v;
-    return virt_check_state((uint32_t)groups, &from->utcb->vcpu);
+    return virt_check_write(v, (uint32_t)groups, &from->utcb->vcpu);
 }
 
 static void write_state(struct vcpu *v, uint32_t groups, const struct vcpu_state *state)
