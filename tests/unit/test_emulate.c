@@ -262,6 +262,10 @@ static void test_unsupported(void **state)
     expect_unsupported(m);
     START(m, gather, DEVICE);
     expect_unsupported(m);
+    START(m, load128, DEVICE);
+    m->env.vector_get = NULL; // a caller without access to these registers
+    expect_unsupported(m);
+    assert_int_equal(m->accesses, 0);
     START(m, load64, DEVICE);
     m->cpu.cr4 |= CR4_LA57;
     expect_unsupported(m);
@@ -323,7 +327,12 @@ static void test_system_stores(void **state)
     assert_int_equal(m->log[0].value, 0x48);
     START(m, str_memory, DEVICE);
     m->cpu.cr4 |= CR4_UMIP;
+    expect_done(m);
+    START(m, str_memory, DEVICE);
     m->cpu.seg[SEG_SS].attributes |= 3 << 5;
+    expect_done(m);
+    m->cpu.rip = CODE;
+    m->cpu.cr4 |= CR4_UMIP;
     expect_event(m, EXCEPTION_ERROR(VECTOR_GP, 0));
     START(m, flush, DEVICE + 4);
     expect_done(m);

@@ -193,6 +193,13 @@ static void test_table_faults(void **state)
     machine_map(m, 4, 0x31000 | 3);
     expect_done(m);
     assert_int_equal(m->cpu.seg[SEG_GS].base, BASE);
+    m->cpu.rip = CODE;
+    machine_map(m, 4, 0); // a descriptor that ends with its page does not need the next
+    m->cpu.gdtr.base = WINDOW_LINEAR + 0x4000 - 0x20;
+    descriptor = DESCRIPTOR(0xf3) & ~(UINT64_C(1) << 55); // limit in bytes
+    memcpy(m->ram + 0x30ff8, &descriptor, 8);
+    expect_done(m);
+    assert_int_equal(m->cpu.seg[SEG_GS].limit, 0x77ffe);
     START(m, load_gs_64, DEVICE, 0);
     with_tables(m, 0);
     m->cpu.gdtr.base = UINT64_C(0x800000000000) - 0x18;

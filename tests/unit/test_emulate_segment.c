@@ -171,6 +171,21 @@ static void test_segment_types(void **state)
     expect_access(m, 0, DEVICE + 0x40, 4, false);
 }
 
+// A linear address goes on at zero after 4 GiB.
+static void test_wrap(void **state)
+{
+    struct machine *m = *state;
+    machine_protected(m);
+    LOAD(m, load32_32);
+    machine_put64(m, 0, 0x44332211);
+    protected_at(m, 0xc93, UINT32_MAX, 0);
+    m->cpu.seg[SEG_DS].base = 0xfffffffe;
+    expect_done(m);
+    assert_int_equal(m->accesses, 1);
+    expect_access(m, 0, 0xfffffffe, 2, false);
+    assert_int_equal(m->cpu.gpr[GPR_RAX], 0x2211ffff);
+}
+
 // Compatibility mode: 32-bit code under four-level tables; linear addresses are cut to 32 bits.
 static void test_compatibility(void **state)
 {
@@ -252,8 +267,9 @@ static void test_virtual_8086(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_long_addresses), TEST(test_moffs),      TEST(test_segment_limits), TEST(test_segment_types),
-        TEST(test_compatibility),  TEST(test_address_16), TEST(test_real_mode),      TEST(test_virtual_8086),
+        TEST(test_long_addresses), TEST(test_moffs),         TEST(test_segment_limits),
+        TEST(test_segment_types),  TEST(test_compatibility), TEST(test_wrap),
+        TEST(test_address_16),     TEST(test_real_mode),     TEST(test_virtual_8086),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -315,6 +315,13 @@ static void test_permission(void **state)
     m->cpu.rflags |= RFLAGS_IOPL;
     expect_done(m);
     user_with_tss(m);
+    LOAD(m, rep_movsb); // memory is not asked about
+    start(m, 0x20000, DEVICE, 1);
+    assert_int_equal(run_all(m), 1);
+    LOAD(m, in_dx);
+    m->cpu.rip = CODE;
+    LOAD(m, in_dx);
+    user_with_tss(m);
     m->cpu.seg[SEG_TR].limit = IO_MAP + 0x3f6 / 8; // the second byte of the map is beyond
     m->cpu.gpr[GPR_RDX] = 0x3f0;
     memset(m->ram + TSS + IO_MAP, 0, 0x2001);

@@ -17,7 +17,8 @@ struct emu_env {
     // The emulator keeps addresses in its cache: emu_cache_reset() when the answers change.
     void *(*ram)(void *ctx, uint64_t gpa, size_t length, bool write);
     // YMM register `index`, the XMM register in its low half. From EMU_VECTOR_MMX on: MMX registers, 8 bytes;
-    // setting one also does to the x87 state what every MMX instruction does ([SDM] 1 9.5.1).
+    // setting one also does to the x87 state what every MMX instruction does ([SDM] 1 9.5.1). Both NULL:
+    // whoever cannot reach these registers gets EMU_UNSUPPORTED for instructions that move them.
     void (*vector_get)(void *ctx, unsigned index, uint8_t value[EMU_VECTOR_BYTES]);
     void (*vector_set)(void *ctx, unsigned index, const uint8_t value[EMU_VECTOR_BYTES]);
     struct emu_cache *cache;

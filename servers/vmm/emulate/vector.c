@@ -54,7 +54,7 @@ bool exec_vector_move(struct emu_run *run, unsigned form)
     bool stores = to->kind == OPERAND_MEMORY && last->kind == OPERAND_VECTOR;
     bool loads = last->kind == OPERAND_MEMORY && to->kind == OPERAND_VECTOR;
     unsigned half = form & VECTOR_HIGH_HALF ? HALF_BYTES : 0;
-    if (!stores && !loads)
+    if ((!stores && !loads) || !run->env->vector_get)
         return unsupported(run);
     bool mmx = (stores ? last : to)->reg >= EMU_VECTOR_MMX;
     if (!enabled(run, mmx))
