@@ -28,10 +28,11 @@ static bool read_image(struct json *j, struct json_node node, struct config_imag
 
 static bool read_keys(struct json *j, struct json_node root, struct vm_config *config)
 {
-    static const struct json_field numbers[] = {
+    static const struct json_field plain[] = {
         {JSON_FIELD(struct vm_config, memory), .kind = JSON_NUMBER, .least = 1 << 20, .most = 1ull << 40},
         {JSON_FIELD(struct vm_config, cpus), .kind = JSON_NUMBER, .least = 1, .most = 1},
         {JSON_FIELD(struct vm_config, unix_time), .kind = JSON_NUMBER, .optional = true},
+        {JSON_FIELD(struct vm_config, test_devices), .kind = JSON_BOOL, .optional = true},
     };
     static const struct json_field others[] = {
         {JSON_FIELD(struct keys, name), .kind = JSON_TEXT},
@@ -40,7 +41,7 @@ static bool read_keys(struct json *j, struct json_node root, struct vm_config *c
         {JSON_FIELD(struct keys, initrd), .kind = JSON_OBJECT, .optional = true},
     };
     struct keys keys = {0};
-    if (!json_read_some(j, root, JSON_FIELDS(numbers), config) ||
+    if (!json_read_some(j, root, JSON_FIELDS(plain), config) ||
         !json_read_some(j, root, JSON_FIELDS(others), &keys))
         return false;
     if (!config->memory || config->memory % PAGE || !config->cpus)
