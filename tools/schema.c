@@ -113,6 +113,17 @@ static const char *keys_of(struct arena *a, const struct schema *table)
     return text;
 }
 
+// A limit as one would write it: in the largest unit that divides it.
+static const char *with_unit(struct arena *a, enum schema_kind kind, uint64_t number)
+{
+    const struct unit *units = kind == SCHEMA_SIZE ? size_units : kind == SCHEMA_TIME ? time_units : no_units;
+    const struct unit *best = NULL;
+    for (const struct unit *u = units; u->name; u++)
+        best = number % u->factor ? best : u;
+    return arena_format(a, "%llu%s", (unsigned long long)(best ? number / best->factor : number),
+                        best ? best->name : "");
+}
+
 static void read_value(const struct reader *r, const yaml_node_t *node, const struct schema *s,
                        struct value *to)
 {
@@ -125,8 +136,8 @@ static void read_value(const struct reader *r, const yaml_node_t *node, const st
     if (strlen(to->text) != node->data.scalar.length || !parse(s, to->text, &to->number))
         report_error(r->report, to->line, "%s: '%s', expected %s", s->key, to->text, expected(r->arena, s));
     else if (s->most && (to->number < s->least || to->number > s->most))
-        report_error(r->report, to->line, "%s: %s, expected %llu to %llu", s->key, to->text,
-                     (unsigned long long)s->least, (unsigned long long)s->most);
+        report_error(r->report, to->line, "%s: %s, expected %s to %s", s->key, to->text,
+                     with_unit(r->arena, s->kind, s->least), with_unit(r->arena, s->kind, s->most));
 }
 
 static void read_mapping(const struct reader *r, const yaml_node_t *node, const struct schema *table,
