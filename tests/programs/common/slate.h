@@ -6,6 +6,8 @@
 // it can run any function here and leave its findings in variables, but has a capability table of its own.
 #pragma once
 
+#include <stdbool.h>
+
 #include "libipc/syscall.h"
 #include "tests/programs/common/tap.h"
 
@@ -52,7 +54,8 @@ void child_end(const struct child *c); // destroys its process
 enum status receive_call(uint32_t endpoint, uint32_t reply, struct message *m, uint64_t *badge);
 enum status answer_call(uint32_t reply, uint64_t word);
 
-// Lets all others run until they wait; the root task is as urgent as those whose calls it holds.
+// Lets all others run until they wait, or for a while if they never do. Needed also because the root task is
+// as urgent as those whose calls it holds.
 void settle(void);
 
 // Before anything else: takes the stock of frames.

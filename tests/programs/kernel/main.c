@@ -24,6 +24,11 @@ static const struct topic topics[] = {
     {"faults", fault_parts},
     {"schedule", schedule_parts},
     {"devices", device_parts},
+    {"vCPUs", vcpu_parts},
+    {"exits", exit_parts},
+    {"interrupts", interrupt_parts},
+    {"modes", mode_parts},
+    {"routes", route_parts},
     {"fuzz", fuzz_parts},
 };
 

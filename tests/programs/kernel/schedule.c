@@ -131,7 +131,7 @@ static void inheritance(void)
     child_give(&to, CHILD_ENDPOINT, e, RIGHT_RECEIVE, 0);
     child_give(&to, CHILD_REPLY, make_reply(), RIGHT_SEND | RIGHT_RECEIVE, 0);
     child_run(&to, PRIORITY_LOW, server, NULL);
-    rest(NS_PER_MS); // it waits now
+    settle(); // it waits now
     start(&middle, PRIORITY_LOW + 2, 0, SLOT_NONE);
     struct message m = MESSAGE(1, 1);
     uint64_t before = now();

@@ -1,0 +1,38 @@
+// Guest: real mode: segments, the interrupt table, 16-bit port and string instructions.
+// SPDX-License-Identifier: MIT
+#include "tests/guests/macros.inc"
+
+.code16
+    mov $0x7000, %sp
+    xor %ax, %ax
+    mov %ax, %ss
+    mov %ax, %es
+    movw $handler16, %es:0x21 * 4
+    movw $0, %es:0x21 * 4 + 2
+    mov $0xabcd, %bx
+    int $0x21
+    mov %bx, %ax
+    out %ax, $PORT_REPORT
+    mov $0x1000, %ax // physical 0x10000
+    mov %ax, %es
+    mov $0x5678, %eax
+    mov %eax, %es:0x10
+    mov $0x100, %ax
+    mov %ax, %ds
+    mov $0x1000, %ax
+    mov %ax, %ds
+    mov 0x10, %eax
+    out %eax, $PORT_REPORT
+    xor %di, %di
+    mov $2, %cx
+    mov $0x60, %dx
+    rep insb
+    hlt
+    ljmp $0x10, $far - 0x100 // 0x10:offset is the same place
+far:
+    mov %cs, %ax
+    out %ax, $PORT_REPORT
+    DONE
+handler16:
+    xchg %bl, %bh
+    iret

@@ -1,0 +1,33 @@
+// A server that counts, and dies in every way when it is told to.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "libipc/proto/labels.h"
+
+// word 0: enum crash; word 1: it dies of that while the call was delivered less often than this. The answer:
+// enum fragile_answer.
+enum fragile_label { LABEL_FRAGILE_COUNT = LABEL_TEST };
+
+enum crash {
+    CRASH_READ,
+    CRASH_WRITE_TEXT,
+    CRASH_EXECUTE_DATA,
+    CRASH_STACK,
+    CRASH_DIVIDE,
+    CRASH_INVALID,
+    CRASH_EXIT,
+    CRASH_ABORT,
+    CRASH_LOOP,
+    CRASH_CALL_SELF,
+    CRASH_SUSPEND,
+    CRASH_COMMITTED, // behind the commit, before the answer
+    CRASHES
+};
+
+enum fragile_answer {
+    FRAGILE_COUNT,     // calls that were counted, ever
+    FRAGILE_STARTS,    // incarnations, ever
+    FRAGILE_START_KIND // of this one
+};
+
+enum fragile_slot { FRAGILE_SLOT_SELF = 32 /* send: its own endpoint */ };

@@ -1,0 +1,137 @@
+// Guests in real mode and 32-bit code; guests that do anything at all.
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "libipc/time.h"
+#include "tests/guests/guest.h"
+#include "tests/programs/common/machine.h"
+#include "tests/programs/kernel/topics.h"
+
+enum { MOV_CR = 3, CPUID_BYTES = 2, UD = 6 };
+
+static void real_mode(void)
+{
+    struct machine m;
+    machine_start(&m, "real", GUEST_REAL);
+    CHECK(machine_reports(&m, 0xcdab), "real mode: INT through the table at 0");
+    CHECK(machine_reports(&m, 0x5678), "real mode: segments");
+    CHECK(machine_go(&m) == EXIT_PIO && (m.word[EXIT_INFO] & EXIT_STRING) && (m.word[EXIT_INFO] & EXIT_REP),
+          "real mode: REP INSB");
+    machine_skip(&m, EXIT_INFO_LENGTH(m.word[EXIT_INFO]));
+    CHECK(machine_go(&m) == EXIT_HLT, "real mode: HLT");
+    machine_skip(&m, 1);
+    CHECK(machine_reports(&m, 0x10) && machine_state()->seg[SEG_CS].base == 0x100, "real mode: a far jump");
+}
+
+static void protected_mode(void)
+{
+    struct machine m;
+    uint64_t *gpr = machine_state()->gpr;
+    machine_start(&m, "protected", GUEST_32);
+    CHECK(machine_reports(&m, 0x12345678), "32-bit code: OUT");
+    CHECK(machine_go(&m) == EXIT_PIO, "32-bit code: IN");
+    machine_port(&m, 0x99);
+    CHECK(machine_reports(&m, 0x12345699), "32-bit code: its value");
+    CHECK(machine_go(&m) == EXIT_CR && m.word[EXIT_ADDRESS] == 4, "32-bit code: CR4.PSE");
+    machine_state()->cr4 = gpr[GPR_RAX];
+    m.answer.groups = GROUP_CR;
+    machine_skip(&m, MOV_CR);
+    CHECK(machine_go(&m) == EXIT_CR && m.word[EXIT_ADDRESS] == 0, "32-bit code: CR0.PG");
+    machine_state()->cr0 = gpr[GPR_RAX];
+    m.answer.groups = GROUP_CR;
+    machine_skip(&m, MOV_CR);
+    CHECK(machine_reports(&m, 1), "32-bit code: it runs with paging");
+    CHECK(machine_go(&m) == EXIT_CPUID, "32-bit code: CPUID");
+    gpr[GPR_RAX] = 0x55;
+    m.answer.groups = GROUP_GPR_ABCD;
+    machine_skip(&m, CPUID_BYTES);
+    CHECK(machine_reports(&m, 0x55), "32-bit code: its value");
+}
+
+static uint64_t random64(void)
+{
+    static uint64_t state = 0xdeadbeefcafef00d;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+// A monitor without knowledge of instructions: #UD, or a few bytes on, or what the register writes ask for.
+static void improvise(struct machine *m)
+{
+    struct vcpu_state *s = machine_state();
+    uint64_t r = random64();
+    switch (m->kind) {
+    case EXIT_PIO: machine_port(m, r); break;
+    case EXIT_RDMSR:
+    case EXIT_CPUID:
+        s->gpr[GPR_RAX] = r;
+        m->answer.groups = GROUP_GPR_ABCD;
+        machine_skip(m, 2);
+        break;
+    default:
+        if (r & 1)
+            machine_skip(m, (unsigned)(r >> 1 & 7));
+        else
+            m->answer.event = EVENT_MAKE(EVENT_EXCEPTION, UD);
+    }
+    if ((r & 0x700) == 0x700)
+        m->answer.offer = OFFER_MAKE(32 + (r >> 12 & 127));
+}
+
+// Random bytes as code, in every mode. Whatever the guest does, it stops at most itself.
+static void garbage(void)
+{
+    enum { GUESTS = 60, EXITS = 200, CODE_BYTES = 0x4000 };
+    struct machine m;
+    unsigned exits = 0, stuck = 0, kinds = 0;
+    machine_make(&m);
+    for (unsigned g = 0; g < GUESTS; g++) {
+        machine_load(&m, "cpuid", (enum guest_mode)(g % 3));
+        for (unsigned i = 0; i < CODE_BYTES; i += 8) {
+            uint64_t r = random64();
+            memcpy(m.ram + GUEST_ENTRY + i, &r, sizeof r);
+        }
+        for (unsigned i = 0; i < EXITS; i++, exits++) {
+            m.answer.deadline = deadline_in(NS_PER_MS);
+            if (machine_go(&m) == NO_EXIT) {
+                stuck += m.status == STATUS_TIMEOUT;
+                break;
+            }
+            kinds |= 1u << m.kind;
+            if (m.kind == EXIT_TRIPLE_FAULT || m.kind == EXIT_ERROR || m.kind == EXIT_KICK)
+                break;
+            improvise(&m);
+        }
+        if (m.kind == NO_EXIT) { // what the monitor made up was refused, or it is stuck
+            if (sys_vcpu_ctl(m.vcpu, VCPU_CANCEL, 0) != STATUS_OK ||
+                sys_vcpu_ctl(m.vcpu, VCPU_RESUME, 0) != STATUS_OK)
+                stuck += 1000;
+            (void)!sys_vcpu_ctl(m.vcpu, VCPU_KICK, 0);
+            (void)machine_wait(&m);
+        }
+        m.answer.offer = 0;
+    }
+    CHECK(stuck == 0, "garbage: %u exits of %u guests of random bytes, kinds %x", exits, GUESTS, kinds);
+    machine_load(&m, "cpuid", GUEST_64);
+    m.answer.deadline = 0;
+    CHECK(machine_go(&m) == EXIT_CPUID, "garbage: the vCPU serves a good guest afterwards");
+}
+
+// EFER.LME without PAE and paging: at the next exit an emulated CPU would leave the host without paging.
+static void long_mode_half_way(void)
+{
+    enum { EFER_LME = 0x100 };
+    struct machine m;
+    machine_start(&m, "protected", GUEST_32);
+    machine_state()->efer = EFER_LME;
+    CHECK(machine_reports(&m, 0x12345678), "LME without PAE and paging: the guest runs, the host lives");
+    CHECK(machine_state()->efer == EFER_LME, "LME without PAE and paging: the guest has what it was given");
+}
+
+const struct part mode_parts[] = {{"real mode", real_mode},
+                                  {"32-bit", protected_mode},
+                                  {"long mode half way", long_mode_half_way},
+                                  {"garbage", garbage},
+                                  {0}};

@@ -1,0 +1,217 @@
+// VMs, spaces and vCPUs as objects; vCPU control; answers that are refused.
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "libipc/time.h"
+#include "tests/guests/guest.h"
+#include "tests/programs/common/machine.h"
+#include "tests/programs/kernel/topics.h"
+
+static enum status create_vcpu(uint64_t vm, uint64_t space, uint64_t monitor, uint64_t exec)
+{
+    return sys_create(OBJECT_VCPU, slot_new(), SELF, vm, space, monitor, exec);
+}
+
+static void creation(void)
+{
+    uint32_t vm = make(OBJECT_VM, 0, 0, 0, 0), other = make(OBJECT_VM, 0, 0, 0, 0);
+    uint32_t space = make(OBJECT_SPACE, vm, 0, 0, 0), e = make_endpoint(),
+             mute = make_copy(e, RIGHT_RECEIVE, 0);
+    uint32_t closed = make_copy(vm, RIGHT_READ, 0);
+    EXPECT(sys_create(OBJECT_SPACE, slot_new(), SELF, EMPTY_SLOT, 0, 0, 0), STATUS_BAD_CAP,
+           "create space: no VM");
+    EXPECT(sys_create(OBJECT_SPACE, slot_new(), SELF, e, 0, 0, 0), STATUS_BAD_CAP,
+           "create space: of what is no VM");
+    EXPECT(sys_create(OBJECT_SPACE, slot_new(), SELF, closed, 0, 0, 0), STATUS_NO_RIGHT,
+           "create space: without CONTROL");
+    EXPECT(create_vcpu(EMPTY_SLOT, space, e, 0), STATUS_BAD_CAP, "create vCPU: no VM");
+    EXPECT(create_vcpu(vm, EMPTY_SLOT, e, 0), STATUS_BAD_CAP, "create vCPU: no space");
+    EXPECT(create_vcpu(vm, space, EMPTY_SLOT, 0), STATUS_BAD_CAP, "create vCPU: no monitor");
+    EXPECT(create_vcpu(vm, space, mute, 0), STATUS_NO_RIGHT, "create vCPU: a monitor without SEND");
+    EXPECT(create_vcpu(closed, space, e, 0), STATUS_NO_RIGHT, "create vCPU: without CONTROL of the VM");
+    EXPECT(create_vcpu(other, space, e, 0), STATUS_BAD_ARG, "create vCPU: another VM's space");
+    EXPECT(create_vcpu(vm, space, e, CREATE_EXEC(0, 64, 0)), STATUS_BAD_ARG,
+           "create vCPU: too high a priority");
+    EXPECT(create_vcpu(vm, space, e, CREATE_EXEC(0, 1, 99)), STATUS_UNSUPPORTED,
+           "create vCPU: on a CPU that runs none");
+    EXPECT(create_vcpu(vm, space, e, 0), STATUS_OK, "create vCPU");
+    EXPECT(create_vcpu(vm, space, e, 0), STATUS_OK, "create vCPU: a second one");
+    struct message m = {0};
+    uint64_t badge;
+    EXPECT(receive_call(e, make_reply(), &m, &badge), STATUS_OK, "its first exit");
+    CHECK(TAG_LABEL(m.tag) == LABEL_EXIT + EXIT_START && EXIT_INFO_VCPU(m.words[EXIT_INFO]) == 0,
+          "of vCPU 0");
+    EXPECT(receive_call(e, make_reply(), &m, &badge), STATUS_OK, "the other one's");
+    CHECK(EXIT_INFO_VCPU(m.words[EXIT_INFO]) == 1, "of vCPU 1");
+}
+
+static void wrong_control(void)
+{
+    struct machine m;
+    machine_make(&m);
+    uint32_t closed = make_copy(m.vcpu, RIGHT_READ, 0);
+    EXPECT(sys_vcpu_ctl(EMPTY_SLOT, VCPU_KICK, 0), STATUS_BAD_CAP, "vCPU control: an empty slot");
+    EXPECT(sys_vcpu_ctl(m.vm, VCPU_KICK, 0), STATUS_BAD_CAP, "vCPU control: what is no vCPU");
+    EXPECT(sys_vcpu_ctl(closed, VCPU_KICK, 0), STATUS_NO_RIGHT, "vCPU control: without CONTROL");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_OPS, 0), STATUS_BAD_ARG, "vCPU control: an unknown operation");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_RESUME, 0), STATUS_BUSY, "resume: it is not stopped");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_EXPORT, 0), STATUS_BUSY, "export: it is not stopped");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_SET_ACCOUNT, m.vm), STATUS_BAD_CAP, "set account: what is none");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_SET_ACCOUNT, make(OBJECT_ACCOUNT, 50, 0, 0, 0)), STATUS_OK,
+           "set account");
+}
+
+static void running(void)
+{
+    struct machine m;
+    machine_start(&m, "loop", GUEST_64);
+    m.answer.deadline = deadline_in(NS_PER_MS);
+    uint32_t kind = machine_go(&m);
+    while (kind == EXIT_PIO) {
+        machine_port(&m, 0);
+        kind = machine_go(&m);
+    }
+    CHECK(kind == EXIT_KICK && (m.word[EXIT_INFO] & EXIT_DEADLINE), "a deadline ends the guest's run");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_KICK, 0), STATUS_OK, "kick: while its exit is not answered");
+    CHECK(machine_go(&m) == EXIT_KICK && !(m.word[EXIT_INFO] & EXIT_DEADLINE), "kick: remembered");
+    EXPECT(machine_answer(&m), STATUS_OK, "the guest runs");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_KICK, 0), STATUS_OK, "kick: while it runs");
+    CHECK(machine_wait(&m) == EXIT_KICK, "kick: a KICK exit");
+    EXPECT(machine_answer(&m), STATUS_OK, "the guest runs");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_CANCEL, 0), STATUS_OK, "cancel: while it runs");
+    EXPECT(sys_info(m.vcpu, INFO_OBJECT), STATUS_OK, "info: the vCPU");
+    CHECK(((const struct info_vcpu *)(const void *)utcb()->words)->running == 0, "cancel: it is stopped");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_CANCEL, 0), STATUS_OK, "cancel: twice");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_RESUME, 0), STATUS_OK, "resume");
+    CHECK(machine_wait(&m) == EXIT_PIO, "resume: it goes on to its next exit");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_CANCEL, 0), STATUS_OK, "cancel: its exit is taken back");
+    EXPECT(machine_answer(&m), STATUS_STALE, "cancel: the answer is stale");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_RESUME, 0), STATUS_OK, "resume");
+    CHECK(machine_wait(&m) == EXIT_PIO && m.word[EXIT_ADDRESS] == PORT_REPORT,
+          "resume: the exit is delivered again");
+    CHECK(utcb()->deliveries == 0 || utcb()->deliveries == 1, "resume: as a message of its own");
+}
+
+static volatile enum status monitor_status;
+
+static void monitor(void *argument)
+{
+    struct message m = {0};
+    uint64_t badge;
+    (void)argument;
+    monitor_status = sys_reply_wait(1, 0, SLOT_NONE, 2, &m, &badge);
+    (void)!sys_reply_wait(SLOT_NONE, 0, SLOT_NONE, SLOT_NONE, &m, &badge);
+}
+
+static void monitor_dies(void)
+{
+    struct machine m;
+    struct child c;
+    machine_start(&m, "cpuid", GUEST_64);
+    EXPECT(machine_answer(&m), STATUS_OK, "a guest runs");
+    child_make(&c, SLOT_NONE);
+    child_give(&c, 1, m.endpoint, RIGHT_RECEIVE, 0);
+    child_give(&c, 2, make_reply(), RIGHT_SEND | RIGHT_RECEIVE, 0);
+    monitor_status = STATUS_COUNT;
+    child_run(&c, PRIORITY_HIGH, monitor, NULL);
+    settle();
+    EXPECT(monitor_status, STATUS_OK, "another monitor gets its exit");
+    child_end(&c);
+    CHECK(machine_wait(&m) == EXIT_CPUID && utcb()->deliveries == 1, "it dies: the exit comes again");
+    CHECK(machine_state()->gpr[GPR_RAX] == 0x40000000, "with all its state");
+    EXPECT(sys_destroy(m.endpoint), STATUS_OK, "its endpoint dies");
+    m.endpoint = SLOT_NONE;
+    machine_skip(&m, 2);
+    EXPECT(machine_answer(&m), STATUS_OK, "the exit that was received can be answered");
+    settle();
+    EXPECT(sys_info(m.vcpu, INFO_OBJECT), STATUS_OK, "info: the vCPU");
+    const struct info_vcpu *i = (const struct info_vcpu *)(const void *)utcb()->words;
+    CHECK(i->running == 0 && i->pending == PENDING_EXIT, "at its next exit it stops");
+}
+
+static void destruction(void)
+{
+    struct machine m;
+    machine_start(&m, "loop", GUEST_64);
+    EXPECT(machine_answer(&m), STATUS_OK, "a guest runs");
+    EXPECT(sys_destroy(m.vcpu), STATUS_OK, "destroy: its vCPU");
+    machine_start(&m, "loop", GUEST_64);
+    EXPECT(machine_answer(&m), STATUS_OK, "another guest runs");
+    EXPECT(sys_destroy(m.space), STATUS_OK, "destroy: its space");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_KICK, 0), STATUS_BAD_CAP, "destroy: that takes the vCPU along");
+    machine_make(&m);
+    EXPECT(sys_destroy(m.vm), STATUS_OK, "destroy: a VM with an exit that is not answered");
+    EXPECT(machine_answer(&m), STATUS_STALE, "destroy: the answer is stale");
+    EXPECT(sys_unmap(m.space, 0), STATUS_BAD_CAP, "destroy: that takes the spaces along");
+}
+
+static void refused(const char *what, struct machine *m, uint64_t groups, uint64_t *field, uint64_t value)
+{
+    uint64_t was = *field;
+    *field = value;
+    m->answer.groups = groups;
+    EXPECT(machine_answer(m), STATUS_BAD_ARG, "answer: %s", what);
+    *field = was;
+}
+
+static void answers(void)
+{
+    struct machine m;
+    struct vcpu_state *s = machine_state();
+    machine_start(&m, "cpuid", GUEST_64);
+    struct machine_answer good = m.answer;
+    refused("a reserved bit of CR0", &m, GROUP_ALL, &s->cr0, 0x80010031 | UINT64_C(1) << 40);
+    refused("paging without protection", &m, GROUP_ALL, &s->cr0, 0x80000010);
+    refused("a reserved bit of CR4", &m, GROUP_ALL, &s->cr4, 0x220 | UINT64_C(1) << 31);
+    refused("a reserved bit of CR3", &m, GROUP_ALL, &s->cr3, UINT64_C(1) << 63);
+    refused("a reserved bit of EFER", &m, GROUP_ALL, &s->efer, 0xd00 | 1 << 20);
+    refused("CR8 of 16", &m, GROUP_ALL, &s->cr8, 16);
+    refused("an XCR0 without x87", &m, GROUP_ALL, &s->xcr0, 2);
+    refused("a PAT that does not exist", &m, GROUP_ALL, &s->pat, 2);
+    refused("an LSTAR that is not canonical", &m, GROUP_ALL, &s->lstar, UINT64_C(1) << 63);
+    refused("an exception 40", &m, GROUP_ALL, &s->event, EVENT_MAKE(EVENT_EXCEPTION, 40));
+    refused("unknown groups", &m, GROUP_ALL + 1, &s->cr2, 0);
+    m.answer = good;
+    m.answer.action = (enum vcpu_action)3;
+    EXPECT(machine_answer(&m), STATUS_BAD_ARG, "answer: an unknown action");
+    m.answer = good;
+    m.answer.offer = 0x10000;
+    EXPECT(machine_answer(&m), STATUS_BAD_ARG, "answer: an unknown offer");
+    m.answer = good;
+    m.answer.event = EVENT_MAKE(5, 3);
+    EXPECT(machine_answer(&m), STATUS_BAD_ARG, "answer: an unknown event");
+    m.answer = good;
+    CHECK(machine_go(&m) == EXIT_CPUID, "answer: a good one, after all that");
+}
+
+static void images(void)
+{
+    struct machine m;
+    static union {
+        struct vcpu_image image;
+        uint8_t bytes[16384];
+    } first;
+    machine_start(&m, "cpuid", GUEST_64);
+    CHECK(machine_go(&m) == EXIT_CPUID, "a guest at an exit");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_CANCEL, 0), STATUS_OK, "cancel");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_EXPORT, 0), STATUS_OK, "export");
+    memcpy(first.bytes, utcb()->words, sizeof utcb()->words);
+    uint32_t size = first.image.size;
+    CHECK(first.image.version == VCPU_IMAGE_VERSION && size > sizeof first.image && size <= sizeof first,
+          "export: version and size");
+    unsigned wrong = 0;
+    for (uint64_t at = 0; at < size; at += sizeof utcb()->words) {
+        wrong += sys_vcpu_ctl(m.vcpu, VCPU_EXPORT, at) != STATUS_OK;
+        memcpy(first.bytes + at, utcb()->words, sizeof utcb()->words);
+    }
+    CHECK(wrong == 0, "export: piece by piece");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_EXPORT, size), STATUS_BAD_ARG, "export: behind the end");
+    CHECK(first.image.state.gpr[GPR_RAX] == 0x40000000 && first.image.exit_kind == EXIT_CPUID &&
+              first.image.pending == PENDING_EXIT,
+          "export: registers and the exit that was not answered");
+}
+
+const struct part vcpu_parts[] = {{"create", creation},     {"wrong control", wrong_control},
+                                  {"running", running},     {"monitor dies", monitor_dies},
+                                  {"destroy", destruction}, {"answers", answers},
+                                  {"images", images},       {0}};
