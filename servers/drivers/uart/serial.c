@@ -13,7 +13,7 @@ enum { IER_RX = 0x01, IER_THRE = 0x02 };
 enum { IIR_NONE = 0x01, IIR_FIFO = 0xc0 };
 enum { FCR_ON = 0x01, FCR_TRIGGER_8 = 0x80 }; // writing them clears nothing while the FIFOs are on
 enum { LCR_8N1 = 0x03, LCR_DLAB = 0x80 };
-enum { MCR_DTR = 0x01, MCR_RTS = 0x02, MCR_OUT2 = 0x08 }; // OUT2 opens the way of the interrupt
+enum { MCR_DTR = 0x01, MCR_RTS = 0x02, MCR_OUT2 = 0x08, MCR_LOOP = 0x10 }; // OUT2 opens the interrupt's way
 enum { LSR_DR = 0x01, LSR_THRE = 0x20 };
 enum { DIVISOR = 1 /* 115200 baud */, FIFO = 16, BURSTS_MAX = 64 };
 
@@ -41,15 +41,10 @@ static void set_stuffed(struct serial *s, bool stuffed)
     enable_interrupts(s);
 }
 
-// Takes a character if there is one; the ring has room.
-static bool receive_byte(struct serial *s)
+static void put_input(struct serial *s, uint8_t byte)
 {
-    if (!(port_read(LSR) & LSR_DR))
-        return false;
-    uint8_t byte = port_read(DATA);
     ring_put(&s->input, s->input.position, &byte, 1);
     s->peer_stirred |= ring_publish_produced(&s->input, s->input.position + 1);
-    return true;
 }
 
 // What finds no room stays in the device: it holds the line's other end back, or overruns.
@@ -58,8 +53,8 @@ static void receive(struct serial *s)
     uint32_t room;
     if (!ring_room(&s->input, &room))
         room = 0;
-    while (room && receive_byte(s))
-        room--;
+    for (; room && (port_read(LSR) & LSR_DR); room--)
+        put_input(s, port_read(DATA));
     set_stuffed(s, room == 0);
 }
 
@@ -77,13 +72,18 @@ static bool transmit(struct serial *s)
     return true;
 }
 
-// Turning the FIFOs on clears them. What arrived before is taken first; the write follows at once.
+// Turning the FIFOs on clears them. A character that arrived before is taken first; loopback keeps the next
+// one out until they are on.
 static void enable_fifos(struct serial *s)
 {
     uint32_t room;
-    if ((port_read(IIR) & IIR_FIFO) == 0 && ring_room(&s->input, &room) && room)
-        (void)receive_byte(s);
+    bool off = (port_read(IIR) & IIR_FIFO) == 0;
+    if (off)
+        port_write(MCR, MCR_LOOP);
+    if (off && (port_read(LSR) & LSR_DR) && ring_room(&s->input, &room) && room)
+        put_input(s, port_read(DATA));
     port_write(FCR, FCR_ON | FCR_TRIGGER_8);
+    port_write(MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
 }
 
 void serial_start(struct serial *s)
@@ -92,7 +92,6 @@ void serial_start(struct serial *s)
     s->peer_stirred = true; // the dead driver may have owed a signal
     set_speed();
     enable_fifos(s);
-    port_write(MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
     enable_interrupts(s);
 }
 
