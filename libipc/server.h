@@ -17,7 +17,7 @@
 #include "libipc/state.h"
 #include "libipc/syscall.h"
 
-enum { SERVER_REPLIES_MAX = 64, SERVER_RANGES_MAX = 8 };
+enum { SERVER_REPLIES_MAX = 64, SERVER_RANGES_MAX = 24 };
 
 enum reply_how {
     REPLY_NOW,   // with what the handler left in its answer
