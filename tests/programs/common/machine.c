@@ -7,7 +7,6 @@
 
 #include "libipc/time.h"
 #include "tests/guests/guest.h"
-#include "tests/programs/common/cpio.h"
 #include "tests/programs/common/slate.h"
 #include "tests/programs/common/tap.h"
 
@@ -84,16 +83,11 @@ static void set_mode(struct vcpu_state *s, enum guest_mode mode)
 
 void machine_load(struct machine *m, const char *guest, enum guest_mode mode)
 {
-    const struct info_system *i = (const struct info_system *)(const void *)utcb()->words;
     struct vcpu_state *s = machine_state();
     char name[32];
     size_t size;
-    if (sys_info(SLOT_NONE, INFO_SYSTEM) != STATUS_OK)
-        tap_bail_out("no INFO");
-    size_t bytes = i->archive_bytes, offset = i->archive_offset;
-    const uint8_t *archive = look(ROOT_SLOT_ARCHIVE, RIGHT_READ);
     (void)snprintf(name, sizeof name, "%s.bin", guest);
-    const uint8_t *code = cpio_find(archive + offset, bytes, name, &size);
+    const uint8_t *code = archive_file(name, &size);
     if (!code)
         tap_bail_out("no guest %s in the boot archive", name);
     memcpy(m->ram + GUEST_ENTRY, code, size);

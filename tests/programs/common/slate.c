@@ -6,6 +6,7 @@
 #include "libipc/status.h"
 #include "libipc/thread.h"
 #include "libipc/time.h"
+#include "tests/programs/common/cpio.h"
 
 enum {
     SETTLE_NS = 200000,
@@ -140,6 +141,14 @@ void *look(uint32_t memory, uint64_t rights)
     looks++;
     must(sys_map(SELF, at, memory, rights), "MAP");
     return (void *)(uintptr_t)at;
+}
+
+const uint8_t *archive_file(const char *name, size_t *size)
+{
+    const struct info_system *i = info(SLOT_NONE, INFO_SYSTEM);
+    size_t bytes = i->archive_bytes, offset = i->archive_offset;
+    const uint8_t *archive = look(ROOT_SLOT_ARCHIVE, RIGHT_READ);
+    return cpio_find(archive + offset, bytes, name, size);
 }
 
 void child_make(struct child *c, uint32_t handler)

@@ -35,6 +35,9 @@ uint32_t stock(void); // the memory object that they come from
 // Maps memory into the root task for as long as the part lasts; address: its own 2 MiB or 1 GiB slot.
 void *look(uint32_t memory, uint64_t rights);
 
+// A file of the boot archive; NULL: there is none.
+const uint8_t *archive_file(const char *name, size_t *size);
+
 struct child {
     uint32_t process, thread, handler;
     unsigned index;

@@ -62,7 +62,8 @@ static void priorities(void)
     while (now() < until)
         ;
     CHECK(counts[0] == 0, "priority: a lower one gets nothing while a higher one runs, slices or not");
-    rest(NS_PER_MS);
+    for (unsigned i = 0; i < 100 && !counts[0]; i++)
+        rest(NS_PER_MS);
     CHECK(counts[0] > 0, "priority: it runs when the higher one waits");
     uint64_t then = counts[0];
     EXPECT(sys_thread_ctl(SELF_THREAD, THREAD_SET_PRIORITY, PRIORITY_LOW - 1), STATUS_OK,
@@ -158,6 +159,8 @@ static void times(void)
           "info: it waited once more");
 }
 
-const struct part schedule_parts[] = {
-    {"accounts", accounts}, {"priorities", priorities},   {"slices", slices}, {"weights", weights},
-    {"budgets", budgets},   {"inheritance", inheritance}, {"times", times},   {0}};
+const struct part time_parts[] = {{"weights", weights}, {"budgets", budgets}, {0}};
+
+const struct part schedule_parts[] = {{"accounts", accounts}, {"priorities", priorities},
+                                      {"slices", slices},     {"inheritance", inheritance},
+                                      {"times", times},       {0}};
