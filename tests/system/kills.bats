@@ -1,0 +1,52 @@
+#!/usr/bin/env bats
+# Console, serial driver and monitor die a hundred times each while Debian boots and a user types: nothing is lost
+# SPDX-License-Identifier: MIT
+#
+# The supervisor kills them at the times that tests/configs/kills.yaml gives, from power-on on.
+
+load ../lib/machine
+
+setup_file() {
+    build/bulkhead archive tests/configs/kills.yaml "$BATS_FILE_TMPDIR/kills.cpio"
+    machine_start test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_FILE_TMPDIR/kills.cpio"
+    machine_expect '^bulkhead guest: ready, tsc=\d+$'
+    machine_expect '^guest# '
+}
+
+teardown_file() {
+    machine_stop
+}
+
+# Types until all three have died as often as they should, and once more.
+@test "what is typed and what is printed arrives, line by line" {
+    local round
+    for round in $(seq 1 200); do
+        machine_type "echo round-$round-\$((6*7))"
+        machine_expect "^round-$round-42\$"
+        [ "$(machine_output | grep -c 'faults: .* was killed 100 times of 100')" -lt 3 ] || break
+    done
+    [ "$round" -gt 3 ]
+}
+
+@test "each of the three died a hundred times and was started again" {
+    local server
+    for server in console uart vmm.alpha; do
+        machine_output | grep -q "faults: $server was killed 100 times of 100, and started 101 times"
+    done
+}
+
+@test "no server died of anything else" {
+    [ -z "$(machine_output | grep ' died: ')" ]
+}
+
+@test "the guest noticed nothing" {
+    machine_type 'echo began-$((6*7)); dmesg -r | grep "^<[0-4]>" | grep -v "MMCONFIG information"; echo end-$((6*7))'
+    machine_expect '(?s)^began-42\n(.*)^end-42$'
+    echo "${MACHINE_MATCH[1]}"
+    [ -z "${MACHINE_MATCH[1]}" ]
+}
+
+@test "poweroff ends the run with status 0" {
+    machine_type poweroff
+    [ "$(machine_exit_status)" -eq 0 ]
+}
