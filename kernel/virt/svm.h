@@ -95,6 +95,8 @@ enum exception {
     EXCEPTION_DB = 1,
     EXCEPTION_BP = 3,
     EXCEPTION_OF = 4,
+    EXCEPTION_UD = 6,
+    EXCEPTION_DF = 8,
     EXCEPTION_GP = 13,
     EXCEPTION_PF = 14,
     EXCEPTION_AC = 17,

@@ -17,6 +17,9 @@
 
 #define CR_INFO_VALID (UINT64_C(1) << 63)
 
+#define EXCEPTIONS_NO_FAULTS                                                                                 \
+    (1u << EXCEPTION_DB | 1u << EXCEPTION_BP | 1u << EXCEPTION_OF | 1u << EXCEPTION_DF | 1u << EXCEPTION_MC)
+
 struct exit_row;
 typedef enum svm_next exit_function(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row);
 
@@ -132,13 +135,17 @@ static enum svm_next machine_check(struct vcpu *vcpu, struct svm_vcpu *hw, const
     return SVM_INTERRUPT;
 }
 
-// An NMI whose delivery an exception cut off goes first; the exception comes again.
+// An NMI whose delivery an exception cut off goes first; the exception comes again. A fault pushes RF set,
+// which neither the intercept nor the injection does for us [APM] 2 8.1.4.
 static enum svm_next raise(struct svm_vcpu *hw, uint32_t vector, uint64_t error)
 {
     bool has_error = (ERROR_CODE_VECTORS >> vector & 1) && (hw->vmcb.save.cr0 & CR0_PE);
     uint64_t *event = &hw->vmcb.control.event_inj;
-    if (EXCEPTION_TYPE(*event) != EVENT_NMI)
-        *event = EVENT_MAKE(EVENT_EXCEPTION, vector) | (has_error ? EVENT_ERROR(error) : 0);
+    if (EXCEPTION_TYPE(*event) == EVENT_NMI)
+        return SVM_RESUME;
+    *event = EVENT_MAKE(EVENT_EXCEPTION, vector) | (has_error ? EVENT_ERROR(error) : 0);
+    if (!(EXCEPTIONS_NO_FAULTS >> vector & 1))
+        hw->vmcb.save.rflags |= RFLAGS_RF;
     return SVM_RESUME;
 }
 

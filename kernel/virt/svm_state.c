@@ -128,8 +128,9 @@ static uint32_t blocking(const struct svm_vcpu *hw)
 }
 
 // #DB and #AC can recur in their own delivery for ever, without an instruction in between at which an
-// interrupt could come in; so each round must be an exit [APM] 2 15.12. Machine checks are the machine's.
-#define EXCEPTIONS_ALWAYS (1u << EXCEPTION_DB | 1u << EXCEPTION_AC | 1u << EXCEPTION_MC)
+// interrupt could come in; so each round must be an exit [APM] 2 15.12. Machine checks are the machine's. The
+// emulator pushes RF clear with faults that it delivers by itself; of these #UD costs nothing to reflect.
+#define EXCEPTIONS_ALWAYS (1u << EXCEPTION_DB | 1u << EXCEPTION_UD | 1u << EXCEPTION_AC | 1u << EXCEPTION_MC)
 
 void svm_set_step(struct svm_vcpu *hw, enum svm_step step)
 {

@@ -66,6 +66,7 @@ static bool write_cr8(struct vm_exit *x, uint64_t value)
         return false;
     lapic_set_cr8(&vm.machine->chip.cpu[x->n].lapic, value);
     interrupts_changed(x->n);
+    interrupts_show_priority(x);
     return true;
 }
 

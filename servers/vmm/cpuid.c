@@ -26,7 +26,7 @@ enum {
     ECX1_X2APIC = 1 << 21,
     ECX1_DEADLINE = 1 << 24,
     ECX1_OSXSAVE = 1 << 27,
-    EDX1 = 0x078bbb7f,
+    EDX1 = 0x078bb97f,
     EDX1_APIC = 1 << 9,
     EBX7 = 0x219c03a9,
     EBX7_TSC_ADJUST = 1 << 1,
@@ -41,7 +41,7 @@ static void patch_features(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
     (void)subleaf;
     l->ebx = (l->ebx & 0xffff) | (uint32_t)vm.config.cpus << 16 | x->n << 24;
     l->ecx |= ECX1_X2APIC | ECX1_DEADLINE | ECX1_HYPERVISOR;
-    l->edx |= EDX1_APIC;
+    l->edx |= lapic_globally_on(&vm.machine->chip.cpu[x->n].lapic) ? EDX1_APIC : 0;
     if (x->state->cr4 & 1u << 18)
         l->ecx |= ECX1_OSXSAVE;
 }

@@ -10,6 +10,9 @@
 #define EXIT_DECODES  (GROUP_GPR_ABCD | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
 #define EXIT_CONTROLS (EXIT_DECODES | GROUP_GPR_REST)
 
+#define RFLAGS_TF (1ul << 8)
+#define RFLAGS_RF (1ul << 16)
+
 static void start(struct vm_exit *x)
 {
     power_up(x->state);
@@ -123,19 +126,25 @@ void exit_skip(struct vm_exit *x, unsigned length)
     if (!long_mode)
         s->rip &= s->seg[SEG_CS].attributes >> 10 & 1 ? 0xffffffff : 0xffff;
     s->blocking &= ~(uint32_t)(BLOCKING_STI | BLOCKING_MOV_SS);
+    s->rflags &= ~RFLAGS_RF;
     x->groups |= GROUP_RIP;
-    if (s->rflags >> 8 & 1) // single step: the instruction that we finished traps
+    if (s->rflags & RFLAGS_TF) // single step: the instruction that we finished traps
         x->event = EVENT_MAKE(EVENT_EXCEPTION, 1);
 }
 
+// A fault pushes RF set, so that its instruction is not stopped again by the same breakpoint [SDM]
+// 3B 18.3.1.1.
 void exit_fault(struct vm_exit *x, unsigned vector)
 {
     x->event = EVENT_MAKE(EVENT_EXCEPTION, vector);
+    x->state->rflags |= RFLAGS_RF;
+    x->groups |= GROUP_RIP;
 }
 
 void exit_fault_error(struct vm_exit *x, unsigned vector, uint32_t code)
 {
-    x->event = EVENT_MAKE(EVENT_EXCEPTION, vector) | EVENT_ERROR(code);
+    exit_fault(x, vector);
+    x->event |= EVENT_ERROR(code);
 }
 
 bool exit_decode(struct vm_exit *x, struct emu_control *control)

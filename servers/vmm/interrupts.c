@@ -12,6 +12,7 @@
 #include "servers/vmm/dev/clock.h"
 #include "servers/vmm/vm.h"
 
+enum { RFLAGS_IF = 1 << 9 };
 enum { PIT_LINE = 0, COM1_LINE = 4, TEST_LINES = 24, PAGE_COM1 = 0, PAGE_TEST = 1 };
 
 // Records of the line pages, and the line that each drives: the serial port's, and the test device's.
@@ -33,6 +34,16 @@ void interrupts_changed(unsigned n)
     struct irqchip *chip = &vm.machine->chip;
     server_changed(&vm.server, chip, offsetof(struct irqchip, cpu));
     server_changed(&vm.server, &chip->cpu[n], sizeof chip->cpu[n]);
+}
+
+// The guest reads CR8 without an exit: it is to see the local APIC's task priority, however that was written.
+void interrupts_show_priority(struct vm_exit *x)
+{
+    uint64_t cr8 = lapic_cr8(&vm.machine->chip.cpu[x->n].lapic);
+    if (x->state->cr8 == cr8)
+        return;
+    x->state->cr8 = cr8;
+    x->groups |= GROUP_CR;
 }
 
 void interrupts_kick(uint32_t cpus)
@@ -160,22 +171,29 @@ void interrupts_answer_calm(const struct vm_exit *x, struct message *answer)
     answer->words[REPLY_DEADLINE] = vm.calm[x->n].deadline;
 }
 
+// An NMI waits for the end of the handler of the one before, and for an event that goes first.
+static bool takes_nmi(const struct vm_exit *x)
+{
+    bool cut_off = x->kind == EXIT_MMIO && x->state->event;
+    return !x->event && !cut_off && !(x->state->blocking & BLOCKING_NMI);
+}
+
 // Offer, deadline and what becomes of a HLT, into the words of the answer.
 void interrupts_answer(struct vm_exit *x, struct message *answer)
 {
     struct vm_cpu *c = x->cpu;
     struct irqchip_offer o = irqchip_offer(&vm.machine->chip, x->n, x->state->blocking & BLOCKING_NMI);
     uint64_t offer = o.interrupt ? OFFER_MAKE(o.vector) : 0, event = x->event;
-    if (o.nmi && !event)
+    bool nmi = o.nmi && takes_nmi(x);
+    if (nmi)
         event = EVENT_MAKE(EVENT_NMI, 2);
     else if (o.nmi)
         offer |= OFFER_NMI_WINDOW;
-    bool nmi = event == EVENT_MAKE(EVENT_NMI, 2);
     if (c->offered != o.interrupt || c->injected != nmi || o.interrupt)
         interrupts_changed(x->n);
     c->offered = o.interrupt;
     c->injected = nmi ? NMI_INJECTED : NMI_NONE;
-    if (c->halted && (o.interrupt || nmi)) {
+    if (c->halted && (nmi || (o.interrupt && (x->state->rflags & RFLAGS_IF)))) {
         c->halted = false;
         if (x->action == VCPU_HALT)
             x->action = VCPU_RUN;

@@ -76,6 +76,8 @@ static bool own_access(struct vm_exit *x, const struct vcpu_access *a, uint64_t 
                             : irqchip_mmio_read(chip, x->n, a->address, a->size, value, x->now);
         if (own)
             interrupts_effects(x, 0);
+        if (own && a->write)
+            interrupts_show_priority(x);
         return own;
     }
     uint16_t port = (uint16_t)a->address;

@@ -207,6 +207,7 @@ static bool write_apic(struct vm_exit *x, uint32_t msr, uint64_t value)
     bool good = irqchip_msr_write(&vm.machine->chip, x->n, msr, value, x->now, &kick);
     interrupts_changed(x->n);
     interrupts_kick(kick & ~(1u << x->n));
+    interrupts_show_priority(x);
     return good;
 }
 

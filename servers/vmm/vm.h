@@ -127,7 +127,8 @@ void interrupts_answer_calm(const struct vm_exit *x, struct message *answer);
 void interrupts_effects(struct vm_exit *x, uint32_t effects); // enum port_effect
 void interrupts_start(void); // after a start of ours: every enabled vector once
 void interrupts_kick(uint32_t cpus);
-void interrupts_changed(unsigned n); // the chips, as vCPU n sees them, are to be committed
+void interrupts_show_priority(struct vm_exit *x); // after a write to the local APIC; wants GROUP_CR
+void interrupts_changed(unsigned n);              // the chips, as vCPU n sees them, are to be committed
 
 // clock.c
 struct vclock clock_now(const struct vm_cpu *cpu);

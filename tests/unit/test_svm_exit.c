@@ -188,11 +188,14 @@ static void reflected_exceptions(void **state)
     assert_true(intercepted(VMEXIT_EXCEPTION + EXCEPTION_AC) && intercepted(VMEXIT_EXCEPTION + EXCEPTION_DB));
     assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_AC, 0, 0), SVM_RESUME);
     assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_AC) | EVENT_ERROR(0));
+    assert_int_equal(save->rflags, RFLAGS_1 | RFLAGS_RF); // a fault
+    save->rflags = RFLAGS_1;
     save->dr6 |= DR6_BD;
     save->dr7 |= DR7_GD;
     assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0), SVM_RESUME);
     assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_DB));
     assert_false(save->dr7 & DR7_GD);
+    assert_int_equal(save->rflags, RFLAGS_1);
     control->event_inj = EVENT_MAKE(EVENT_NMI, 2); // cut off by it: goes first
     leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0);
     assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_NMI, 2));
@@ -248,7 +251,7 @@ static void a_faulting_step_is_given_up(void **state)
     assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_PF) | EVENT_ERROR(6));
     assert_int_equal(save->cr2, 0x1234);
     svm_cancel_step(&hw); // what the next entry does for the event
-    assert_int_equal(save->rflags, RFLAGS_1);
+    assert_int_equal(save->rflags, RFLAGS_1 | RFLAGS_RF);
     assert_true(hw.nmi && intercepted(VMEXIT_IRET));
     assert_false(intercepted(VMEXIT_EXCEPTION + EXCEPTION_PF));
 }
@@ -267,7 +270,7 @@ static void ltr_needs_a_task(void **state)
         save->dr6 |= DR6_BS;
         assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0), SVM_RESUME);
         assert_true(intercepted(VMEXIT_TR_WRITE));
-        assert_int_equal(save->rflags, RFLAGS_1);
+        assert_int_equal(save->rflags, present ? RFLAGS_1 : RFLAGS_1 | RFLAGS_RF);
         assert_int_equal(save->dr6, virt_reset_state.dr6);
         assert_int_equal(save->rip, present ? 0x1003 : 0x1000);
         assert_int_equal(save->tr.selector, present ? 0x40 : 0);
