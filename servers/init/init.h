@@ -53,6 +53,7 @@ struct server_run {
     uint32_t image;
     uint32_t starts;
     bool ready;          // an incarnation waited once: its state object holds a state from then on
+    uint64_t died_at;    // address of the last death that was recorded
     uint32_t barren;     // deaths in a row without a completed request
     uint64_t restart_at; // SERVER_BACKS_OFF: TSC
     uint64_t endpoint;   // kernel's number of the endpoint that it receives from, 0: none

@@ -57,11 +57,12 @@ static void make_all(void)
     must(sys_create(OBJECT_ENDPOINT, SLOT_OWN_ENDPOINT, ROOT_SLOT_PROCESS, 0, 0, 0, 0), "its endpoint");
     must(sys_create(OBJECT_REPLY, SLOT_OWN_REPLY, ROOT_SLOT_PROCESS, 0, 0, 0, 0), "its reply object");
     stock_init();
+    vms_check(); // here, because it says best what is too large
     objects_create();
     images_load();
     for (uint32_t n = 0; n < init.m.server_count; n++)
         server_prepare(n);
-    vms_check();
+    vms_check(); // and now without what the supervisor took
     pools_write();
 }
 

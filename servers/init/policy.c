@@ -16,11 +16,11 @@ uint64_t policy_back_off_ns(uint32_t barren)
     return barren ? BACK_OFF_FIRST_NS << (barren - 1) : 0;
 }
 
-// Waiting, faulted and stopped threads are no hangs: the first do what they should, the others come as
-// deaths.
+// Who waits does what it should; who faulted comes as a death; who is stopped stopped itself.
 enum hang policy_hang(struct watch *w, const struct info_thread *now, uint64_t cpu_limit, bool peer)
 {
-    bool blocked = (now->state == THREAD_CALLS || now->state == THREAD_PAGING) && !peer;
+    bool calls = now->state == THREAD_CALLS || now->state == THREAD_PAGING;
+    bool blocked = (calls && !peer) || now->state == THREAD_STOPPED;
     bool same = w->suspect && blocked && w->syscalls == now->syscalls;
     w->suspect = blocked;
     w->syscalls = now->syscalls;

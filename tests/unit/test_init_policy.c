@@ -51,8 +51,8 @@ static void computing_has_a_limit(void **state)
 static void blocked_on_nobody_is_hung_at_the_second_look(void **state)
 {
     (void)state;
-    static const uint64_t blocked[] = {THREAD_CALLS, THREAD_PAGING};
-    for (unsigned i = 0; i < 2; i++) {
+    static const uint64_t blocked[] = {THREAD_CALLS, THREAD_PAGING, THREAD_STOPPED};
+    for (unsigned i = 0; i < 3; i++) {
         struct watch w = {0};
         assert_int_equal(look(&w, blocked[i], 0, 7, false), HANG_NO);
         assert_int_equal(look(&w, blocked[i], 0, 8, false), HANG_NO); // another call meanwhile

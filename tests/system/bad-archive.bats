@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# Boot archives that are none, are damaged, or want what is not there: one clear line, and a bad end
+# SPDX-License-Identifier: MIT
+
+load ../lib/machine
+
+setup_file() {
+    export GOOD=$BATS_FILE_TMPDIR/good.cpio
+    build/bulkhead archive tests/manifests/poison.json "$GOOD"
+}
+
+teardown() {
+    machine_stop
+}
+
+# refused ARCHIVE REGEX [MACHINE-OPTION...]: the machine with this archive prints this as its last line and ends badly
+refused() {
+    machine_start "${@:3}" bench -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' ${1:+-initrd "$1"}
+    machine_expect "$2"
+    [ "$(machine_exit_status)" -gt 2 ]
+    machine_explain
+    machine_output | grep -v '^ ' | tail -n 1 | grep -P "$2"
+}
+
+# changed FROM TO: a copy of the good archive with one text replaced by another of the same length
+changed() {
+    LC_ALL=C sed "s|$1|$2|" "$GOOD" >"$BATS_TEST_TMPDIR/changed.cpio"
+    if cmp -s "$GOOD" "$BATS_TEST_TMPDIR/changed.cpio"; then echo "$1 is not there" >&2; else echo "$BATS_TEST_TMPDIR/changed.cpio"; fi
+}
+
+@test "no boot archive" {
+    refused "" 'no boot archive'
+}
+
+@test "a foreign file" {
+    refused LICENSE 'boot archive: no cpio archive in newc format'
+}
+
+@test "an archive cut off in its first program" {
+    head -c 20000 "$GOOD" >"$BATS_TEST_TMPDIR/cut.cpio"
+    refused "$BATS_TEST_TMPDIR/cut.cpio" 'boot archive: truncated'
+}
+
+@test "an archive cut off at its end" {
+    head -c -2000 "$GOOD" >"$BATS_TEST_TMPDIR/cut.cpio"
+    refused "$BATS_TEST_TMPDIR/cut.cpio" '^\[init\] error: the boot archive is truncated$'
+}
+
+@test "no manifest" {
+    refused "$(changed 00000000manifest 00000000maniFest)" '^\[init\] error: the manifest is not in the boot archive$'
+}
+
+@test "a manifest with an unknown key" {
+    refused "$(changed '"heap"' '"heat"')" '^\[init\] error: manifest, line 14: unknown key "heat" of a server$'
+}
+
+@test "a manifest that is no JSON" {
+    refused "$(changed '"servers": \[' '"servers":[,')" '^\[init\] error: manifest, line 12: ',' is not expected here$'
+}
+
+@test "a capability to an unknown object" {
+    refused "$(changed '"object": "b"' '"object": "c"')" '^\[init\] error: manifest, line \d+: object: there is no object "c"$'
+}
+
+@test "a missing program" {
+    refused "$(changed 00000000bin/test/fragile 00000000bin/test/Fragile)" '^\[init\] error: program test/fragile: not in the boot archive$'
+}
+
+@test "a VM larger than memory" {
+    cat >"$BATS_TEST_TMPDIR/large.yaml" <<YAML
+name: large
+vms:
+  - name: alpha
+    memory: 4G
+    kernel: $PWD/build/guest/vmlinuz
+YAML
+    build/bulkhead archive "$BATS_TEST_TMPDIR/large.yaml" "$BATS_TEST_TMPDIR/large.cpio"
+    refused "$BATS_TEST_TMPDIR/large.cpio" '^\[init\] error: VM alpha is larger than memory: it has 4096 MiB, \d+ MiB are free$' --memory 512
+}
