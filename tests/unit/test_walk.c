@@ -1,7 +1,12 @@
 // Page walks in every mode on hand-built tables: addresses, each fault code, accessed and dirty bits, hints.
 // SPDX-License-Identifier: MIT
 //
-// LINK: servers/vmm/emulate/walk.c
+// LINK: servers/vmm/emulate/access.c servers/vmm/emulate/actions.c servers/vmm/emulate/alu.c
+// LINK: servers/vmm/emulate/control.c servers/vmm/emulate/decode.c servers/vmm/emulate/descriptor.c
+// LINK: servers/vmm/emulate/emulate.c servers/vmm/emulate/fetch.c servers/vmm/emulate/integer.c
+// LINK: servers/vmm/emulate/memory.c servers/vmm/emulate/operand.c servers/vmm/emulate/segment.c
+// LINK: servers/vmm/emulate/stack.c servers/vmm/emulate/string.c servers/vmm/emulate/system.c
+// LINK: servers/vmm/emulate/vector.c servers/vmm/emulate/walk.c zydis
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
