@@ -55,7 +55,7 @@ changed() {
 }
 
 @test "a manifest that is no JSON" {
-    refused "$(changed '"servers": \[' '"servers":[,')" '^\[init\] error: manifest, line 12: ',' is not expected here$'
+    refused "$(changed '"servers": \[' '"servers":[,')" '^\[init\] error: manifest, line 12: .,. is not expected here$'
 }
 
 @test "a capability to an unknown object" {
