@@ -70,6 +70,18 @@ void port_write(unsigned offset, uint8_t value)
         line_takes();
 }
 
+void port_take(unsigned offset, uint8_t *to, uint64_t *position, uint64_t value)
+{
+    *to = port_read(offset);
+    *position = value;
+}
+
+void port_give(unsigned offset, uint8_t byte, uint64_t *position, uint64_t value)
+{
+    port_write(offset, byte);
+    *position = value;
+}
+
 static void console_opens(void)
 {
     assert_true(ring_open(&w.to_line, w.output, MEMORY, CAPACITY, 1, ring_last_produced(w.output)));

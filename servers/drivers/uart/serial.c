@@ -41,10 +41,22 @@ static void set_stuffed(struct serial *s, bool stuffed)
     enable_interrupts(s);
 }
 
-static void put_input(struct serial *s, uint8_t byte)
+static void take_byte(struct serial *s)
 {
-    ring_put(&s->input, s->input.position, &byte, 1);
-    s->peer_stirred |= ring_publish_produced(&s->input, s->input.position + 1);
+    struct ring *r = &s->input;
+    uint8_t *to;
+    (void)ring_piece(r, r->position, 1, &to);
+    port_take(DATA, to, &r->shared->produced, r->position + 1);
+    s->peer_stirred |= ring_publish_produced(r, r->position + 1); // for the look whether somebody sleeps
+}
+
+static void give_byte(struct serial *s)
+{
+    struct ring *r = &s->output;
+    uint8_t byte;
+    ring_get(r, r->position, &byte, 1);
+    port_give(DATA, byte, &r->shared->consumed, r->position + 1);
+    s->peer_stirred |= ring_publish_consumed(r, r->position + 1);
 }
 
 // What finds no room stays in the device: it holds the line's other end back, or overruns.
@@ -54,7 +66,7 @@ static void receive(struct serial *s)
     if (!ring_room(&s->input, &room))
         room = 0;
     for (; room && (port_read(LSR) & LSR_DR); room--)
-        put_input(s, port_read(DATA));
+        take_byte(s);
     set_stuffed(s, room == 0);
 }
 
@@ -63,12 +75,8 @@ static bool transmit(struct serial *s)
     uint32_t count;
     if (!ring_filled(&s->output, &count) || !count || !(port_read(LSR) & LSR_THRE))
         return false;
-    for (uint32_t i = 0; i < count && i < FIFO; i++) {
-        uint8_t byte;
-        ring_get(&s->output, s->output.position, &byte, 1);
-        port_write(DATA, byte);
-        s->peer_stirred |= ring_publish_consumed(&s->output, s->output.position + 1);
-    }
+    for (uint32_t i = 0; i < count && i < FIFO; i++)
+        give_byte(s);
     return true;
 }
 
@@ -81,7 +89,7 @@ static void enable_fifos(struct serial *s)
     if (off)
         port_write(MCR, MCR_LOOP);
     if (off && (port_read(LSR) & LSR_DR) && ring_room(&s->input, &room) && room)
-        put_input(s, port_read(DATA));
+        take_byte(s);
     port_write(FCR, FCR_ON | FCR_TRIGGER_8);
     port_write(MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
 }

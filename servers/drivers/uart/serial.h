@@ -3,8 +3,9 @@
 //
 // The rings are all the state: their memory outlives the driver, so a position published is a position
 // committed. A character counts as received with the store that publishes it, and as sent with the store that
-// gives its room back; each is the next thing done after the port access that cannot be repeated. So whoever
-// kills the driver exactly there loses one received character or doubles one sent, and nowhere else.
+// gives its room back; each is the next thing done after the port access that cannot be repeated (ports.h).
+// So whoever kills the driver exactly there loses one received character or doubles one sent, and nowhere
+// else.
 #pragma once
 
 #include <stdbool.h>
