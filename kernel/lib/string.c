@@ -26,7 +26,7 @@ static inline void copy_block(word *to, const word *from)
     opaque();
 }
 
-void *memcpy(void *restrict to, const void *restrict from, size_t n)
+void *(memcpy)(void *restrict to, const void *restrict from, size_t n)
 {
     char *t = to;
     const char *f = from;
