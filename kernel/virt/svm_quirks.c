@@ -9,13 +9,11 @@
 // - XSETBV is never intercepted: the core takes the guest's XCR0 from the register after each run.
 // - WRMSR, LGDT and LIDT take addresses that are not canonical. VMRUN and VMLOAD extend the sign, [APM] 2
 //   15.5.1, and so does who reads the state (svm_canonical in svm.h).
-// - A guest's MOV to DR7 arms watchpoints that #VMEXIT does not disarm, and one that is hit while an
-// interrupt
-//   is being delivered, the host's included, ends the emulator: accesses are intercepted, and DR7 comes by
-//   VMRUN, which arms nothing. So the guest's hardware breakpoints work on processors only.
-// - LTR takes a null selector, and the next event that changes the privilege level ends the emulator, which
-// finds
-//   no task: LTR is stepped over and undone where it gave none (svm_exit.c).
+// - A guest's MOV to DR7 arms watchpoints that #VMEXIT does not disarm. One that is hit while an interrupt is
+//   being delivered, the host's included, ends the emulator. Accesses are intercepted, and DR7 comes by
+//   VMRUN, which arms nothing: the guest's hardware breakpoints work on processors only.
+// - LTR takes a null selector. The next event that changes the privilege level finds no task and ends the
+//   emulator. LTR is stepped over, and undone where it gave no task (svm_exit.c).
 // - MOV to CR4 of a reserved bit ends the guest with VMEXIT_INVALID: CR4 writes are intercepted.
 #include "kernel/lib/string.h"
 #include "kernel/platform/x86.h"

@@ -91,7 +91,7 @@ static void good_states_pass(void **state)
         assert_int_equal(judge(&s), expected);                                                               \
     } while (0)
 
-static void each_group_is_judged(void **state)
+static void flags_are_judged(void **state)
 {
     (void)state;
     REFUSED(CHECK_RFLAGS, real_mode, s.rflags = 0);
@@ -101,6 +101,11 @@ static void each_group_is_judged(void **state)
     REFUSED(CHECK_BLOCKING, real_mode, s.blocking = 8);
     REFUSED(CHECK_BLOCKING, real_mode, s.blocking = BLOCKING_STI); // with IF clear
     REFUSED(CHECK_BLOCKING, real_mode, s.rflags |= RFLAGS_IF; s.blocking = BLOCKING_STI | BLOCKING_MOV_SS);
+}
+
+static void control_registers_are_judged(void **state)
+{
+    (void)state;
     REFUSED(CHECK_CR0_RESERVED, real_mode, s.cr0 |= WIDE);
     REFUSED(CHECK_CR0_RESERVED, real_mode, s.cr0 |= 1 << 6);
     REFUSED(CHECK_CR0_CACHE, real_mode, s.cr0 &= ~CR0_CD);
@@ -111,6 +116,11 @@ static void each_group_is_judged(void **state)
     REFUSED(CHECK_CR4, long_mode, s.cr4 |= WIDE);
     REFUSED(CHECK_CR8, long_mode, s.cr8 = 16);
     REFUSED(CHECK_EFER, long_mode, s.efer |= EFER_SVME);
+}
+
+static void segments_are_judged(void **state)
+{
+    (void)state;
     REFUSED(CHECK_CS, real_mode, s.seg[SEG_CS].attributes &= 0xf7f);
     REFUSED(CHECK_CS, real_mode, s.seg[SEG_CS].attributes &= 0xfef);
     REFUSED(CHECK_CS, real_mode, s.seg[SEG_CS].base = WIDE);
@@ -126,6 +136,11 @@ static void each_group_is_judged(void **state)
     REFUSED(CHECK_LDTR, real_mode, s.seg[SEG_LDTR].base = NOT_CANONICAL);
     REFUSED(CHECK_TABLES, real_mode, s.gdtr.base = NOT_CANONICAL);
     REFUSED(CHECK_TABLES, real_mode, s.idtr.limit = 0x10000);
+}
+
+static void msrs_and_debug_registers_are_judged(void **state)
+{
+    (void)state;
     REFUSED(CHECK_MSR_ADDRESS, real_mode, s.lstar = NOT_CANONICAL);
     REFUSED(CHECK_MSR_ADDRESS, real_mode, s.cstar = NOT_CANONICAL);
     REFUSED(CHECK_MSR_ADDRESS, real_mode, s.kernel_gs_base = NOT_CANONICAL);
@@ -202,8 +217,13 @@ static void only_what_is_given(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_states_pass),   cmocka_unit_test(each_group_is_judged),
-        cmocka_unit_test(modes_are_judged),   cmocka_unit_test(events),
+        cmocka_unit_test(good_states_pass),
+        cmocka_unit_test(flags_are_judged),
+        cmocka_unit_test(control_registers_are_judged),
+        cmocka_unit_test(segments_are_judged),
+        cmocka_unit_test(msrs_and_debug_registers_are_judged),
+        cmocka_unit_test(modes_are_judged),
+        cmocka_unit_test(events),
         cmocka_unit_test(only_what_is_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
