@@ -24,8 +24,8 @@ struct notification {
 };
 
 // Begins a call of e: delivers it to a waiter or queues it. e is the current exec or one that does not run.
-// ref: the endpoint again.
-void call_start(struct exec *e, struct endpoint *to, struct ref ref, uint64_t badge, enum call_kind kind);
+// False: the endpoint is gone, nothing has changed.
+bool call_start(struct exec *e, struct ref to, uint64_t badge, enum call_kind kind) MUST_CHECK;
 
 // Ends it without an answer; nobody is woken.
 void call_cancel(struct call *c);
@@ -45,6 +45,7 @@ void thread_end_wait(struct thread *t, enum status s);
 // What a wait is woken with when no message came.
 void thread_wake(struct thread *t, enum status s);
 
-uint32_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3);
-uint32_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3);
+// Both: the words are in the frame.
+uint32_t sys_call(uint64_t slot, uint64_t tag);
+uint32_t sys_reply_wait(uint64_t slot, uint64_t tag);
 uint64_t sys_signal(uint64_t slot);

@@ -14,13 +14,12 @@ enum { PF_WRITE = 2, PF_FETCH = 16 };
 
 void page_fault_start(struct exec *e, struct memory *m, uint64_t page, uint32_t rights)
 {
-    struct endpoint *pager = (struct endpoint *)ref_get(m->pager);
-    kassert(pager);
     e->fault_memory = m;
     e->fault_page = page;
     e->fault_rights = rights;
     list_append(&m->waiters, &e->fault);
-    call_start(e, pager, m->pager, m->pager_badge, CALL_PAGE_FAULT);
+    bool started = call_start(e, m->pager, m->pager_badge, CALL_PAGE_FAULT);
+    kassert(started); // memory_fault() looked
 }
 
 void memory_wake(struct memory *m, uint64_t page, uint64_t pages)

@@ -71,10 +71,3 @@ void fpu_free(struct exec *e)
         kmem_free(e->object.payer, e->fpu, bytes);
     e->fpu = NULL;
 }
-
-void fpu_leave_guest(struct exec *e)
-{
-    e->xcr0 = xgetbv(0);
-    if (e->xcr0 != fpu_mask)
-        xsetbv(0, fpu_mask);
-}

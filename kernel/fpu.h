@@ -13,15 +13,16 @@ size_t fpu_bytes(void);          // of an area
 bool fpu_xcr0_ok(uint64_t xcr0); // may a guest have this value?
 void *fpu_alloc(struct process *payer);
 void fpu_free(struct exec *e);
-// A guest's XCR0 is read back when its state is saved: an emulator that does not intercept XSETBV lets the
-// guest change it alone (kernel/virt says more).
-void fpu_leave_guest(struct exec *e);
 
-// The current exec's state from the registers to its area, and back.
+// The current exec's state from the registers to its area, and back. A guest's XCR0 is read back: an emulator
+// that does not intercept XSETBV lets the guest change it alone (kernel/virt says more).
 static inline void fpu_save(struct exec *e)
 {
-    if (e->object.type == OBJECT_VCPU)
-        fpu_leave_guest(e);
+    if (e->object.type == OBJECT_VCPU) {
+        e->xcr0 = xgetbv(0);
+        if (e->xcr0 != fpu_mask)
+            xsetbv(0, fpu_mask);
+    }
     asm volatile("xsave64 (%0)" ::"r"(e->fpu), "a"(-1), "d"(-1) : "memory");
 }
 

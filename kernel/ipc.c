@@ -6,7 +6,7 @@
 // (QUEUED) or in a receiver's list (RECEIVED); from there it is answered through a reply object, or goes back
 // to the head of the queue with its receiver's death. Page faults alone are received without a reply object:
 // SUPPLY settles them.
-#include "kernel/endpoint.h"
+#include "kernel/call.h"
 #include "kernel/lib/print.h"
 #include "kernel/lib/string.h"
 #include "kernel/switch.h"
@@ -22,21 +22,19 @@ static void copy_rest(struct thread *to, const struct thread *from, uint64_t tag
                (words - MESSAGE_REGISTERS) * sizeof(uint64_t));
 }
 
-static inline void put_words(struct frame *f, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2,
-                             uint64_t w3)
+static inline void copy_words(struct frame *to, const struct frame *from)
 {
-    f->rsi = tag;
-    f->rdx = w0;
-    f->r10 = w1;
-    f->r8 = w2;
-    f->r9 = w3;
+    to->rsi = from->rsi;
+    to->rdx = from->rdx;
+    to->r10 = from->r10;
+    to->r8 = from->r8;
+    to->r9 = from->r9;
 }
 
 static void copy_message(struct thread *to, const struct thread *from)
 {
-    const struct frame *f = &from->frame;
-    put_words(&to->frame, f->rsi, f->rdx, f->r10, f->r8, f->r9);
-    copy_rest(to, from, f->rsi);
+    copy_words(&to->frame, &from->frame);
+    copy_rest(to, from, from->frame.rsi);
 }
 
 static void message_thread(const struct call *c, struct thread *to)
@@ -70,38 +68,10 @@ static void (*const message[])(const struct call *, struct thread *) = {
     [CALL_ACCESS] = vcpu_message_access,
 };
 
-// A call becomes `to`'s, which is in no ready queue; its words are not here.
-static inline void receive_call(struct call *c, struct thread *to, struct reply *into)
-{
-    to->frame.rdi = c->badge;
-    to->utcb->sequence = c->sequence;
-    to->utcb->deliveries = c->deliveries;
-    to->messages++;
-    c->state = CALL_RECEIVED;
-    c->receiver = to;
-    list_append(&to->received, &c->node);
-    c->reply = into;
-    if (into)
-        into->call = c;
-    uint8_t priority = CONTAINER(c, struct exec, call)->effective;
-    if (priority > to->exec.effective)
-        to->exec.effective = priority;
-}
-
 static inline void deliver(struct call *c, struct thread *to)
 {
     receive_call(c, to, c->kind == CALL_PAGE_FAULT ? NULL : to->receive_into);
     message[c->kind](c, to);
-}
-
-// A waiting thread goes on with what is in its frame.
-static inline void end_wait(struct thread *t, enum status s, struct reply *into)
-{
-    list_unlink(&t->waiting);
-    if (into)
-        into->waiter = NULL;
-    timer_cancel(&t->exec.timer);
-    t->frame.rax = s;
 }
 
 void thread_end_wait(struct thread *t, enum status s)
@@ -115,64 +85,9 @@ void thread_wake(struct thread *t, enum status s)
     sched_ready(&t->exec, false, false);
 }
 
-static inline void begin_call(struct call *c, struct ref ref, uint64_t badge, enum call_kind kind)
+bool call_start(struct exec *e, struct ref to, uint64_t badge, enum call_kind kind)
 {
-    c->endpoint = ref;
-    c->badge = badge;
-    c->kind = (uint8_t)kind;
-    c->deliveries = 0;
-    c->sequence++;
-}
-
-static inline struct thread *first_waiter(const struct endpoint *e)
-{
-    return CONTAINER(e->waiters.next, struct thread, waiting);
-}
-
-void call_start(struct exec *e, struct endpoint *to, struct ref ref, uint64_t badge, enum call_kind kind)
-{
-    struct call *c = &e->call;
-    bool running = this_cpu()->current == e;
-    begin_call(c, ref, badge, kind);
-    e->state = EXEC_CALLS;
-    if (list_empty(&to->waiters)) {
-        c->state = CALL_QUEUED;
-        list_append(&to->callers, &c->node);
-        if (running)
-            sched_block();
-        return;
-    }
-    struct thread *t = first_waiter(to);
-    end_wait(t, STATUS_OK, t->receive_into);
-    deliver(c, t);
-    if (running)
-        sched_switch(&t->exec);
-    else
-        sched_ready(&t->exec, false, false);
-}
-
-// A thread's priority: its own or that of its most urgent caller.
-static inline uint8_t served_priority(const struct thread *t)
-{
-    uint8_t p = t->exec.priority;
-    if (t->exec.effective == p)
-        return p;
-    for (const struct node *n = t->received.next; n != &t->received; n = n->next) {
-        const struct exec *e = CONTAINER(n, struct exec, call.node);
-        p = e->effective > p ? e->effective : p;
-    }
-    return p;
-}
-
-static inline void end_call(struct call *c)
-{
-    list_unlink(&c->node);
-    if (c->state == CALL_RECEIVED) {
-        if (c->reply)
-            c->reply->call = NULL;
-        sched_set_effective(&c->receiver->exec, served_priority(c->receiver));
-    }
-    c->state = CALL_NONE;
+    return call_start_as(e, to, badge, kind, message[kind]);
 }
 
 void call_cancel(struct call *c)
@@ -219,17 +134,15 @@ void call_requeue(struct call *c)
     list_prepend(&to->callers, &c->node);
 }
 
-static __attribute__((noinline)) uint32_t start_message(struct thread *t, struct endpoint *to,
-                                                        const struct capability *cap, uint64_t tag)
+static NOINLINE uint32_t start_message(struct thread *t, const struct capability *cap, uint64_t tag)
 {
-    if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX)
+    if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX || !call_start(&t->exec, cap->ref, cap->badge, CALL_MESSAGE))
         return STATUS_BAD_ARG;
-    call_start(&t->exec, to, cap->ref, cap->badge, CALL_MESSAGE);
     return SYSCALL_DONE;
 }
 
 // The short way first: a server waits, it can run at once, and the message is in registers.
-uint32_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
+uint32_t sys_call(uint64_t slot, uint64_t tag)
 {
     struct cpu *cpu = this_cpu();
     struct thread *t = CONTAINER(cpu->current, struct thread, exec);
@@ -240,12 +153,12 @@ uint32_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_
     struct endpoint *e = (struct endpoint *)o;
     struct thread *to = first_waiter(e);
     if (TAG_WORDS(tag) > MESSAGE_REGISTERS || list_empty(&e->waiters))
-        return start_message(t, e, cap, tag);
-    put_words(&to->frame, tag, w0, w1, w2, w3);
+        return start_message(t, cap, tag);
+    copy_words(&to->frame, &t->frame);
     sched_charge(cpu, &t->exec, rdtsc());
     int64_t left = switch_left(&to->exec);
     if (to->exec.suspended || left <= 0)
-        return start_message(t, e, cap, tag);
+        return start_message(t, cap, tag);
     struct call *c = &t->exec.call;
     begin_call(c, cap->ref, cap->badge, CALL_MESSAGE);
     struct reply *into = to->receive_into;
@@ -258,33 +171,24 @@ uint32_t sys_call(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_
     return SYSCALL_DONE;
 }
 
-// Can this call be answered with what is in the server's frame?
-static enum status check_answer(const struct call *c, const struct thread *from)
-{
-    if (c->kind == CALL_EXIT)
-        return vcpu_check_answer(CONTAINER(c, struct vcpu, exec.call), from);
-    return STATUS_OK;
-}
-
-static void answer_message(struct thread *to, const struct thread *from)
-{
-    copy_message(to, from);
-    to->frame.rax = STATUS_OK;
-}
-
-// Answers; returns who may run now, NULL when it does not.
-static inline struct exec *answer(struct call *c, const struct thread *from)
+// Answers with what is in the server's frame, if the call takes that. *next: who can run now, NULL when it
+// does not.
+static inline enum status answer(struct call *c, const struct thread *from, struct exec **next)
 {
     struct exec *e = CONTAINER(c, struct exec, call);
-    enum call_kind kind = c->kind;
+    struct thread *to = CONTAINER(e, struct thread, exec);
+    struct vcpu *v = CONTAINER(e, struct vcpu, exec);
+    if (c->kind == CALL_EXIT)
+        return vcpu_answer_exit(v, from, next);
     end_call(c);
-    if (kind == CALL_MESSAGE)
-        answer_message(CONTAINER(e, struct thread, exec), from);
-    else if (kind == CALL_EXIT)
-        return vcpu_answer_exit(CONTAINER(e, struct vcpu, exec), from) ? e : NULL;
-    else if (kind == CALL_ACCESS)
-        return vcpu_answer_access(CONTAINER(e, struct vcpu, exec), from->frame.rdx) ? e : NULL;
-    return e;
+    *next = e;
+    if (c->kind == CALL_ACCESS) {
+        *next = vcpu_answer_access(v, from->frame.rdx) ? e : NULL;
+    } else if (c->kind == CALL_MESSAGE) {
+        copy_message(to, from);
+        to->frame.rax = STATUS_OK;
+    }
+    return STATUS_OK;
 }
 
 struct __attribute__((packed, may_alias)) wait_rax {
@@ -293,50 +197,41 @@ struct __attribute__((packed, may_alias)) wait_rax {
 };
 
 struct wait {
-    struct endpoint *endpoint;
     struct call *call; // to answer
+    struct endpoint *endpoint;
     struct reply *into;
-    uint32_t flags;
+    uint32_t flags; // enum wait_flag
 };
 
-static inline enum status check_wait(struct thread *t, uint64_t slot, uint64_t tag, struct wait *w)
+static enum status check_wait(const struct thread *t, uint64_t slot, uint64_t tag, struct wait *w)
 {
-    uint64_t rax = t->frame.rax;
-    uint32_t reply = (uint16_t)(rax >> 16), receive = (uint16_t)(rax >> 32);
+    const struct wait_rax *rax = (const struct wait_rax *)&t->frame.rax;
     struct object *o;
     enum status s;
-    w->flags = (uint8_t)(rax >> 8);
-    if (reply) {
-        if ((s = cap_get(t->process, reply, OBJECT_REPLY, RIGHT_SEND, &o, NULL)) != STATUS_OK)
+    if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX || (rax->flags & ~(WAIT_DEADLINE | WAIT_POLL)))
+        return STATUS_BAD_ARG;
+    *w = (struct wait){.flags = rax->flags};
+    if (rax->reply) {
+        if ((s = cap_get(t->process, rax->reply, OBJECT_REPLY, RIGHT_SEND, &o, NULL)) != STATUS_OK)
             return s;
-        w->into = (struct reply *)o;
-        w->call = w->into->call;
+        w->call = ((struct reply *)o)->call;
         if (!w->call)
             return STATUS_STALE;
-        if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX)
-            return STATUS_BAD_ARG;
-        if ((s = check_answer(w->call, t)) != STATUS_OK)
-            return s;
     }
-    if (slot) {
-        if ((s = cap_get(t->process, slot, OBJECT_ENDPOINT, RIGHT_RECEIVE, &o, NULL)) != STATUS_OK)
-            return s;
-        w->endpoint = (struct endpoint *)o;
-        if (receive != reply || !receive) {
-            if ((s = cap_get(t->process, receive, OBJECT_REPLY, RIGHT_RECEIVE, &o, NULL)) != STATUS_OK)
-                return s;
-            w->into = (struct reply *)o;
-        }
-        if (w->into->waiter || (w->into->call && w->into->call != w->call))
-            return STATUS_BUSY;
-    } else
-        w->into = NULL;
-    return w->flags & ~(uint32_t)(WAIT_DEADLINE | WAIT_POLL) ? STATUS_BAD_ARG : STATUS_OK;
+    if (!slot)
+        return STATUS_OK;
+    if ((s = cap_get(t->process, slot, OBJECT_ENDPOINT, RIGHT_RECEIVE, &o, NULL)) != STATUS_OK)
+        return s;
+    w->endpoint = (struct endpoint *)o;
+    if ((s = cap_get(t->process, rax->receive, OBJECT_REPLY, RIGHT_RECEIVE, &o, NULL)) != STATUS_OK)
+        return s;
+    w->into = (struct reply *)o;
+    return w->into->waiter || (w->into->call && w->into->call != w->call) ? STATUS_BUSY : STATUS_OK;
 }
 
 static bool take_bits(struct thread *t)
 {
-    struct notification *n = t->signalled ? (struct notification *)ref_get(t->notification) : NULL;
+    struct notification *n = (struct notification *)ref_get(t->notification);
     t->signalled = false;
     if (!n || !n->bits)
         return false;
@@ -356,7 +251,8 @@ static void wait_expired(struct timer *timer)
 static inline bool receive(struct thread *t, const struct wait *w)
 {
     t->receive_into = w->into;
-    if (take_bits(t))
+    t->waits++;
+    if (t->signalled && take_bits(t))
         return true;
     if (!w->endpoint || list_empty(&w->endpoint->callers))
         return false;
@@ -383,37 +279,41 @@ static inline void block(struct thread *t, const struct wait *w, struct exec *ne
         sched_switch(next);
     else
         sched_block();
-}
-
-static inline void count_wait(struct cpu *cpu, struct thread *t)
-{
-    sched_charge(cpu, &t->exec, rdtsc());
-    t->waits++;
     t->cpu_time_at_wait = t->exec.cpu_time;
 }
 
-static __attribute__((noinline)) uint32_t reply_wait(struct cpu *cpu, struct thread *t, uint64_t slot,
-                                                     uint64_t tag)
+static inline uint32_t reply_wait(struct thread *t, const struct wait *w)
 {
-    struct wait w = {0};
-    enum status s = check_wait(t, slot, tag, &w);
+    struct exec *next = NULL;
+    enum status s = w->call ? answer(w->call, t, &next) : STATUS_OK;
     if (s != STATUS_OK)
         return s;
-    struct exec *next = w.call ? answer(w.call, t) : NULL;
-    count_wait(cpu, t);
-    bool got = receive(t, &w);
-    if (got || (w.flags & WAIT_POLL)) {
-        if (next)
-            sched_ready(next, false, false);
-        return got ? STATUS_OK : STATUS_TIMEOUT;
+    bool got = receive(t, w);
+    if (!got && !(w->flags & WAIT_POLL)) {
+        block(t, w, next);
+        return SYSCALL_DONE;
     }
-    block(t, &w, next);
-    return SYSCALL_DONE;
+    if (next)
+        sched_ready(next, false, false);
+    t->cpu_time_at_wait = exec_cpu_time(&t->exec);
+    return got ? STATUS_OK : STATUS_TIMEOUT;
+}
+
+static NOINLINE uint32_t check_and_reply_wait(struct thread *t, uint64_t slot, uint64_t tag)
+{
+    struct wait w;
+    enum status s = check_wait(t, slot, tag, &w);
+    return s == STATUS_OK ? reply_wait(t, &w) : s;
+}
+
+static NOINLINE uint32_t answer_and_wait(struct thread *t, struct endpoint *from, struct reply *reply)
+{
+    return reply_wait(t, &(struct wait){.call = reply->call, .endpoint = from, .into = reply});
 }
 
 // The short way first: a server answers a thread that can run at once, with words in registers and a reply
 // object that it receives into again, and nothing is there for it.
-uint32_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
+uint32_t sys_reply_wait(uint64_t slot, uint64_t tag)
 {
     struct cpu *cpu = this_cpu();
     struct thread *t = CONTAINER(cpu->current, struct thread, exec);
@@ -422,20 +322,22 @@ uint32_t sys_reply_wait(uint64_t slot, uint64_t tag, uint64_t w0, uint64_t w1, u
     if (rax->flags || rax->receive != rax->reply || TAG_WORDS(tag) > MESSAGE_REGISTERS || t->signalled ||
         !cap_find(t->process, rax->reply, OBJECT_REPLY, RIGHT_SEND | RIGHT_RECEIVE, &r) ||
         !cap_find(t->process, slot, OBJECT_ENDPOINT, RIGHT_RECEIVE, &e))
-        return reply_wait(cpu, t, slot, tag);
+        return check_and_reply_wait(t, slot, tag);
     struct reply *reply = (struct reply *)r;
     struct endpoint *from = (struct endpoint *)e;
     struct call *c = reply->call;
-    if (!list_empty(&from->callers) || t->received.next != &c->node || t->received.previous != &c->node ||
-        c->kind != CALL_MESSAGE)
-        return reply_wait(cpu, t, slot, tag);
+    if (!c)
+        return STATUS_STALE;
     struct thread *to = CONTAINER(c, struct thread, exec.call);
+    if (c->kind != CALL_MESSAGE || !list_empty(&from->callers) || t->received.next != &c->node ||
+        t->received.previous != &c->node || !most_urgent(cpu, to->exec.effective))
+        return answer_and_wait(t, from, reply);
     sched_charge(cpu, &t->exec, rdtsc());
     t->cpu_time_at_wait = t->exec.cpu_time;
     int64_t left = switch_left(&to->exec);
-    if (to->exec.suspended || left <= 0 || !most_urgent(cpu, to->exec.effective))
-        return reply_wait(cpu, t, slot, tag);
-    put_words(&to->frame, tag, w0, w1, w2, w3);
+    if (to->exec.suspended || left <= 0)
+        return answer_and_wait(t, from, reply);
+    copy_words(&to->frame, &t->frame);
     to->frame.rax = STATUS_OK;
     list_init(&t->received);
     c->state = CALL_NONE;

@@ -9,6 +9,10 @@ struct node {
     struct node *next, *previous;
 };
 
+// What is rare stays out of what is frequent, and costs it no saved registers.
+#define NOINLINE      __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 #define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void list_init(struct node *list)

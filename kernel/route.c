@@ -5,7 +5,7 @@
 // ranges.
 #include "kernel/endpoint.h"
 #include "kernel/kmem.h"
-#include "kernel/lib/print.h"
+#include "kernel/lib/string.h"
 #include "kernel/vm.h"
 
 enum { LIST_BYTES = ROUTES_MAX * sizeof(struct route) };
@@ -40,57 +40,56 @@ enum status vm_create(struct process *payer, struct vm **out)
     return STATUS_OK;
 }
 
-// Index of the first route that ends at or behind the address.
-static uint32_t position(const struct route_list *l, uint64_t at)
+// The first route that ends at or behind the address, or the list's end.
+static struct route *position(const struct route_list *l, uint64_t at)
 {
-    uint32_t low = 0, high = l->count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (l->route[middle].last < at)
-            low = middle + 1;
-        else
-            high = middle;
+    struct route *r = l->route;
+    uint32_t n = l->count;
+    if (!n)
+        return r;
+    for (uint32_t half; n > 1; n -= half) {
+        half = n / 2;
+        r += r[half - 1].last < at ? half : 0;
     }
-    return low;
+    return r + (r->last < at);
 }
 
-const struct route *route_find(const struct vm *vm, enum access_space space, enum route_direction d,
-                               uint64_t at)
+const struct route *route_search(struct route_list *l, uint64_t at)
 {
-    const struct route_list *l = &vm->routes[space][d];
-    uint32_t i = position(l, at);
-    return i < l->count && l->route[i].first <= at ? &l->route[i] : NULL;
+    const struct route *r = position(l, at);
+    if (r == l->route + l->count || at < r->first)
+        return NULL;
+    l->recent = (uint32_t)(r - l->route);
+    return r;
 }
 
 static enum status check_add(const struct route_list *l, const struct route *r)
 {
-    uint32_t i = position(l, r->first);
-    if (i < l->count && l->route[i].first <= r->last)
+    const struct route *next = position(l, r->first);
+    if (next < l->route + l->count && next->first <= r->last)
         return STATUS_EXISTS;
     return l->count == ROUTES_MAX ? STATUS_NO_QUOTA : STATUS_OK;
 }
 
 static void add(struct route_list *l, const struct route *r)
 {
-    uint32_t at = position(l, r->first);
-    for (uint32_t i = l->count++; i > at; i--)
-        l->route[i] = l->route[i - 1];
-    l->route[at] = *r;
+    struct route *at = position(l, r->first);
+    memmove(at + 1, at, (size_t)((char *)(l->route + l->count++) - (char *)at));
+    *at = *r;
 }
 
 static enum status check_remove(const struct route_list *l, const struct route *r)
 {
-    uint32_t i = position(l, r->first);
-    bool there = i < l->count && l->route[i].first == r->first && l->route[i].last == r->last;
+    const struct route *at = position(l, r->first);
+    bool there = at < l->route + l->count && at->first == r->first && at->last == r->last;
     return there ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 static void remove(struct route_list *l, const struct route *r)
 {
-    uint32_t at = position(l, r->first);
-    l->count--;
-    for (uint32_t i = at; i < l->count; i++)
-        l->route[i] = l->route[i + 1];
+    struct route *at = position(l, r->first);
+    memmove(at, at + 1, (size_t)((char *)(l->route + --l->count) - (char *)at));
+    l->route[l->count] = (struct route){0};
 }
 
 static enum status exit_groups(struct vm *vm, uint64_t first, uint64_t last, uint64_t groups)

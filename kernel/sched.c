@@ -108,12 +108,16 @@ void sched_doorbell(void)
         timer_start(&cpu->doorbell, rdtsc() + (uint64_t)tsc_khz * DOORBELL_US / 1000);
 }
 
+static inline void put_aside(struct cpu *cpu)
+{
+    sched_charge(cpu, cpu->current, rdtsc());
+    fpu_save(cpu->current);
+}
+
 // Nobody is current from now on.
 static void leave(struct cpu *cpu)
 {
-    struct exec *e = cpu->current;
-    sched_charge(cpu, e, rdtsc());
-    fpu_save(e);
+    put_aside(cpu);
     cpu->current = NULL;
     cpu->hazards |= HAZARD_RESCHEDULE;
 }
@@ -135,14 +139,15 @@ void sched_remove(struct exec *e)
 void sched_switch(struct exec *e)
 {
     struct cpu *cpu = this_cpu();
-    leave(cpu);
+    put_aside(cpu);
     int64_t left = switch_left(e);
-    if (e->suspended || left <= 0 || !most_urgent(cpu, e->effective)) {
-        sched_ready(e, true, false);
+    if (!e->suspended && left > 0 && most_urgent(cpu, e->effective)) {
+        switch_to(cpu, e, left);
         return;
     }
-    cpu->hazards &= ~(uint32_t)HAZARD_RESCHEDULE;
-    switch_to(cpu, e, left);
+    cpu->current = NULL;
+    cpu->hazards |= HAZARD_RESCHEDULE;
+    sched_ready(e, true, false);
 }
 
 void sched_set_effective(struct exec *e, uint8_t priority)
@@ -206,7 +211,7 @@ static struct exec *pick(struct cpu *cpu)
 }
 
 // Who is current after this: the same one, or a more urgent one, or its equal when its slice is over.
-static void reschedule(struct cpu *cpu)
+static NOINLINE void reschedule(struct cpu *cpu)
 {
     struct exec *e = cpu->current;
     if (e) {
@@ -235,7 +240,7 @@ void sched_timer(void)
 }
 
 // What is due happens; the timer is armed for what comes next.
-static void timers_due(struct cpu *cpu)
+static NOINLINE void timers_due(struct cpu *cpu)
 {
     cpu->hazards &= ~(uint32_t)HAZARD_TIMER;
     uint64_t now = rdtsc(), next = timers_run(now);
@@ -255,25 +260,23 @@ void kernel_exit(void)
 {
     struct cpu *cpu = this_cpu();
     for (;;) {
-        while (cpu->hazards & (HAZARD_TIMER | HAZARD_RESCHEDULE)) {
-            if (cpu->hazards & HAZARD_TIMER)
-                timers_due(cpu);
-            if (cpu->hazards & HAZARD_RESCHEDULE)
-                reschedule(cpu);
-        }
+        uint32_t hazards = cpu->hazards;
         struct exec *e = cpu->current;
-        if (!e) {
+        if (hazards & HAZARD_TIMER) {
+            timers_due(cpu);
+        } else if (hazards & HAZARD_RESCHEDULE) {
+            reschedule(cpu);
+        } else if (!e) {
             interrupts_wait();
         } else if (e->object.type == OBJECT_VCPU) {
             vcpu_enter(CONTAINER(e, struct vcpu, exec));
+        } else if (hazards & HAZARD_PORTS) {
+            trap_load_ports(cpu);
+        } else if (hazards & HAZARD_DEMOLISH) {
+            demolish(CONTAINER(e, struct thread, exec));
         } else {
-            cpu->hazards &= ~(uint32_t)HAZARD_GUEST;
-            if (cpu->hazards & HAZARD_PORTS)
-                trap_load_ports(cpu);
-            if (cpu->hazards & HAZARD_DEMOLISH)
-                demolish(CONTAINER(e, struct thread, exec));
-            if (!cpu->hazards)
-                return;
+            cpu->hazards = 0;
+            return;
         }
     }
 }

@@ -43,8 +43,8 @@ static inline void switch_to(struct cpu *cpu, struct exec *e, int64_t left)
 
 // The same from one thread to another, and there into user mode: it does not return. (Told so, the compiler
 // would take the way here for a cold one.)
-static inline __attribute__((always_inline)) void switch_threads(struct cpu *cpu, struct thread *from,
-                                                                 struct thread *to, int64_t left)
+static ALWAYS_INLINE void switch_threads(struct cpu *cpu, struct thread *from, struct thread *to,
+                                         int64_t left)
 {
     to->exec.state = EXEC_READY;
     cpu->current = &to->exec;

@@ -76,17 +76,14 @@ void thread_release(struct thread *t)
 
 void thread_fault(struct thread *t, enum fault_kind kind, uint64_t code, uint64_t address)
 {
-    struct endpoint *to = (struct endpoint *)ref_get(t->process->handler);
     t->fault = (struct fault_message){.kind = kind,
                                       .code = code,
                                       .address = address,
                                       .rip = t->frame.rip,
                                       .rsp = t->frame.rsp,
                                       .rbp = t->frame.rbp};
-    if (to) {
-        call_start(&t->exec, to, t->process->handler, t->process->handler_badge, CALL_FAULT);
+    if (call_start(&t->exec, t->process->handler, t->process->handler_badge, CALL_FAULT))
         return;
-    }
     t->exec.suspended = true;
     t->exec.state = EXEC_STOPPED;
     sched_block();

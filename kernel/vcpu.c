@@ -4,7 +4,7 @@
 // A vCPU either runs (ready or current), is halted (EXEC_WAITS, until a kick or its deadline), or is in a
 // call: an exit to its monitor (PENDING_EXIT), an access to a device server (PENDING_ACCESS), a page fault.
 // The call's message is rebuilt from v->exit or v->access whenever it is delivered.
-#include "kernel/endpoint.h"
+#include "kernel/call.h"
 #include "kernel/fpu.h"
 #include "kernel/kmem.h"
 #include "kernel/lib/print.h"
@@ -14,50 +14,49 @@
 #include "kernel/virt/virt.h"
 #include "kernel/vm.h"
 
-static void start(struct vcpu *v, enum vcpu_pending pending, struct endpoint *to, struct ref ref,
-                  uint64_t badge, enum call_kind kind)
+static inline void copy_gpr(uint64_t *to, const uint64_t *from, uint64_t groups)
 {
-    v->action = (uint8_t)pending;
-    call_start(&v->exec, to, ref, badge, kind);
+    if (groups & GROUP_GPR_ABCD)
+        memcpy(to, from, GPR_RSP * sizeof *to);
+    if (groups & GROUP_GPR_REST)
+        memcpy(to + GPR_RSP, from + GPR_RSP, (GPR_COUNT - GPR_RSP) * sizeof *to);
 }
 
-void vcpu_exit_to_monitor(struct vcpu *v, enum exit_kind kind)
-{
-    struct endpoint *to = (struct endpoint *)ref_get(v->monitor.ref);
-    v->exit.kind = kind;
-    v->exits_by_kind[kind]++;
-    if (to) {
-        start(v, PENDING_EXIT, to, v->monitor.ref, v->monitor.badge, CALL_EXIT);
-        return;
-    }
-    v->action = PENDING_EXIT;
-    v->stopped = true;
-    v->exec.state = EXEC_STOPPED;
-    if (this_cpu()->current == &v->exec)
-        sched_block();
-}
-
-void vcpu_message_exit(const struct call *c, struct thread *to)
+static ALWAYS_INLINE void message_exit(const struct call *c, struct thread *to)
 {
     struct vcpu *v = CONTAINER(c, struct vcpu, exec.call);
     const struct vcpu_exit *x = &v->exit;
     uint32_t groups = v->vm->groups[x->kind];
     struct vcpu_state *state = &to->utcb->vcpu;
-    uint64_t info = x->info | (uint64_t)v->number << 32 | (v->offer ? EXIT_OFFER_PENDING : 0) |
-                    (virt->interruptible(v) ? EXIT_INTERRUPTIBLE : 0);
     to->frame.rsi = TAG(LABEL_EXIT + x->kind, EXIT_WORDS);
     to->frame.rdx = x->address;
     to->frame.r10 = x->value;
-    to->frame.r8 = info;
+    to->frame.r8 = x->info | (uint64_t)v->number << 32 | (v->offer ? EXIT_OFFER_PENDING : 0) |
+                   (virt->interruptible(v) ? EXIT_INTERRUPTIBLE : 0);
     to->frame.r9 = x->raw;
-    if (groups & GROUP_GPR_ABCD)
-        memcpy(state->gpr, v->gpr, GPR_RSP * sizeof *v->gpr);
-    if (groups & GROUP_GPR_REST)
-        memcpy(state->gpr + GPR_RSP, v->gpr + GPR_RSP, (GPR_COUNT - GPR_RSP) * sizeof *v->gpr);
+    copy_gpr(state->gpr, v->gpr, groups);
     if (groups & GROUP_XCR0)
         state->xcr0 = v->exec.xcr0;
-    if (groups & ~(uint32_t)(GROUP_GPR | GROUP_XCR0))
+    if (groups & VIRT_GROUPS)
         virt->read(v, groups, state);
+}
+
+void vcpu_message_exit(const struct call *c, struct thread *to)
+{
+    message_exit(c, to);
+}
+
+void vcpu_exit_to_monitor(struct vcpu *v, enum exit_kind kind)
+{
+    v->exit.kind = kind;
+    v->exits_by_kind[kind]++;
+    v->action = PENDING_EXIT;
+    if (call_start_as(&v->exec, v->monitor.ref, v->monitor.badge, CALL_EXIT, message_exit))
+        return;
+    v->stopped = true;
+    v->exec.state = EXEC_STOPPED;
+    if (this_cpu()->current == &v->exec)
+        sched_block();
 }
 
 void vcpu_message_access(const struct call *c, struct thread *to)
@@ -77,10 +76,10 @@ static uint64_t low_bytes(uint64_t value, unsigned size)
 // What is to happen to an access: a route took it (a call goes out, or a doorbell rang), or none did.
 enum routed { ROUTED_CALL, ROUTED_DONE, ROUTED_NOWHERE };
 
-static enum routed route_access(struct vcpu *v, const struct vcpu_access *a)
+static inline enum routed route_access(struct vcpu *v, const struct vcpu_access *a)
 {
     const struct route *r = route_find(v->vm, a->space, a->write ? ROUTE_WRITES : ROUTE_READS, a->address);
-    struct object *target = r ? ref_get(r->target) : NULL;
+    const struct object *target = r ? ref_get(r->target) : NULL;
     if (!target || a->address + a->size - 1 > r->last)
         return ROUTED_NOWHERE;
     if (target->type == OBJECT_NOTIFICATION) {
@@ -92,14 +91,13 @@ static enum routed route_access(struct vcpu *v, const struct vcpu_access *a)
     v->access_words[ACCESS_OFFSET] = a->address - r->first;
     v->access_words[ACCESS_VALUE] = a->value;
     v->access_words[ACCESS_INFO] = ACCESS_INFO_MAKE(a->size, a->write, v->number);
-    start(v, PENDING_ACCESS, (struct endpoint *)target, r->target, r->badge, CALL_ACCESS);
-    return ROUTED_CALL;
+    v->action = PENDING_ACCESS;
+    return call_start(&v->exec, r->target, r->badge, CALL_ACCESS) ? ROUTED_CALL : ROUTED_NOWHERE;
 }
 
-// Sends v->access; true when it is over already and the guest can go on.
-bool vcpu_send_access(struct vcpu *v)
+static ALWAYS_INLINE bool send_access(struct vcpu *v, const struct vcpu_access *a)
 {
-    switch (route_access(v, &v->access)) {
+    switch (route_access(v, a)) {
     case ROUTED_CALL: return false;
     case ROUTED_DONE: return vcpu_answer_access(v, 0);
     case ROUTED_NOWHERE: break;
@@ -110,23 +108,27 @@ bool vcpu_send_access(struct vcpu *v)
     return false;
 }
 
-static void exit_pio(struct vcpu *v)
+static bool exit_pio(struct vcpu *v)
 {
     const struct vcpu_exit *x = &v->exit;
     if (x->info & EXIT_STRING) {
         vcpu_exit_to_monitor(v, EXIT_PIO);
-        return;
+        return false;
     }
-    v->access.address = x->address;
-    v->access.value = x->value;
-    v->access.space = ACCESS_PORT;
-    v->access.size = (uint8_t)EXIT_INFO_SIZE(x->info);
-    v->access.write = (x->info & EXIT_WRITE) != 0;
     v->access_by_monitor = false;
-    vcpu_send_access(v);
+    return send_access(v, &(struct vcpu_access){.address = x->address,
+                                                .value = x->value,
+                                                .space = ACCESS_PORT,
+                                                .size = (uint8_t)EXIT_INFO_SIZE(x->info),
+                                                .write = (x->info & EXIT_WRITE) != 0});
 }
 
-static void exit_mmio(struct vcpu *v)
+bool vcpu_send_access(struct vcpu *v)
+{
+    return v->access_by_monitor ? send_access(v, &v->access) : exit_pio(v);
+}
+
+static NOINLINE void exit_mmio(struct vcpu *v)
 {
     const struct vcpu_exit *x = &v->exit;
     const struct mapping *map = aspace_find(&v->space->aspace, x->address);
@@ -143,28 +145,30 @@ static void exit_mmio(struct vcpu *v)
     }
 }
 
-static void kick_exit(struct vcpu *v)
+static NOINLINE void kick_exit(struct vcpu *v)
 {
     v->exit = (struct vcpu_exit){.info = v->deadline_passed ? EXIT_DEADLINE : 0};
     v->kicked = v->deadline_passed = false;
     vcpu_exit_to_monitor(v, EXIT_KICK);
 }
 
+// Doorbells do not leave the loop.
 void vcpu_enter(struct vcpu *v)
 {
+    const struct cpu *cpu = this_cpu();
     if (v->kicked || v->deadline_passed) {
         kick_exit(v);
         return;
     }
-    if (virt->run(v) == VIRT_INTERRUPT)
-        return;
-    v->exits++;
-    if (v->exit.kind == EXIT_PIO)
-        exit_pio(v);
-    else if (v->exit.kind == EXIT_MMIO)
-        exit_mmio(v);
-    else
-        vcpu_exit_to_monitor(v, v->exit.kind);
+    do {
+        if (virt->run(v) == VIRT_INTERRUPT)
+            return;
+        v->exits++;
+        if (v->exit.kind == EXIT_MMIO)
+            exit_mmio(v);
+        else if (v->exit.kind != EXIT_PIO)
+            vcpu_exit_to_monitor(v, v->exit.kind);
+    } while (v->exit.kind == EXIT_PIO && exit_pio(v) && cpu->hazards == HAZARD_GUEST);
 }
 
 static void unpark(struct vcpu *v)
@@ -194,66 +198,103 @@ static void set_deadline(struct vcpu *v, uint64_t deadline)
         timer_cancel(t);
 }
 
-// Out of line: clearing the structure is worth it for the few answers that inject something.
-static __attribute__((noinline)) enum status check_event(uint64_t event)
+static bool access_ok(const struct vcpu_access *a)
 {
-    const struct vcpu_state state = {.event = event};
+    bool size_ok = a->size && a->size <= 8 && !(a->size & (a->size - 1));
+    return size_ok && a->space <= ACCESS_MEMORY && (a->space == ACCESS_MEMORY || a->address <= UINT16_MAX);
+}
+
+static NOINLINE enum status check_event(uint64_t event)
+{
+    struct vcpu_state state;
+    state.event = event;
     return virt_check_state(GROUP_EVENT, &state);
 }
 
-enum status vcpu_check_answer(const struct vcpu *v, const struct thread *from)
+// Groups that are judged. They are in a page that its owner can change at any time.
+static NOINLINE enum status accept_all(struct vcpu *v, const struct vcpu_state *from, uint32_t groups)
 {
-    uint32_t label = TAG_LABEL(from->frame.rsi);
+    struct vcpu_state state = *from;
+    if ((groups & GROUP_XCR0) && !fpu_xcr0_ok(state.xcr0))
+        return STATUS_BAD_ARG;
+    enum status s = virt_check_write(v, groups, &state);
+    if (s != STATUS_OK)
+        return s;
+    virt->write(v, groups, &state);
+    if (groups & GROUP_XCR0)
+        v->exec.xcr0 = state.xcr0;
+    return STATUS_OK;
+}
+
+static inline enum status accept_rip(struct vcpu *v, const struct vcpu_state *from)
+{
+    struct vcpu_state state;
+    state.rip = from->rip;
+    state.rflags = from->rflags;
+    state.blocking = from->blocking;
+    enum status s = virt_check_write(v, GROUP_RIP, &state);
+    if (s == STATUS_OK)
+        virt->write(v, GROUP_RIP, &state);
+    return s;
+}
+
+static enum status accept_access(struct vcpu *v, const struct vcpu_access *a)
+{
+    v->access = *a;
+    return access_ok(&v->access) ? STATUS_OK : STATUS_BAD_ARG;
+}
+
+// Checks all that can be wrong with the answer to an exit, then takes its state over.
+static inline enum status accept(struct vcpu *v, const struct thread *from)
+{
+    const struct vcpu_state *state = &from->utcb->vcpu;
     uint64_t groups = from->frame.rdx;
+    uint32_t label = TAG_LABEL(from->frame.rsi);
+    enum status s = STATUS_OK;
     if (label > VCPU_ACCESS || (groups & ~(uint64_t)GROUP_ALL) ||
         (from->frame.r9 & ~(OFFER_VALID | OFFER_NMI_WINDOW | 0xff)))
         return STATUS_BAD_ARG;
-    const struct vcpu_access *a = &from->utcb->access;
-    if (label == VCPU_ACCESS && (a->space > ACCESS_MEMORY || !a->size || (a->size & (a->size - 1)) ||
-                                 a->size > 8 || (a->space == ACCESS_PORT && a->address > 0xffff)))
-        return STATUS_BAD_ARG;
-    enum status s = from->frame.r10 ? check_event(from->frame.r10) : STATUS_OK;
-    if (s != STATUS_OK || !(groups & ~(uint64_t)(GROUP_GPR | GROUP_RIP)))
+    if (from->frame.r10)
+        s = check_event(from->frame.r10);
+    if (s == STATUS_OK && label == VCPU_ACCESS)
+        s = accept_access(v, &from->utcb->access);
+    if (s == STATUS_OK && (groups & ~(uint64_t)(GROUP_GPR | GROUP_RIP)))
+        s = accept_all(v, state, (uint32_t)groups);
+    else if (s == STATUS_OK && (groups & GROUP_RIP))
+        s = accept_rip(v, state);
+    if (s == STATUS_OK)
+        copy_gpr(v->gpr, state->gpr, groups);
+    return s;
+}
+
+// True when the guest can go on.
+static inline bool go_on(struct vcpu *v, enum vcpu_action action)
+{
+    v->action = PENDING_NOTHING;
+    if (action == VCPU_ACCESS) {
+        v->access_by_monitor = true;
+        return vcpu_send_access(v);
+    }
+    if (action == VCPU_RUN || v->kicked || v->deadline_passed)
+        return true;
+    v->action = PENDING_HALT;
+    v->exec.state = EXEC_WAITS;
+    return false;
+}
+
+enum status vcpu_answer_exit(struct vcpu *v, const struct thread *from, struct exec **next)
+{
+    enum status s = accept(v, from);
+    if (s != STATUS_OK)
         return s;
-    if ((groups & GROUP_XCR0) && !fpu_xcr0_ok(from->utcb->vcpu.xcr0))
-        return STATUS_BAD_ARG;
-    return virt_check_write(v, (uint32_t)groups, &from->utcb->vcpu);
-}
-
-static void write_state(struct vcpu *v, uint32_t groups, const struct vcpu_state *state)
-{
-    if (groups & GROUP_GPR_ABCD)
-        memcpy(v->gpr, state->gpr, GPR_RSP * sizeof *v->gpr);
-    if (groups & GROUP_GPR_REST)
-        memcpy(v->gpr + GPR_RSP, state->gpr + GPR_RSP, (GPR_COUNT - GPR_RSP) * sizeof *v->gpr);
-    if (groups & GROUP_XCR0)
-        v->exec.xcr0 = state->xcr0;
-    if (groups & ~(uint32_t)(GROUP_GPR | GROUP_XCR0))
-        virt->write(v, groups, state);
-}
-
-bool vcpu_answer_exit(struct vcpu *v, const struct thread *from)
-{
-    write_state(v, (uint32_t)from->frame.rdx, &from->utcb->vcpu);
+    end_call(&v->exec.call);
     if (from->frame.r10 || v->exit.kind == EXIT_ERROR)
         virt->inject(v, from->frame.r10);
     if (from->frame.r9 != v->offer)
         virt->offer(v, from->frame.r9);
     set_deadline(v, from->frame.r8);
-    v->action = PENDING_NOTHING;
-    switch (TAG_LABEL(from->frame.rsi)) {
-    case VCPU_ACCESS:
-        v->access = from->utcb->access;
-        v->access_by_monitor = true;
-        return vcpu_send_access(v);
-    case VCPU_HALT:
-        if (v->kicked || v->deadline_passed)
-            return true;
-        v->action = PENDING_HALT;
-        v->exec.state = EXEC_WAITS;
-        return false;
-    default: return true;
-    }
+    *next = go_on(v, TAG_LABEL(from->frame.rsi)) ? &v->exec : NULL;
+    return STATUS_OK;
 }
 
 bool vcpu_answer_access(struct vcpu *v, uint64_t value)

@@ -17,7 +17,8 @@ struct route {
 
 struct route_list {
     uint32_t count;
-    struct route *route; // [I] ROUTES_MAX, sorted, disjoint
+    uint32_t recent;     // index of the one last found
+    struct route *route; // [I] ROUTES_MAX, sorted, disjoint; then zeroes, whose targets are dead
 };
 
 enum route_direction { ROUTE_READS, ROUTE_WRITES, ROUTE_DIRECTIONS };
@@ -30,10 +31,19 @@ struct vm {
     struct node spaces;
 };
 
+const struct route *route_search(struct route_list *l, uint64_t at);
+
+// The route of an address, NULL when there is none. Mostly the one of the access before.
+static inline const struct route *route_find(struct vm *vm, enum access_space space, enum route_direction d,
+                                             uint64_t at)
+{
+    struct route_list *l = &vm->routes[space][d];
+    const struct route *r = &l->route[l->recent];
+    return r->first <= at && at <= r->last ? r : route_search(l, at);
+}
+
 enum status vm_create(struct process *payer, struct vm **out) MUST_CHECK;
 void vm_release(struct vm *vm);
-const struct route *route_find(const struct vm *vm, enum access_space space, enum route_direction d,
-                               uint64_t at);
 uint64_t sys_route(uint64_t vm, uint64_t kind, uint64_t first, uint64_t last, uint64_t target,
                    uint64_t badge);
 
@@ -44,10 +54,12 @@ void vcpu_release(struct vcpu *v);
 void vcpu_enter(struct vcpu *v);
 void vcpu_message_exit(const struct call *c, struct thread *to);
 void vcpu_message_access(const struct call *c, struct thread *to);
-enum status vcpu_check_answer(const struct vcpu *v, const struct thread *from) MUST_CHECK;
-// Both: true when the guest can go on.
-bool vcpu_answer_exit(struct vcpu *v, const struct thread *from);
+// The answers to an exit and to an access, from what is in the server's frame. *next: the vCPU, when it can
+// go on, else NULL. What is refused has no effect.
+enum status vcpu_answer_exit(struct vcpu *v, const struct thread *from, struct exec **next) MUST_CHECK;
+// True when the guest can go on. The call is over.
 bool vcpu_answer_access(struct vcpu *v, uint64_t value);
+// The access of the monitor, or of the exit, along its route.
 bool vcpu_send_access(struct vcpu *v);
 uint64_t sys_vcpu_ctl(uint64_t slot, uint64_t op, uint64_t argument);
 

@@ -9,8 +9,7 @@
 
 #define CR0_GUEST                                                                                            \
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
-#define RFLAGS_GUEST 0x3f7fd5ul // all but bit 1 and the reserved ones
-#define PAT_TYPES    0xf3u      // 0, 1, 4, 5, 6, 7 [SDM] 3A 12.12.2
+#define PAT_TYPES 0xf3u // 0, 1, 4, 5, 6, 7 [SDM] 3A 12.12.2
 
 #define SEGMENT_TYPE(s) ((s)->attributes & 0xf)
 #define SEGMENT_S       (1u << 4)
@@ -33,13 +32,7 @@ static bool narrow(uint64_t value)
 static enum virt_check check_rip(const struct vcpu_state *s, const struct virt_limits *limits)
 {
     (void)limits;
-    if ((s->rflags & ~RFLAGS_GUEST) != RFLAGS_1)
-        return CHECK_RFLAGS;
-    if (s->blocking & ~(uint32_t)(BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI))
-        return CHECK_BLOCKING;
-    if ((s->blocking & BLOCKING_STI) && ((s->blocking & BLOCKING_MOV_SS) || !(s->rflags & RFLAGS_IF)))
-        return CHECK_BLOCKING;
-    return CHECK_OK;
+    return virt_check_rip(s);
 }
 
 static enum virt_check check_cr(const struct vcpu_state *s, const struct virt_limits *limits)

@@ -32,8 +32,6 @@ struct row {
 
 // In the order of the groups' bits.
 static const struct row rows[] = {
-    SAVED(RIP, 64, rip),
-    SAVED(RIP, 64, rflags),
     SAVED(CR, 64, cr0),
     SAVED(CR, 64, cr2),
     SAVED(CR, 64, cr3),
@@ -119,7 +117,7 @@ static inline void row_write(const struct row *row, char *hw, const char *state)
 }
 
 // The VMCB has one shadow bit; a shadow with IF clear cannot be STI's. That of a step is ours.
-static uint32_t blocking(const struct svm_vcpu *hw)
+static inline uint32_t blocking(const struct svm_vcpu *hw)
 {
     uint32_t nmi = hw->nmi ? BLOCKING_NMI : 0;
     if (hw->step || !(hw->vmcb.control.int_state & INT_STATE_SHADOW))
@@ -166,11 +164,6 @@ void svm_offer(struct vcpu *vcpu, uint64_t offer)
 
 static void read_rest(const struct svm_vcpu *hw, uint32_t groups, struct vcpu_state *state)
 {
-    if (groups & GROUP_RIP) {
-        state->blocking = blocking(hw);
-        if (hw->step && !hw->step_tf)
-            state->rflags &= ~RFLAGS_TF;
-    }
     if (groups & GROUP_SEG_CODE) { // CPL counts, not SS.DPL [APM] 2 15.5.1
         uint16_t *attributes = &state->seg[SEG_SS].attributes;
         *attributes = (uint16_t)((*attributes & ~0x60) | hw->vmcb.save.cpl << 5);
@@ -179,11 +172,24 @@ static void read_rest(const struct svm_vcpu *hw, uint32_t groups, struct vcpu_st
         state->seg[SEG_TR].attributes |= TSS_BUSY;
 }
 
-// What was being stepped over is intercepted afresh.
-static void write_blocking(struct svm_vcpu *hw, uint32_t blocked)
+// RIP, RFLAGS and what holds interrupts back: nearly every exit moves them, and little else.
+static inline void read_rip(const struct svm_vcpu *hw, struct vcpu_state *state)
 {
-    hw->vmcb.control.int_state = (blocked & (BLOCKING_STI | BLOCKING_MOV_SS)) ? INT_STATE_SHADOW : 0;
-    svm_set_nmi(hw, blocked & BLOCKING_NMI);
+    const struct vmcb_save *save = &hw->vmcb.save;
+    state->rip = save->rip;
+    state->rflags = hw->step && !hw->step_tf ? save->rflags & ~RFLAGS_TF : save->rflags;
+    state->blocking = blocking(hw);
+}
+
+// What was being stepped over is intercepted afresh.
+static inline void write_rip(struct svm_vcpu *hw, const struct vcpu_state *state)
+{
+    bool nmi = state->blocking & BLOCKING_NMI;
+    hw->vmcb.save.rip = state->rip;
+    hw->vmcb.save.rflags = state->rflags;
+    hw->vmcb.control.int_state = (state->blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) ? INT_STATE_SHADOW : 0;
+    if (hw->nmi != nmi || hw->step)
+        svm_set_nmi(hw, nmi);
 }
 
 static void write_rest(struct svm_vcpu *hw, uint32_t groups)
@@ -199,27 +205,38 @@ static void write_rest(struct svm_vcpu *hw, uint32_t groups)
         hw->asid_era = 0;
 }
 
-void svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state)
+static NOINLINE void read_rows(const struct svm_vcpu *hw, uint32_t groups, struct vcpu_state *state)
 {
-    const void *hw = vcpu->hw;
     for (uint32_t left = groups & GROUP_ALL; left; left &= left - 1) {
         unsigned group = (unsigned)__builtin_ctz(left);
         for (const struct row *row = &rows[first_row[group]]; row < &rows[first_row[group + 1]]; row++)
-            row_read(row, hw, (char *)state);
+            row_read(row, (const char *)hw, (char *)state);
     }
     read_rest(hw, groups, state);
 }
 
-void svm_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
+void svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state)
 {
-    void *hw = vcpu->hw;
+    if (groups & GROUP_RIP)
+        read_rip(vcpu->hw, state);
+    if (groups & VIRT_GROUPS & ~(uint32_t)GROUP_RIP)
+        read_rows(vcpu->hw, groups, state);
+}
+
+static NOINLINE void write_rows(struct svm_vcpu *hw, uint32_t groups, const struct vcpu_state *state)
+{
     for (uint32_t left = groups & GROUP_ALL; left; left &= left - 1) {
         unsigned group = (unsigned)__builtin_ctz(left);
         for (const struct row *row = &rows[first_row[group]]; row < &rows[first_row[group + 1]]; row++)
-            row_write(row, hw, (const char *)state);
+            row_write(row, (char *)hw, (const char *)state);
     }
+    write_rest(hw, groups);
+}
+
+void svm_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
+{
     if (groups & GROUP_RIP)
-        write_blocking(hw, state->blocking);
-    if (groups & ~(uint32_t)GROUP_RIP)
-        write_rest(hw, groups);
+        write_rip(vcpu->hw, state);
+    if (groups & VIRT_GROUPS & ~(uint32_t)GROUP_RIP)
+        write_rows(vcpu->hw, groups, state);
 }

@@ -1,7 +1,6 @@
 // The back-end of this machine: which one, what its CPUs allow a guest, and writing state with all checks
 // SPDX-License-Identifier: MIT
 #include "kernel/virt/virt.h"
-#include "kernel/lib/string.h"
 #include "kernel/platform/x86.h"
 
 const struct virt_ops *virt;
@@ -85,16 +84,9 @@ enum status virt_check_state(uint32_t groups, const struct vcpu_state *state)
     return virt_check(groups, state, &virt_limits) == CHECK_OK ? STATUS_OK : STATUS_BAD_ARG;
 }
 
-// The usual reply of a monitor moves RIP alone; VM86 is the one thing in it that other groups decide.
-enum status virt_check_write(const struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
+enum status virt_check_whole(const struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
 {
-    struct vcpu_state whole;
-    groups &= VIRT_GROUPS;
-    if (groups == GROUP_RIP && !(state->rflags & RFLAGS_VM))
-        return virt_check_state(groups, state);
-    if (!groups)
-        return STATUS_OK;
-    memcpy(&whole, state, sizeof(whole));
+    struct vcpu_state whole = *state;
     virt->read(vcpu, VIRT_GROUPS & ~groups, &whole);
     return virt_check_state(VIRT_GROUPS, &whole);
 }

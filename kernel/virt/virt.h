@@ -7,6 +7,7 @@
 // XSAVE area and XCR0, routes, page faults and scheduling.
 #pragma once
 
+#include "kernel/platform/x86.h"
 #include "kernel/vcpu.h"
 #include "libipc/abi/info.h"
 
@@ -111,10 +112,37 @@ enum virt_check {
 enum virt_check virt_check(uint32_t groups, const struct vcpu_state *state,
                            const struct virt_limits *limits) MUST_CHECK;
 
+// The same for GROUP_RIP alone, which is in nearly every reply of a monitor.
+static inline MUST_CHECK enum virt_check virt_check_rip(const struct vcpu_state *s)
+{
+    const uint64_t flags = 0x3f7fd5; // all but bit 1 and the reserved ones
+    const uint32_t shadows = BLOCKING_STI | BLOCKING_MOV_SS;
+    if ((s->rflags & ~flags) != RFLAGS_1)
+        return CHECK_RFLAGS;
+    if (!s->blocking)
+        return CHECK_OK;
+    if ((s->blocking & ~(shadows | BLOCKING_NMI)) || (s->blocking & shadows) == shadows ||
+        ((s->blocking & BLOCKING_STI) && !(s->rflags & RFLAGS_IF)))
+        return CHECK_BLOCKING;
+    return CHECK_OK;
+}
+
 // The same with this machine's limits.
 enum status virt_check_state(uint32_t groups, const struct vcpu_state *state) MUST_CHECK;
 
-// The same for what is about to be written, together with the groups that the vCPU keeps. GPR and XCR0 are
-// not judged. What is then written must be this very state: not a page that its owner can change in between.
-enum status virt_check_write(const struct vcpu *vcpu, uint32_t groups,
+// The same for what is about to be written, together with the groups that the vCPU keeps.
+enum status virt_check_whole(const struct vcpu *vcpu, uint32_t groups,
                              const struct vcpu_state *state) MUST_CHECK;
+
+// May these groups be written? GPR and XCR0 are not judged. What is then written must be this very state: not
+// a page that its owner can change in between. The usual reply of a monitor moves RIP alone; VM86 is the one
+// thing in it that other groups decide.
+static inline MUST_CHECK enum status virt_check_write(const struct vcpu *vcpu, uint32_t groups,
+                                                      const struct vcpu_state *state)
+{
+    if (!(groups &= VIRT_GROUPS))
+        return STATUS_OK;
+    if (groups == GROUP_RIP && !(state->rflags & RFLAGS_VM))
+        return virt_check_rip(state) == CHECK_OK ? STATUS_OK : STATUS_BAD_ARG;
+    return virt_check_whole(vcpu, groups, state);
+}
