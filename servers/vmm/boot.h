@@ -43,6 +43,8 @@ void boot_reset_state(struct vcpu_state *state); // as after RESET [SDM] 3A 9.1.
 void boot_flat_segments(struct vcpu_state *state, bool wide);
 // 32-bit protected mode without paging at `entry`, as PVH and Multiboot have it.
 void boot_protected_mode(struct vcpu_state *state, uint64_t entry);
+// What a PC's firmware leaves behind: handlers of real mode's interrupts, the 8259s and the timer set up.
+void boot_firmware(void);
 // Where a kernel may be loaded; NULL: not all of it is RAM, or some of it is ours.
 void *boot_room(uint64_t gpa, uint64_t bytes);
 // Writes the command line; returns its address.

@@ -178,6 +178,7 @@ static const char *load(const struct boot_image *k, const struct boot_image *ini
     find_header(k, &h, &offset);
     if (h.flags & DEMANDS & ~(uint32_t)(WANT_PAGES | WANT_MEMORY))
         return "its header demands what this loader does not give, such as a video mode";
+    boot_firmware();
     const char *wrong = h.flags & HAS_ADDRESSES ? load_flat(k, offset, &l) : load_elf(k, &l);
     if (!wrong)
         wrong = write_info(initrd, l.end);

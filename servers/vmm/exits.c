@@ -13,6 +13,17 @@
 #define RFLAGS_TF (1ul << 8)
 #define RFLAGS_RF (1ul << 16)
 
+enum {
+    VECTOR_DB = 1,
+    VECTOR_BP = 3,
+    VECTOR_OF = 4,
+    VECTOR_UD = 6,
+    VECTOR_DF = 8,
+    VECTOR_PF = 14,
+    VECTOR_MC = 18
+};
+#define NO_FAULTS (1u << VECTOR_DB | 1u << VECTOR_BP | 1u << VECTOR_OF | 1u << VECTOR_DF | 1u << VECTOR_MC)
+
 static void start(struct vm_exit *x)
 {
     power_up(x->state);
@@ -43,8 +54,6 @@ static void skip(struct vm_exit *x)
         exit_skip(x, c.length);
     x->pure = true;
 }
-
-enum { VECTOR_UD = 6 };
 
 // There is no hypercall that we know: KVM's convention for that is an error in RAX.
 static void hypercall(struct vm_exit *x)
@@ -129,22 +138,33 @@ void exit_skip(struct vm_exit *x, unsigned length)
     s->rflags &= ~RFLAGS_RF;
     x->groups |= GROUP_RIP;
     if (s->rflags & RFLAGS_TF) // single step: the instruction that we finished traps
-        x->event = EVENT_MAKE(EVENT_EXCEPTION, 1);
+        x->event = EVENT_MAKE(EVENT_EXCEPTION, VECTOR_DB);
 }
 
-// A fault pushes RF set, so that its instruction is not stopped again by the same breakpoint [SDM]
-// 3B 18.3.1.1.
-void exit_fault(struct vm_exit *x, unsigned vector)
+// A fault pushes RF set, so that its instruction is not stopped again by the same breakpoint [SDM] 3B
+// 18.3.1.1.
+void exit_event(struct vm_exit *x, uint64_t event, uint64_t address)
 {
-    x->event = EVENT_MAKE(EVENT_EXCEPTION, vector);
+    unsigned vector = event & 0xff;
+    x->event = event;
+    if (vector == VECTOR_PF) {
+        x->state->cr2 = address;
+        x->groups |= GROUP_CR;
+    }
+    if (NO_FAULTS >> vector & 1)
+        return;
     x->state->rflags |= RFLAGS_RF;
     x->groups |= GROUP_RIP;
 }
 
+void exit_fault(struct vm_exit *x, unsigned vector)
+{
+    exit_event(x, EVENT_MAKE(EVENT_EXCEPTION, vector), 0);
+}
+
 void exit_fault_error(struct vm_exit *x, unsigned vector, uint32_t code)
 {
-    exit_fault(x, vector);
-    x->event |= EVENT_ERROR(code);
+    exit_event(x, EVENT_MAKE(EVENT_EXCEPTION, vector) | EVENT_ERROR(code), 0);
 }
 
 bool exit_decode(struct vm_exit *x, struct emu_control *control)
@@ -159,13 +179,7 @@ bool exit_decode(struct vm_exit *x, struct emu_control *control)
     emu_decode(x->state, &vm.env, x->kind, control, &r);
     switch ((enum emu_kind)r.kind) {
     case EMU_DONE: return true;
-    case EMU_EVENT:
-        x->event = r.event;
-        if ((r.event & 0xff) == 14) {
-            x->state->cr2 = r.fault_address;
-            x->groups |= GROUP_CR;
-        }
-        return false;
+    case EMU_EVENT: exit_event(x, r.event, r.fault_address); return false;
     case EMU_RETRY: return false;
     default:
         exit_dump(x, "an instruction that cannot be decoded");

@@ -182,6 +182,9 @@ static bool takes_nmi(const struct vm_exit *x)
 void interrupts_answer(struct vm_exit *x, struct message *answer)
 {
     struct vm_cpu *c = x->cpu;
+    uint32_t kick = 0;
+    if (c->offered) // a calm exit left it: it was not taken
+        irqchip_settle(&vm.machine->chip, x->n, false, false, &kick);
     struct irqchip_offer o = irqchip_offer(&vm.machine->chip, x->n, x->state->blocking & BLOCKING_NMI);
     uint64_t offer = o.interrupt ? OFFER_MAKE(o.vector) : 0, event = x->event;
     bool nmi = o.nmi && takes_nmi(x);

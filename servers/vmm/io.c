@@ -45,6 +45,16 @@ static void write_port(struct vm_exit *x, uint16_t port, uint8_t size, uint32_t 
         power_reset(x);
 }
 
+void io_firmware_write(uint16_t port, uint8_t value)
+{
+    uint32_t kick = 0;
+    struct io_access io = {.port = port, .size = 1, .value = value};
+    if (is_irq_port(port))
+        irqchip_port_write(&vm.machine->chip, port, value, &kick);
+    else
+        port_write(platform_ports, platform_port_rows, &vm.machine->platform, &io, clock_now(&vm.cpu[0]).ns);
+}
+
 static void emulate(struct vm_exit *x, bool resume, uint64_t value);
 
 void io_port_exit(struct vm_exit *x)
@@ -110,11 +120,7 @@ static bool outcome(struct vm_exit *x, struct emu_result *r, uint64_t *value)
     case EMU_RETRY: x->cpu->emulating = false; return false;
     case EMU_EVENT:
         x->cpu->emulating = false;
-        x->event = r->event;
-        if ((r->event & 0xff) == 14) {
-            x->state->cr2 = r->fault_address;
-            x->groups |= GROUP_CR;
-        }
+        exit_event(x, r->event, r->fault_address);
         return false;
     case EMU_UNSUPPORTED:
         exit_dump(x, "an instruction that the emulator does not execute");

@@ -26,7 +26,6 @@ static void power_up_devices(bool cold)
     else
         platform_reset(&m->platform, t.ns);
     m->lines = 0;
-    vm.platform_due = platform_deadline(&m->platform);
 }
 
 // The whole state is new: one checkpoint instead of records.
@@ -40,6 +39,7 @@ static void start(struct vcpu_state *state, bool cold)
     emu_cache_reset(&vm.cache);
     if (!boot_load(state))
         die("%s: cannot start", vm.config.name);
+    vm.platform_due = platform_deadline(&vm.machine->platform);
     state->tsc_offset = clock_tsc_offset(&vm.cpu[0]);
     state_adopt(&vm.state);
 }

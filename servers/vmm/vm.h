@@ -99,7 +99,9 @@ struct vm_exit {
 // exits.c
 enum status exits_init(void);
 enum reply_how vm_exit(struct server *s, const struct message_in *in, struct message *answer);
-void exit_skip(struct vm_exit *x, unsigned length);  // RIP behind the instruction
+void exit_skip(struct vm_exit *x, unsigned length); // RIP behind the instruction
+// An exception; a page fault's address.
+void exit_event(struct vm_exit *x, uint64_t event, uint64_t address);
 void exit_fault(struct vm_exit *x, unsigned vector); // an exception without an error code
 void exit_fault_error(struct vm_exit *x, unsigned vector, uint32_t error);
 // Decodes at RIP; false: the exit is answered already (an event, or run it again).
@@ -117,6 +119,7 @@ void control_xsetbv_exit(struct vm_exit *x);
 void io_port_exit(struct vm_exit *x);
 void io_memory_exit(struct vm_exit *x);
 void io_access_done(struct vm_exit *x);
+void io_firmware_write(uint16_t port, uint8_t value); // before the guest runs
 
 // interrupts.c
 // What became of the last offer. True: nothing did, and nothing is due.
