@@ -127,7 +127,6 @@ void _fini(void)
 {
 }
 
-struct _reent *__getreent(void);
 struct _reent *__getreent(void)
 {
     return &thread_area()->reent;

@@ -89,7 +89,6 @@ static void publish(struct server *s)
     power_report();
 }
 
-
 int main(void)
 {
     static const struct server_handler handlers[] = {{LABEL_EXIT, LABEL_EXIT + EXIT_KINDS - 1, vm_exit}};
