@@ -92,6 +92,7 @@ static void publish(struct server *s)
 int main(void)
 {
     static const struct server_handler handlers[] = {{LABEL_EXIT, LABEL_EXIT + EXIT_KINDS - 1, vm_exit}};
+    log_use_ring(SLOT_LOG_SIGNAL);
     const char *wrong = config_read(&vm.config, (const char *)MAP_CONFIG);
     if (wrong)
         die("%s", wrong);
