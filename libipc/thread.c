@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "libipc/thread.h"
 
+#include <string.h>
+
 #include "libipc/runtime.h"
 #include "libipc/time.h"
 
