@@ -9,7 +9,7 @@
 
 struct config_vm {
     unsigned line;
-    struct value name, memory, cpus, kernel, initrd, cmdline, console, weight, priority;
+    struct value name, memory, cpus, kernel, initrd, cmdline, console, test_devices, weight, priority;
     // Found by the check: where the files are, and what the kernel is.
     const char *kernel_path, *initrd_path; // no initrd: NULL
     size_t kernel_bytes, initrd_bytes;

@@ -157,16 +157,36 @@ static const char *add_image(const struct scope *s, const char *what, const char
 static const char *monitor_config(const struct scope *s, const struct config_vm *c, const char *images)
 {
     return arena_format(s->plan->arena,
-                        "{\"name\": \"%s\", \"memory\": %llu, \"cpus\": %llu, \"cmdline\": \"%s\"%s}", s->vm,
-                        (unsigned long long)c->memory.number, (unsigned long long)c->cpus.number,
-                        json_escape(s->plan->arena, c->cmdline.text), images);
+                        "{\"name\": \"%s\", \"memory\": %llu, \"cpus\": %llu, \"cmdline\": \"%s\"%s%s}",
+                        s->vm, (unsigned long long)c->memory.number, (unsigned long long)c->cpus.number,
+                        json_escape(s->plan->arena, c->cmdline.text), images,
+                        c->test_devices.number ? ", \"test_devices\": true" : "");
 }
 
 // Kernel memory that a VM may take: page tables of its RAM in two formats if all of it were 4 KiB pages, its
 // processes and objects.
-static uint64_t vm_quota(uint64_t memory)
+static uint64_t vm_quota(const struct config_vm *c)
 {
-    return 2 * MIB + memory / 512 * 2 + memory / 512 / 512 * 2;
+    uint64_t memory = c->memory.number, test = c->test_devices.number ? MIB / 2 : 0;
+    return 2 * MIB + test + memory / 512 * 2 + memory / 512 / 512 * 2;
+}
+
+static void add_route(const struct scope *s, struct plan_object *vm, struct plan_route route)
+{
+    route.target = name_of(s, route.target);
+    *PLAN_ADD(s->plan, &vm->routes, struct plan_route) = route;
+}
+
+static void add_test_routes(const struct scope *s, struct plan_object *vm)
+{
+    static const struct plan_route routes[] = {
+        {0xe0, 0xeb, "port", "rw", "testdev.%", TESTDEV_ROUTE_PORTS},
+        {0xf4, 0xf7, "port", "rw", "testdev.%", TESTDEV_ROUTE_EXIT},
+        {0x2000, 0x2017, "port", "rw", "testdev.%", TESTDEV_ROUTE_LINES},
+        {0xff000000, 0xff00ffff, "memory", "rw", "testdev.%", TESTDEV_ROUTE_MEMORY},
+    };
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        add_route(s, vm, routes[i]);
 }
 
 // The machine that the guest sees: VM, space, vCPU.
@@ -174,8 +194,9 @@ static void add_machine(const struct scope *s, const struct config_vm *c, const 
 {
     struct plan_object *vm = add_object(s, MANIFEST_VM, "%.vm", "%.quota");
     if (s->console == c)
-        *PLAN_ADD(s->plan, &vm->routes, struct plan_route) =
-            (struct plan_route){COM1_FIRST, COM1_LAST, "port", "rw", "console", 1};
+        add_route(s, vm, (struct plan_route){COM1_FIRST, COM1_LAST, "port", "rw", "console", 1});
+    if (c->test_devices.number)
+        add_test_routes(s, vm);
     struct plan_object *space = add_object(s, MANIFEST_SPACE, "%.space", "%.quota");
     space->space.vm = name_of(s, "%.vm");
     space->space.maps = *maps;
@@ -202,7 +223,7 @@ static void add_vm(struct scope *s, const struct config_vm *c)
     s->vm = c->name.text;
     struct plan_vm *vm = PLAN_ADD(s->plan, &s->plan->vms, struct plan_vm);
     *vm = (struct plan_vm){.name = s->vm, .quota = name_of(s, "%.quota")};
-    add_object(s, MANIFEST_QUOTA, "%.quota", NULL)->quota = vm_quota(c->memory.number);
+    add_object(s, MANIFEST_QUOTA, "%.quota", NULL)->quota = vm_quota(c);
     add_account(s, "%.account", "%.quota", c->weight.number);
     uint64_t memory = c->memory.number, low = memory < RAM_HOLE ? memory : RAM_HOLE;
     struct plan_server *pager = find_server(s->plan, "memory");
@@ -220,8 +241,13 @@ static void add_vm(struct scope *s, const struct config_vm *c)
     struct plan_server *vmm = add_server(s, KIND_VMM, monitor_config(s, c, images));
     PLAN_EACH(struct plan_map, m, &maps)
     *PLAN_ADD(s->plan, &vmm->maps, struct plan_map) = *m;
-    if (s->console == c)
-        add_map(s, &vmm->maps, (struct kind_map){VMM_MAP_LINE, "%.line0", "rw"});
+    if (s->console != c) // a page that nobody writes
+        add_memory(s, "%.line0", "%.quota", PAGE, FILL_ZERO);
+    add_map(s, &vmm->maps, (struct kind_map){VMM_MAP_LINE, "%.line0", "rw"});
+    if (c->test_devices.number) {
+        add_map(s, &vmm->maps, (struct kind_map){VMM_MAP_LINE + 0x200000, "%.line1", "rw"});
+        add_server(s, KIND_TESTDEV, "{}");
+    }
     add_machine(s, c, &space_maps);
 }
 

@@ -99,6 +99,17 @@ static const struct kind_map vmm_maps[] = {
 
 static const struct kind_memory vmm_memory[] = {{"@.state", VMM_STATE_BYTES}, {0}};
 
+static const struct kind_cap testdev_caps[] = {{TESTDEV_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES}, {0}};
+
+static const struct kind_map testdev_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {TESTDEV_MAP_LINES, "%.line1", "rw"},
+    {0},
+};
+
+static const struct kind_memory testdev_memory[] = {
+    {"@.state", TESTDEV_STATE_BYTES}, {"%.line1", 4 * KIB}, {0}};
+
 const struct kind kinds[KINDS] = {
     [KIND_MEMORY] = {.name = "memory",
                      .image = "memory",
@@ -141,4 +152,15 @@ const struct kind kinds[KINDS] = {
                   .caps = vmm_caps,
                   .maps = vmm_maps,
                   .memory = vmm_memory},
+    [KIND_TESTDEV] = {.name = "testdev.%",
+                      .image = "testdev",
+                      .payer = "%.quota",
+                      .account = "%.account",
+                      .quota = 192 * KIB,
+                      .heap = 64 * KIB,
+                      .slots = 160,
+                      .priority = 22,
+                      .caps = testdev_caps,
+                      .maps = testdev_maps,
+                      .memory = testdev_memory},
 };

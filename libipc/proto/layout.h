@@ -34,7 +34,7 @@ enum server_slot {
 // Bytes of the state objects, by kind of server.
 #define VMM_STATE_BYTES     (512u << 10)
 #define CONSOLE_STATE_BYTES (64u << 10)
-#define TESTDEV_STATE_BYTES (256u << 10)
+#define TESTDEV_STATE_BYTES (384u << 10)
 #define MEMORY_STATE_BYTES  (512u << 10)
 
 // vmm

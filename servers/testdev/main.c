@@ -13,7 +13,7 @@
 
 const char program_name[] = "testdev";
 
-enum { KIND = 0x74736574, VERSION = 1, LOG_BYTES = 16 << 10, VCPUS_MAX = 32 };
+enum { KIND = 0x74736574, VERSION = 1, LOG_BYTES = 16 << 10, VCPUS_MAX = 32, REPLIES = 8 };
 enum section { SECTION_DEVICE = 1, SECTION_REPLIES };
 
 static struct state state;
@@ -87,7 +87,7 @@ int main(void)
     static const struct server_handler handlers[] = {{LABEL_ACCESS, LABEL_ACCESS, handle_access}};
     static struct server server = {.endpoint = SLOT_ENDPOINT,
                                    .replies = SLOT_REPLY,
-                                   .reply_count = VCPUS_MAX,
+                                   .reply_count = REPLIES, // whoever ended its machine keeps one
                                    .handlers = handlers,
                                    .handler_count = 1,
                                    .publish = publish,
