@@ -210,7 +210,42 @@ static void sequences(void)
     CHECK(wrong == 0, "call: each thread counts its own calls");
 }
 
-const struct part ipc_parts[] = {{"wrong calls", wrong_calls}, {"wrong waits", wrong_waits},
-                                 {"round trip", round_trip},   {"long messages", long_messages},
-                                 {"receiving", receiving},     {"deadlines", deadlines},
-                                 {"sequences", sequences},     {0}};
+static struct info_endpoint endpoint_info(uint32_t endpoint)
+{
+    struct info_endpoint none = {0};
+    return sys_info(endpoint, INFO_OBJECT) == STATUS_OK ? *(struct info_endpoint *)(void *)utcb()->words
+                                                        : none;
+}
+
+// What a supervisor sees of a call: who waits where, and what a server has on its hands.
+static void information(void)
+{
+    struct child c;
+    uint32_t e = make_endpoint(), r = make_reply();
+    struct message m = {0};
+    uint64_t badge;
+    const struct info_thread *t = (const struct info_thread *)(const void *)utcb()->words;
+    start_caller(&c, e, 10, 0);
+    struct info_endpoint i = endpoint_info(e);
+    CHECK(i.number != 0 && i.queued == 1, "info: an endpoint's number, and that a call is queued");
+    EXPECT(sys_info(c.thread, INFO_OBJECT), STATUS_OK, "info: its caller");
+    CHECK(t->state == THREAD_CALLS && t->blocked_on == i.number && t->blocked_badge == 10,
+          "info: waits there");
+    EXPECT(receive_call(e, r, &m, &badge), STATUS_OK, "info: the call is received");
+    CHECK(endpoint_info(e).queued == 0, "info: it is queued no more");
+    EXPECT(sys_info(SELF_THREAD, INFO_OBJECT), STATUS_OK, "info: its receiver");
+    CHECK(t->unanswered == 1 && t->handled_badge == 10 && t->handled_sequence == 1 &&
+              t->handled_deliveries == 0,
+          "info: has it on its hands");
+    EXPECT(answer_call(r, 0), STATUS_OK, "info: answers");
+    EXPECT(sys_info(SELF_THREAD, INFO_OBJECT), STATUS_OK, "info: its receiver");
+    CHECK(t->unanswered == 0, "info: has nothing on its hands");
+    settle();
+    EXPECT(sys_info(c.thread, INFO_OBJECT), STATUS_OK, "info: its caller");
+    CHECK(t->blocked_on == 0 && t->syscalls == 2, "info: waits no more, made two system calls");
+}
+
+const struct part ipc_parts[] = {
+    {"wrong calls", wrong_calls},     {"wrong waits", wrong_waits}, {"round trip", round_trip},
+    {"long messages", long_messages}, {"receiving", receiving},     {"deadlines", deadlines},
+    {"sequences", sequences},         {"information", information}, {0}};
