@@ -16,27 +16,54 @@
 
 enum { POLL_NS = 1000000, PATIENCE_NS = 500000000, STATUS_FATAL = 1 };
 
-// How much is left in all rings.
-static uint64_t undelivered(void)
+static uint64_t undelivered(uint32_t i)
+{
+    const struct manifest_object *o = &init.m.object[init.m.drain[i]];
+    const void *ring = scratch_open(object_slot(init.m.drain[i]), o->memory.pages);
+    uint64_t rest = ring_last_produced(ring) - ring_last_consumed(ring);
+    scratch_close();
+    return rest;
+}
+
+static uint64_t undelivered_in_all(void)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < init.m.drain_count; i++) {
-        const struct manifest_object *o = &init.m.object[init.m.drain[i]];
-        const void *ring = scratch_open(object_slot(init.m.drain[i]), o->memory.pages);
-        sum += ring_last_produced(ring) - ring_last_consumed(ring);
-        scratch_close();
-    }
+    for (uint32_t i = 0; i < init.m.drain_count; i++)
+        sum += undelivered(i);
     return sum;
+}
+
+// To the kernel's debug output, whoever had it: servers may be unable to print.
+__attribute__((format(printf, 1, 2))) static void last_words(const char *format, ...)
+{
+    char line[LOG_LINE_MAX];
+    va_list arguments;
+    int n = snprintf(line, sizeof line, "[%s] ", program_name), room = (int)sizeof line - n - 1;
+    va_start(arguments, format);
+    int length = vsnprintf(line + n, (size_t)room, format, arguments);
+    va_end(arguments);
+    n += length < room ? length : room - 1;
+    line[n] = '\n';
+    (void)!sys_machine(ROOT_SLOT_SYSTEM, MACHINE_SEIZE_CONSOLE, 0);
+    log_raw(line, (size_t)n + 1);
 }
 
 // As long as it becomes less from time to time.
 static void drain(void)
 {
     uint64_t last = UINT64_MAX, give_up = deadline_in(PATIENCE_NS);
-    for (uint64_t rest; (rest = undelivered()) && now() < give_up; thread_sleep(deadline_in(POLL_NS))) {
+    for (uint64_t rest; (rest = undelivered_in_all()) && now() < give_up;
+         thread_sleep(deadline_in(POLL_NS))) {
         if (rest != last)
             give_up = deadline_in(PATIENCE_NS);
         last = rest;
+    }
+    for (uint32_t i = 0; i < init.m.drain_count; i++) {
+        const struct json_text name = init.m.object[init.m.drain[i]].name;
+        uint64_t rest = undelivered(i);
+        if (rest)
+            last_words("warning: %llu bytes of %.*s were not delivered", (unsigned long long)rest,
+                       (int)name.length, name.at);
     }
 }
 
@@ -58,16 +85,12 @@ _Noreturn void end_machine(uint8_t status)
 
 _Noreturn void fatal(const char *format, ...)
 {
-    char line[LOG_LINE_MAX];
+    char text[LOG_LINE_MAX];
     va_list arguments;
-    int n = snprintf(line, sizeof line, "[%s] error: ", program_name);
     va_start(arguments, format);
-    n += vsnprintf(line + n, sizeof line - (size_t)n - 1, format, arguments); // room for the newline
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    n = n < (int)sizeof line - 1 ? n : (int)sizeof line - 2;
-    line[n] = '\n';
     settle();
-    (void)!sys_machine(ROOT_SLOT_SYSTEM, MACHINE_SEIZE_CONSOLE, 0); // servers may be unable to print it
-    log_raw(line, (size_t)n + 1);
+    last_words("error: %s", text);
     end_machine(STATUS_FATAL);
 }

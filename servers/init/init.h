@@ -52,7 +52,7 @@ struct server_run {
     enum server_state state;
     uint32_t image;
     uint32_t starts;
-    bool ready;          // an incarnation waited once: its state object holds a state from then on
+    bool ready;          // an incarnation adopted a state, or waited once: the next ones go on from there
     uint64_t died_at;    // address of the last death that was recorded
     uint32_t barren;     // deaths in a row without a completed request
     uint64_t restart_at; // SERVER_BACKS_OFF: TSC
@@ -117,6 +117,7 @@ void server_prepare(uint32_t n); // once: the memory of its data
 // A status: its payer cannot afford the process just now.
 MUST_CHECK enum status server_start(uint32_t n, enum start_kind kind);
 void server_stop(uint32_t n);
+bool server_has_state(uint32_t n);                 // a closed one, good or damaged; of a stopped server
 bool server_receives(uint32_t n, uint16_t object); // from this endpoint
 
 // crash.c

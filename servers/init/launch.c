@@ -7,7 +7,9 @@
 
 #include "libipc/log.h"
 #include "libipc/proto/init.h"
+#include "libipc/proto/layout.h"
 #include "libipc/start.h"
+#include "libipc/state.h"
 #include "libipc/status.h"
 #include "libipc/syscall.h"
 #include "servers/init/init.h"
@@ -183,6 +185,23 @@ enum status server_start(uint32_t n, enum start_kind kind)
         must(n, sys_machine(ROOT_SLOT_SYSTEM, MACHINE_RELEASE_CONSOLE, 0), "the console", 0);
     must(n, sys_thread_ctl(server_slot(n, SERVER_THREAD), THREAD_RESUME, 0), "thread", 1);
     return STATUS_OK;
+}
+
+bool server_has_state(uint32_t n)
+{
+    const struct manifest_maps *maps = &manifest_of(n)->maps;
+    for (uint32_t i = 0; i < maps->count; i++) {
+        uint16_t object = maps->map[i].memory;
+        if (maps->map[i].address != MAP_STATE || object >= BUILTIN_FIRST)
+            continue;
+        struct state state;
+        uint64_t pages = init.m.object[object].memory.pages;
+        void *memory = scratch_open(object_slot(object), pages);
+        enum state_status s = state_open(&state, memory, pages * PAGE, NULL, START_RESTART);
+        scratch_close();
+        return s != STATE_EMPTY && s != STATE_FOREIGN && s != STATE_TOO_SMALL;
+    }
+    return false;
 }
 
 // Whoever it had not answered is on the endpoint's queue again, and what it had made is gone.

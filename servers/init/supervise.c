@@ -25,7 +25,6 @@ static bool thread_info(uint32_t n, struct info_thread *info)
     if (sys_info(server_slot(n, SERVER_THREAD), INFO_OBJECT) != STATUS_OK)
         return false;
     memcpy(info, utcb()->words, sizeof *info);
-    init.server[n].ready |= info->waits != 0;
     return true;
 }
 
@@ -53,6 +52,16 @@ static void fail(uint32_t n)
     end_dependents(n);
 }
 
+// Until its first state is adopted a server starts FRESH, whatever it did; from then on never again.
+static void stop(uint32_t n)
+{
+    struct info_thread info;
+    struct server_run *run = &init.server[n];
+    run->ready = run->ready || (thread_info(n, &info) && info.waits);
+    server_stop(n);
+    run->ready = run->ready || server_has_state(n);
+}
+
 static void start_again(uint32_t n)
 {
     struct server_run *run = &init.server[n];
@@ -71,7 +80,7 @@ static void start_again(uint32_t n)
 static void bury(uint32_t n, bool progress)
 {
     struct server_run *run = &init.server[n];
-    server_stop(n);
+    stop(n);
     run->barren = progress ? 0 : run->barren + 1;
     if (run->barren >= POLICY_DEATHS_MAX) {
         fail(n);
@@ -187,7 +196,7 @@ static void inject(uint32_t i)
     bool progress = thread_info(n, &info) && policy_progress(&info);
     log_debug("%.*s is killed, as the manifest says", (int)name_of(n).length, name_of(n).at);
     init.schedule[i].done++;
-    server_stop(n);
+    stop(n);
     init.server[n].barren = progress ? 0 : init.server[n].barren;
     start_again(n);
 }
