@@ -203,29 +203,49 @@ void exit_dump(const struct vm_exit *x, const char *why)
               (unsigned long long)s->cr2, (unsigned long long)s->cr3, (unsigned long long)s->cr4);
 }
 
-// The part of the state that goes back with most answers needs no room for the rest.
+// The part of the state that an answer with these groups gives back: mostly RIP alone, or the registers
+// before it too.
+struct part {
+    size_t first, bytes;
+};
+
+static struct part part_of(uint32_t groups)
+{
+    const size_t rip = offsetof(struct vcpu_state, rip), end = offsetof(struct vcpu_state, cr0);
+    if (groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP))
+        return (struct part){0, sizeof(struct vcpu_state)};
+    return groups & GROUP_GPR ? (struct part){0, end} : (struct part){rip, end - rip};
+}
+
 static void keep_answer(struct vm_exit *x, uint64_t sequence)
 {
     struct vm_answer *a = &x->cpu->answer;
+    const struct part part = part_of(x->groups);
+    char *state = (char *)&a->state + part.first;
     a->sequence = sequence;
     a->action = x->action;
     a->groups = x->groups;
     a->event = x->event;
+    a->blocking = x->state->blocking;
+    memcpy(state, (const char *)x->state + part.first, part.bytes);
+    server_changed(&vm.server, a, offsetof(struct vm_answer, access));
+    server_changed(&vm.server, state, (uint32_t)part.bytes);
+    if (x->action != VCPU_ACCESS)
+        return;
     a->access = x->access;
-    a->state = *x->state;
-    bool small = !(x->groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP));
-    server_changed(&vm.server, a, small ? offsetof(struct vm_answer, state.cr0) : sizeof *a);
+    server_changed(&vm.server, &a->access, sizeof a->access);
 }
 
 static void take_kept(struct vm_exit *x)
 {
     const struct vm_answer *a = &x->cpu->answer;
+    const struct part part = part_of((uint32_t)a->groups);
     x->action = (enum vcpu_action)a->action;
     x->groups = (uint32_t)a->groups;
     x->event = a->event;
     x->access = a->access;
-    bool small = !(x->groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP));
-    memcpy(x->state, &a->state, small ? offsetof(struct vcpu_state, cr0) : sizeof a->state);
+    memcpy((char *)x->state + part.first, (const char *)&a->state + part.first, part.bytes);
+    x->state->blocking = (uint32_t)a->blocking;
 }
 
 enum reply_how vm_exit(struct server *s, const struct message_in *in, struct message *answer)

@@ -25,8 +25,9 @@ struct vm_answer {
     uint64_t action;   // enum vcpu_action
     uint64_t groups;   // of state that go back
     uint64_t event;
+    uint64_t blocking;
     struct vcpu_access access;
-    struct vcpu_state state;
+    struct vcpu_state state; // the part that the groups name
 };
 
 enum vm_nmi { NMI_NONE, NMI_INJECTED };
