@@ -33,7 +33,7 @@ static const struct schema vm_keys[] = {
     {KEY(config_vm, cmdline), SCHEMA_TEXT, .text = ""},
     {KEY(config_vm, console), SCHEMA_BOOL},
     {KEY(config_vm, test_devices), SCHEMA_BOOL},
-    {KEY(config_vm, weight), SCHEMA_NUMBER, .least = 1, .most = 10000, .otherwise = 100},
+    {KEY(config_vm, weight), SCHEMA_NUMBER, .least = 1, .most = 1000, .otherwise = 100},
     {KEY(config_vm, priority), SCHEMA_NUMBER, .least = 1, .most = 15, .otherwise = 10},
     {0},
 };

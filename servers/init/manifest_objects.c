@@ -34,7 +34,7 @@ static const struct json_field type_field[] = {{.key = "type",
                                                 .kind = JSON_CHOICE,
                                                 .names = manifest_type_names}};
 static const struct json_field quota_fields[] = {COMMON, READER_FIELD(raw_object, bytes, JSON_NUMBER)};
-static const struct json_field account_fields[] = {COMMON, READER_RANGE(raw_object, weight, 1, 10000),
+static const struct json_field account_fields[] = {COMMON, READER_RANGE(raw_object, weight, 1, 1000),
                                                    READER_OPTIONAL(raw_object, budget_us, JSON_NUMBER),
                                                    READER_OPTIONAL(raw_object, period_us, JSON_NUMBER)};
 static const struct json_field plain_fields[] = {COMMON};
