@@ -171,9 +171,8 @@ bool guest_image_check(struct guest_image *image, const uint8_t *bytes, size_t s
         return check_bzimage(image, bytes, size);
     if (size >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0)
         return check_elf(image, bytes, size);
-    if (find_multiboot(bytes, size)) {
-        image->kind = GUEST_MULTIBOOT;
-        return true;
-    }
-    return fail(image, "not a kernel, expected a bzImage, an ELF file with a PVH note, or a Multiboot image");
+    if (find_multiboot(bytes, size))
+        return fail(image, "a Multiboot image that is no ELF file, expected one that is");
+    return fail(image,
+                "not a kernel, expected a bzImage, or an ELF file with a PVH note or a Multiboot header");
 }

@@ -19,8 +19,10 @@ patch() {
 make_images() {
     rm -rf "$images"
     mkdir -p "$images/folder"
-    printf '\x02\xb0\xad\x1b\0\0\0\0\xfe\x4f\x52\xe4' >"$images/multiboot"
-    { cat "$images/multiboot"; head -c $((2 * 1024 * 1024 - 12)) /dev/zero; } >"$images/large"
+    gcc -m32 -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext=0x100000 -o "$images/multiboot" tests/lib/echo.S
+    objcopy -O binary "$images/multiboot" "$images/flat"
+    cp "$images/multiboot" "$images/large"
+    truncate -s 2105344 "$images/large"
     echo "no kernel" >"$images/text"
     : >"$images/nothing"
     head -c 1000000 build/guest/vmlinuz >"$images/truncated"

@@ -77,3 +77,23 @@ YAML
     build/bulkhead archive "$BATS_TEST_TMPDIR/large.yaml" "$BATS_TEST_TMPDIR/large.cpio"
     refused "$BATS_TEST_TMPDIR/large.cpio" '^\[init\] error: VM alpha is larger than memory: it has 4096 MiB, \d+ MiB are free$' --memory 512
 }
+
+@test "a machine without virtualization" {
+    printf 'name: plain\nvms:\n  - {name: alpha, memory: 64M, kernel: %s}\n' "$PWD/build/guest/vmlinuz" >"$BATS_TEST_TMPDIR/plain.yaml"
+    build/bulkhead archive "$BATS_TEST_TMPDIR/plain.yaml" "$BATS_TEST_TMPDIR/plain.cpio"
+    machine_start bench -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_TEST_TMPDIR/plain.cpio" \
+        -cpu max,-la57,-svm
+    machine_expect '^\[init\] error: object alpha.vm: this machine has neither SVM nor VMX$'
+    [ "$(machine_exit_status)" -gt 2 ]
+}
+
+@test "a machine with too little memory" {
+    refused "$GOOD" 'too little memory' --memory 40
+}
+
+@test "an archive that cannot be made does not appear" {
+    run build/bulkhead --programs "$BATS_TEST_TMPDIR" archive tests/manifests/poison.json "$BATS_TEST_TMPDIR/no.cpio"
+    [ "$status" -eq 1 ]
+    [[ $output == *"init.stripped: No such file or directory"* ]]
+    [ -z "$(ls "$BATS_TEST_TMPDIR")" ]
+}

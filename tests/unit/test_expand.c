@@ -5,6 +5,7 @@
 // LINK: servers/init/manifest_servers.c tools/arena.c tools/check.c tools/config.c tools/expand.c
 // LINK: tools/file.c tools/guest_image.c tools/json_text.c tools/kinds.c tools/manifest.c
 // LINK: tools/report.c tools/schema.c -lyaml
+#include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,10 +45,14 @@ static void write_file(const char *name, const char *text, size_t size)
 static int make_folder(void **state)
 {
     (void)state;
-    static const uint32_t multiboot[3] = {0x1badb002, 0, 0u - 0x1badb002};
+    static const struct {
+        Elf32_Ehdr elf;
+        uint32_t multiboot[3];
+    } kernel = {{.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB}, .e_machine = EM_386},
+                {0x1badb002, 0, 0u - 0x1badb002}};
     if (!mkdtemp(folder))
         return -1;
-    write_file("kernel", (const char *)multiboot, sizeof multiboot);
+    write_file("kernel", (const char *)&kernel, sizeof kernel);
     write_file("initrd", "disk", 4);
     return 0;
 }
