@@ -1,10 +1,9 @@
-// Kernel memory: buddy-free, two-level: page runs from a bitmap-less free list, blocks from pages by size
-// class. SPDX-License-Identifier: MIT
+// Kernel memory: pages by a bitmap, small blocks out of pages by size.
+// SPDX-License-Identifier: MIT
 //
-// Single pages and power-of-two blocks below a page cover nearly everything; they come from one free list a
-// size and never merge, so allocation and release are a few instructions and bounded. Runs of several pages
-// (XSAVE areas of vCPUs, big capability tables) are cut from the untouched end of the pool and kept in lists
-// by their length afterwards.
+// Single pages and power-of-two blocks below a page cover nearly everything. Runs of several pages (big
+// capability tables, control blocks of vCPUs) are found by first fit, so that freed pages serve any length.
+// Pages of small blocks stay with their size.
 #include "kernel/kmem.h"
 
 #include "kernel/lib/print.h"
@@ -12,22 +11,32 @@
 #include "kernel/platform/layout.h"
 #include "kernel/process.h"
 
-enum { BLOCK_SHIFT_MIN = 6, RUN_PAGES_MAX = 32 };
+enum { BLOCK_SHIFT_MIN = 6 };
 
 struct free_block {
     struct free_block *next;
 };
 
 static struct free_block *free_small[PAGE_SHIFT]; // by shift
-static struct free_block *free_runs[RUN_PAGES_MAX + 1];
-static char *fresh, *fresh_end; // never used yet
-static uint64_t total_pages, free_pages;
+static char *pool;
+static uint64_t *used;                         // a bit a page
+static size_t total_pages, free_pages, lowest; // no page below `lowest` is free
 
-void kmem_init(struct range pool)
+static void mark(size_t page, size_t pages)
 {
-    fresh = pool_pointer(pool.base);
-    fresh_end = fresh + pool.size;
-    total_pages = free_pages = pool.size / PAGE_SIZE;
+    for (size_t i = page; i < page + pages; i++)
+        used[i / 64] ^= 1ul << i % 64;
+}
+
+void kmem_init(struct range range)
+{
+    pool = pool_pointer(range.base);
+    used = (uint64_t *)pool;
+    total_pages = range.size / PAGE_SIZE;
+    lowest = (total_pages / 8 + PAGE_SIZE) / PAGE_SIZE;
+    free_pages = total_pages - lowest;
+    memset(used, 0, lowest * PAGE_SIZE);
+    mark(0, lowest);
 }
 
 static unsigned shift_of(size_t bytes)
@@ -58,46 +67,52 @@ uint64_t kmem_total_pages(void)
     return total_pages;
 }
 
-static void *pop(struct free_block **list)
-{
-    struct free_block *b = *list;
-    if (b)
-        *list = b->next;
-    return b;
-}
-
-static void push(struct free_block **list, void *block)
-{
-    struct free_block *b = block;
-    b->next = *list;
-    *list = b;
-}
-
 static void *take_run(size_t pages)
 {
-    if (pages > RUN_PAGES_MAX)
-        return NULL;
-    void *run = pop(&free_runs[pages]);
-    if (!run) {
-        if ((size_t)(fresh_end - fresh) < pages * PAGE_SIZE)
-            return NULL;
-        run = fresh;
-        fresh += pages * PAGE_SIZE;
+    size_t run = 0;
+    for (size_t page = lowest; page < total_pages; page++) {
+        if (used[page / 64] == UINT64_MAX) {
+            run = 0;
+            page |= 63;
+            continue;
+        }
+        run = used[page / 64] >> page % 64 & 1 ? 0 : run + 1;
+        if (run < pages)
+            continue;
+        page -= pages - 1;
+        mark(page, pages);
+        free_pages -= pages;
+        lowest = page == lowest ? page + pages : lowest;
+        return pool + page * PAGE_SIZE;
     }
-    free_pages -= pages;
-    return run;
+    return NULL;
+}
+
+static void free_run(const char *run, size_t pages)
+{
+    size_t page = (size_t)(run - pool) / PAGE_SIZE;
+    mark(page, pages);
+    free_pages += pages;
+    lowest = page < lowest ? page : lowest;
+}
+
+static void push(unsigned shift, void *block)
+{
+    struct free_block *b = block;
+    b->next = free_small[shift];
+    free_small[shift] = b;
 }
 
 static void *take_small(unsigned shift)
 {
-    void *block = pop(&free_small[shift]);
-    if (block)
+    struct free_block *block = free_small[shift];
+    if (block) {
+        free_small[shift] = block->next;
         return block;
+    }
     char *page = take_run(1);
-    if (!page)
-        return NULL;
-    for (size_t at = (size_t)1 << shift; at < PAGE_SIZE; at += (size_t)1 << shift)
-        push(&free_small[shift], page + at);
+    for (size_t at = (size_t)1 << shift; page && at < PAGE_SIZE; at += (size_t)1 << shift)
+        push(shift, page + at);
     return page;
 }
 
@@ -122,10 +137,8 @@ void kmem_free(struct process *payer, void *block, size_t bytes)
         kassert(payer->used >= cost);
         payer->used -= cost;
     }
-    if (cost < PAGE_SIZE) {
-        push(&free_small[shift_of(bytes)], block);
-    } else {
-        push(&free_runs[cost / PAGE_SIZE], block);
-        free_pages += cost / PAGE_SIZE;
-    }
+    if (cost < PAGE_SIZE)
+        push(shift_of(bytes), block);
+    else
+        free_run(block, cost / PAGE_SIZE);
 }

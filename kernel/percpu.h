@@ -63,12 +63,20 @@ _Static_assert(offsetof(struct cpu, stack_top) == 8, "start-up and entry code re
 extern struct cpu *cpus[MAX_CPUS]; // [I] cpus[0..cpu_count-1], some of them possibly not online
 extern uint32_t cpu_count;         // [I]
 
+#ifdef BULKHEAD_HOST
+extern struct cpu host_cpu;
+static inline struct cpu *this_cpu(void)
+{
+    return &host_cpu;
+}
+#else
 static inline struct cpu *this_cpu(void)
 {
     struct cpu *c;
     asm("mov %%gs:0, %0" : "=r"(c));
     return c;
 }
+#endif
 
 // Of the core: tables and registers that belong to one CPU (GDT, TSS, IDT, SYSCALL). Runs on that CPU,
 // interrupts off.

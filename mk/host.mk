@@ -6,7 +6,7 @@
 # An object is compiled once for all tests that use it. `zydis` is the archive that our programs use: it is position
 # dependent, hence -no-pie.
 
-HOST_CPP := -I. -D_GNU_SOURCE -isystem $(B)/include -isystem $(ZYDIS)/include
+HOST_CPP := -I. -D_GNU_SOURCE -DBULKHEAD_HOST -isystem $(B)/include -isystem $(ZYDIS)/include
 TOOL_C   := $(WARN) -O2 -g
 ASAN     := -fsanitize=address,undefined -fno-sanitize-recover=all
 # Sanitizers make gcc see uninitialised variables where there are none.

@@ -17,7 +17,13 @@
 #define PAGE_2M    0x200000
 #define PAGE_1G    0x40000000
 
-#define POOL_WINDOW   0xffff800000000000
+#ifdef BULKHEAD_HOST // the kernel's own sources in a test on the host: there the pool is an array
+#define POOL_WINDOW ((uint64_t)host_pool)
+extern unsigned char host_pool[];
+#else
+#define POOL_WINDOW 0xffff800000000000
+#endif
+
 #define IMAGE_WINDOW  0xffffffff80000000
 #define STACK_WINDOW  0xffffffffa0000000
 #define TEMP_WINDOW   0xffffffffbfe00000

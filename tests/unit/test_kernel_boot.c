@@ -13,6 +13,9 @@
 
 #include "kernel/boot/loader.h"
 #include "kernel/boot/ranges.h"
+#include "kernel/platform/layout.h"
+
+unsigned char host_pool[1]; // where the physical address of the RSDP's copy counts from
 
 #define AREA_AT 0x1000
 
