@@ -105,13 +105,26 @@ static enum status ensure_table(struct memory *m, uint64_t page)
     return STATUS_OK;
 }
 
-static void drop_tables(struct memory *m, uint64_t page)
+static void flush(struct memory *m, uint64_t page, uint64_t pages)
 {
-    for (enum paging_format f = 0; f < PAGING_FORMATS; f++) {
-        if (!has_format(m, f))
-            continue;
-        kmem_free(m->object.payer, table_of(m, f, page), PAGE_SIZE);
+    for (struct node *n = m->mappings.next; n != &m->mappings; n = n->next) {
+        struct mapping *map = CONTAINER(n, struct mapping, node);
+        aspace_flush(map->aspace, map->address + page * PAGE_SIZE, pages);
     }
+}
+
+// A 2 MiB page (0: nothing) instead of tables. CPUs may remember the entries that lead to these, whatever is
+// in them [SDM] 3A 4.10.3.
+static void replace_tables(struct memory *m, uint64_t page, uint64_t frame)
+{
+    uint64_t *tables[PAGING_FORMATS];
+    for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
+        tables[f] = has_format(m, f) ? table_of(m, f, page) : NULL;
+    put_large(m, page, frame);
+    flush(m, page, 1);
+    for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
+        if (tables[f])
+            kmem_free(m->object.payer, tables[f], PAGE_SIZE);
 }
 
 // 2 MiB out of 512 slots that hold a contiguous, aligned, unprotected run.
@@ -126,8 +139,7 @@ static bool join(struct memory *m, uint64_t page)
     for (uint64_t i = 0; i < ENTRIES; i++)
         if (table[i] != entry_leaf(PAGING_X86, frame + i * PAGE_SIZE, RIGHTS_RWX, false))
             return false;
-    drop_tables(m, page);
-    put_large(m, page, frame);
+    replace_tables(m, page, frame);
     m->large += ENTRIES;
     return true;
 }
@@ -141,17 +153,8 @@ static bool clear_chunk(struct memory *m, uint64_t page)
     for (uint64_t i = 0; i < ENTRIES; i++)
         if (table[i])
             return false;
-    drop_tables(m, page);
-    put_large(m, page, 0);
+    replace_tables(m, page, 0);
     return true;
-}
-
-static void flush(struct memory *m, uint64_t page, uint64_t pages)
-{
-    for (struct node *n = m->mappings.next; n != &m->mappings; n = n->next) {
-        struct mapping *map = CONTAINER(n, struct mapping, node);
-        aspace_flush(map->aspace, map->address + page * PAGE_SIZE, pages);
-    }
 }
 
 static bool in_range(const struct memory *m, uint64_t page, uint64_t pages)
