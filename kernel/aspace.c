@@ -73,7 +73,9 @@ static bool window_ok(const struct aspace *a, uint64_t address, uint64_t size)
         return false;
     if (a->kind == OBJECT_SPACE)
         return true;
-    return address >= UTCB_WINDOW + UTCB_COUNT_MAX * PAGE_SIZE;
+    // A SYSCALL in the last bytes below the limit would return to an address that faults in the kernel [SDM]
+    // 2B SYSRET.
+    return address >= UTCB_WINDOW + UTCB_COUNT_MAX * PAGE_SIZE && size < USER_ADDRESS_LIMIT - address;
 }
 
 static void link(struct mapping *map, bool present)
