@@ -4,8 +4,6 @@
 // Life: read the configuration, open the state object (a fresh one is laid out; the guest is loaded at its
 // first exit), say which state comes with which exit, look at all interrupt lines again, then answer exits
 // for ever.
-#include <string.h>
-
 #include "libipc/log.h"
 #include "libipc/proto/layout.h"
 #include "libipc/start.h"
@@ -41,19 +39,6 @@ static void *ram(void *ctx, uint64_t gpa, size_t length, bool write)
     return memory_at(gpa, length);
 }
 
-// The guest's vector registers are loaded while the monitor answers its exit only in the kernel's XSAVE area:
-// an instruction that needs them is not executed.
-static void vector_get(void *ctx, unsigned index, uint8_t value[EMU_VECTOR_BYTES])
-{
-    (void)ctx, (void)index;
-    memset(value, 0, EMU_VECTOR_BYTES);
-}
-
-static void vector_set(void *ctx, unsigned index, const uint8_t value[EMU_VECTOR_BYTES])
-{
-    (void)ctx, (void)index, (void)value;
-}
-
 static void read_features(void)
 {
     if (sys_info(SLOT_PROCESS, INFO_SYSTEM) != STATUS_OK)
@@ -63,12 +48,10 @@ static void read_features(void)
     vm.xsave_bytes = i->xsave_bytes;
     uint32_t a = 0x80000008, b, c = 0, d;
     asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-    vm.env = (struct emu_env){.ram = ram,
-                              .vector_get = vector_get,
-                              .vector_set = vector_set,
-                              .cache = &vm.cache,
-                              .physical_bits = (uint8_t)a,
-                              .gigabyte_pages = true};
+    // The guest's vector registers are in the kernel's XSAVE area: an instruction that needs them is not
+    // executed.
+    vm.env =
+        (struct emu_env){.ram = ram, .cache = &vm.cache, .physical_bits = (uint8_t)a, .gigabyte_pages = true};
     emu_cache_reset(&vm.cache);
 }
 
@@ -80,6 +63,20 @@ static void bits(struct server *s, uint64_t bits)
         return;
     vm.lines_told = true;
     interrupts_kick((1u << VM_CPUS) - 1);
+}
+
+// The kernel cannot enter the state that the guest asked for: the guest's instruction faults, as on a
+// processor that lacks the feature. Our own answer is good, or there is nothing more to say.
+static void refused(struct server *s, enum status why, struct message *answer)
+{
+    enum { VECTOR_GP = 13 };
+    (void)s;
+    if (!answer->words[REPLY_GROUPS])
+        die("%s: the kernel refuses an answer without state: %s", vm.config.name, status_name(why));
+    log_warning("%s: the guest asks for a state that cannot be entered: #GP", vm.config.name);
+    answer->tag = TAG(VCPU_RUN, REPLY_WORDS);
+    answer->words[REPLY_GROUPS] = 0;
+    answer->words[REPLY_EVENT] = EVENT_MAKE(EVENT_EXCEPTION, VECTOR_GP) | EVENT_ERROR(0);
 }
 
 // Once the end is committed, the supervisor learns of it; after a restart again.
@@ -103,6 +100,7 @@ int main(void)
                                 .handler_count = 1,
                                 .bits = bits,
                                 .publish = publish,
+                                .refused = refused,
                                 .state = &vm.state};
     open_state();
     read_features();

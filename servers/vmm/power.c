@@ -37,8 +37,8 @@ static void start(struct vcpu_state *state, bool cold)
     }
     power_up_devices(cold);
     emu_cache_reset(&vm.cache);
-    if (!boot_load(state))
-        die("%s: cannot start", vm.config.name);
+    if (!boot_load(state)) // it said why; the end is committed with the rest
+        vm.machine->off = VM_STOPPED_BY_ERROR;
     vm.platform_due = platform_deadline(&vm.machine->platform);
     state->tsc_offset = clock_tsc_offset(&vm.cpu[0]);
     state_adopt(&vm.state);
