@@ -29,11 +29,24 @@ static const struct line_page *line_record(unsigned n, unsigned *line)
     return n ? &test[n - 1] : com1;
 }
 
+void interrupts_changed_cpu(unsigned n)
+{
+    server_changed(&vm.server, &vm.machine->chip.cpu[n], sizeof vm.machine->chip.cpu[n]);
+}
+
 void interrupts_changed(unsigned n)
 {
-    struct irqchip *chip = &vm.machine->chip;
-    server_changed(&vm.server, chip, offsetof(struct irqchip, cpu));
-    server_changed(&vm.server, &chip->cpu[n], sizeof chip->cpu[n]);
+    server_changed(&vm.server, &vm.machine->chip, offsetof(struct irqchip, cpu));
+    interrupts_changed_cpu(n);
+}
+
+// After settling or making an offer; the chips that all share take part in the 8259s' offers alone.
+static void offer_changed(unsigned n, bool pic)
+{
+    if (pic)
+        interrupts_changed(n);
+    else
+        interrupts_changed_cpu(n);
 }
 
 // The guest reads CR8 without an exit: it is to see the local APIC's task priority, however that was written.
@@ -132,13 +145,13 @@ bool interrupts_settle(struct vm_exit *x, bool again)
     uint32_t kick = 0;
     bool took = !again && c->offered && !(x->info & EXIT_OFFER_PENDING);
     if (c->offered || c->injected) {
+        offer_changed(x->n, vm.machine->chip.cpu[x->n].offered_pic);
         irqchip_settle(&vm.machine->chip, x->n, !again && c->injected, took, &kick);
-        interrupts_changed(x->n);
     }
     c->offered = c->injected = 0;
     server_changed(&vm.server, &c->halted, VM_CPU_FLAGS);
     if (lapic_advance(&vm.machine->chip.cpu[x->n].lapic, x->now))
-        interrupts_changed(x->n);
+        interrupts_changed_cpu(x->n);
     if (vm.platform_due <= x->now.ns || vm.lines_told)
         interrupts_devices(x->now);
     return false;
@@ -183,6 +196,7 @@ void interrupts_answer(struct vm_exit *x, struct message *answer)
 {
     struct vm_cpu *c = x->cpu;
     uint32_t kick = 0;
+    bool pic = vm.machine->chip.cpu[x->n].offered_pic;
     if (c->offered) // a calm exit left it: it was not taken
         irqchip_settle(&vm.machine->chip, x->n, false, false, &kick);
     struct irqchip_offer o = irqchip_offer(&vm.machine->chip, x->n, x->state->blocking & BLOCKING_NMI);
@@ -193,7 +207,7 @@ void interrupts_answer(struct vm_exit *x, struct message *answer)
     else if (o.nmi)
         offer |= OFFER_NMI_WINDOW;
     if (c->offered != o.interrupt || c->injected != nmi || o.interrupt)
-        interrupts_changed(x->n);
+        offer_changed(x->n, pic || o.extint);
     c->offered = o.interrupt;
     c->injected = nmi ? NMI_INJECTED : NMI_NONE;
     if (c->halted && (nmi || (o.interrupt && (x->state->rflags & RFLAGS_IF)))) {

@@ -205,7 +205,10 @@ static bool write_apic(struct vm_exit *x, uint32_t msr, uint64_t value)
 {
     uint32_t kick = 0;
     bool good = irqchip_msr_write(&vm.machine->chip, x->n, msr, value, x->now, &kick);
-    interrupts_changed(x->n);
+    if (msr == MSR_TSC_DEADLINE)
+        interrupts_changed_cpu(x->n);
+    else
+        interrupts_changed(x->n);
     interrupts_kick(kick & ~(1u << x->n));
     interrupts_show_priority(x);
     return good;

@@ -133,6 +133,11 @@ void interrupts_start(void); // after a start of ours: every enabled vector once
 void interrupts_kick(uint32_t cpus);
 void interrupts_show_priority(struct vm_exit *x); // after a write to the local APIC; wants GROUP_CR
 void interrupts_changed(unsigned n);              // the chips, as vCPU n sees them, are to be committed
+void interrupts_changed_cpu(unsigned n);          // its local APIC alone
+
+// vector.c: for the emulator; ctx is the struct vm_exit
+void vector_get(void *ctx, unsigned index, uint8_t value[EMU_VECTOR_BYTES]);
+void vector_set(void *ctx, unsigned index, const uint8_t value[EMU_VECTOR_BYTES]);
 
 // clock.c
 struct vclock clock_now(const struct vm_cpu *cpu);
