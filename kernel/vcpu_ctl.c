@@ -67,10 +67,16 @@ static void fill_image(struct vcpu *v, struct vcpu_image *i)
     virt->read(v, GROUP_ALL, &i->state);
 }
 
+// Its registers are its own until it runs: it is stopped, or its monitor has an exit to answer.
+static bool at_rest(const struct vcpu *v)
+{
+    return v->stopped || v->action == PENDING_EXIT;
+}
+
 // The image first, then the XSAVE area; as many bytes from `first` as fit in the message words.
 static enum status export_image(struct vcpu *v, uint64_t first)
 {
-    if (!v->stopped)
+    if (!at_rest(v))
         return STATUS_BUSY;
     static struct vcpu_image image; // under the kernel lock; too large for the stack of a small kernel
     size_t bytes = sizeof image + fpu_bytes(), room = MESSAGE_WORDS_MAX * sizeof(uint64_t);
@@ -86,6 +92,27 @@ static enum status export_image(struct vcpu *v, uint64_t first)
     return STATUS_OK;
 }
 
+// What XRSTOR takes whatever is in it: all of the XSAVE area but MXCSR and the header [SDM] 1 13.4.
+static enum status import_image(struct vcpu *v, uint64_t argument)
+{
+    const uint64_t ranges[][2] = {{0, 24}, {32, 416}, {576, fpu_bytes()}};
+    uint64_t *components = (uint64_t *)((char *)v->exec.fpu + 512);
+    uint64_t first = (uint32_t)argument - sizeof(struct vcpu_image), bytes = argument >> 32;
+    if (!at_rest(v))
+        return STATUS_BUSY;
+    for (unsigned i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        if (first < ranges[i][0] || first >= ranges[i][1] || bytes > ranges[i][1] - first)
+            continue;
+        if (bytes > MESSAGE_WORDS_MAX * sizeof(uint64_t))
+            return STATUS_BAD_ARG;
+        fpu_save(&v->exec);
+        memcpy((char *)v->exec.fpu + first, current_thread()->utcb->words, bytes);
+        *components = fpu_mask;
+        return STATUS_OK;
+    }
+    return STATUS_BAD_ARG;
+}
+
 static enum status set_account(struct vcpu *v, uint64_t slot)
 {
     struct object *o;
@@ -98,8 +125,8 @@ static enum status set_account(struct vcpu *v, uint64_t slot)
 uint64_t sys_vcpu_ctl(uint64_t slot, uint64_t op, uint64_t argument)
 {
     static enum status (*const operation[VCPU_OPS])(struct vcpu *, uint64_t) = {
-        [VCPU_KICK] = kick,           [VCPU_CANCEL] = cancel, [VCPU_RESUME] = resume,
-        [VCPU_EXPORT] = export_image, [VCPU_IMPORT] = NULL,   [VCPU_SET_ACCOUNT] = set_account,
+        [VCPU_KICK] = kick,           [VCPU_CANCEL] = cancel,       [VCPU_RESUME] = resume,
+        [VCPU_EXPORT] = export_image, [VCPU_IMPORT] = import_image, [VCPU_SET_ACCOUNT] = set_account,
     };
     struct object *o;
     enum status s = cap_get(current_thread()->process, slot, OBJECT_VCPU, RIGHT_CONTROL, &o, NULL);
@@ -107,5 +134,5 @@ uint64_t sys_vcpu_ctl(uint64_t slot, uint64_t op, uint64_t argument)
         return s;
     if (op >= VCPU_OPS)
         return STATUS_BAD_ARG;
-    return operation[op] ? operation[op]((struct vcpu *)o, argument) : STATUS_UNSUPPORTED;
+    return operation[op]((struct vcpu *)o, argument);
 }

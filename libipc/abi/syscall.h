@@ -107,8 +107,11 @@ enum vcpu_op {
     VCPU_CANCEL, // take back an unanswered exit or access, or leave the guest; the vCPU is stopped, a late
                  // reply STALE
     VCPU_RESUME, // a stopped vCPU: deliver again the exit that was taken back, else go on
-    VCPU_EXPORT, // of a stopped vCPU: rdx = first byte of its struct vcpu_image -> UTCB words
-    VCPU_IMPORT, // of a stopped vCPU: UTCB words -> struct vcpu_image at byte rdx
+    // Of a vCPU that is stopped, or has sent its monitor an exit: rdx = first byte of its struct vcpu_image
+    // and of the XSAVE area behind it -> UTCB words; and back rdx >> 32 bytes, of the XSAVE area only, and
+    // neither MXCSR nor its header.
+    VCPU_EXPORT,
+    VCPU_IMPORT,
     VCPU_SET_ACCOUNT, // rdx = account slot
     VCPU_OPS
 };

@@ -145,6 +145,7 @@ static bool outcome(struct vm_exit *x, struct emu_result *r, uint64_t *value)
 static void emulate(struct vm_exit *x, bool resume, uint64_t value)
 {
     struct emu_result r;
+    vm.env.ctx = x;
     server_changed(&vm.server, &x->cpu->progress, sizeof x->cpu->progress);
     server_changed(&vm.server, &x->cpu->halted, VM_CPU_FLAGS);
     if (resume)

@@ -48,10 +48,12 @@ static void read_features(void)
     vm.xsave_bytes = i->xsave_bytes;
     uint32_t a = 0x80000008, b, c = 0, d;
     asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-    // The guest's vector registers are in the kernel's XSAVE area: an instruction that needs them is not
-    // executed.
-    vm.env =
-        (struct emu_env){.ram = ram, .cache = &vm.cache, .physical_bits = (uint8_t)a, .gigabyte_pages = true};
+    vm.env = (struct emu_env){.ram = ram,
+                              .vector_get = vector_get,
+                              .vector_set = vector_set,
+                              .cache = &vm.cache,
+                              .physical_bits = (uint8_t)a,
+                              .gigabyte_pages = true};
     emu_cache_reset(&vm.cache);
 }
 

@@ -55,7 +55,6 @@ static void wrong_control(void)
     EXPECT(sys_vcpu_ctl(closed, VCPU_KICK, 0), STATUS_NO_RIGHT, "vCPU control: without CONTROL");
     EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_OPS, 0), STATUS_BAD_ARG, "vCPU control: an unknown operation");
     EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_RESUME, 0), STATUS_BUSY, "resume: it is not stopped");
-    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_EXPORT, 0), STATUS_BUSY, "export: it is not stopped");
     EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_SET_ACCOUNT, m.vm), STATUS_BAD_CAP, "set account: what is none");
     EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_SET_ACCOUNT, make(OBJECT_ACCOUNT, 50, 0, 0, 0)), STATUS_OK,
            "set account");
@@ -211,7 +210,49 @@ static void images(void)
           "export: registers and the exit that was not answered");
 }
 
-const struct part vcpu_parts[] = {{"create", creation},     {"wrong control", wrong_control},
-                                  {"running", running},     {"monitor dies", monitor_dies},
-                                  {"destroy", destruction}, {"answers", answers},
-                                  {"images", images},       {0}};
+// Bytes of the XSAVE area behind the image, as IMPORT takes them.
+static uint64_t area(uint64_t first, uint64_t bytes)
+{
+    return (sizeof(struct vcpu_image) + first) | bytes << 32;
+}
+
+// XMM1 begins at byte 176 of the area [SDM] 1 13.4.1.
+static void vector_registers(void)
+{
+    enum { XMM1 = 176, BYTES = 16, MXCSR = 24, HEADER = 512 };
+    static const struct {
+        uint64_t first, bytes;
+    } refused[] = {{MXCSR, 4},    {16, 16},          {400, 32},
+                   {HEADER, 8},   {HEADER + 56, 16}, {UINT32_MAX - 4096, 8},
+                   {32, 384 + 1}, {576, 1 << 20}};
+    struct machine m;
+    machine_start(&m, "cpuid", GUEST_64);
+    CHECK(machine_go(&m) == EXIT_CPUID, "a guest at an exit");
+    memset(utcb()->words, 0x5a, BYTES);
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_IMPORT, area(XMM1, BYTES)), STATUS_OK, "import: a vector register");
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < sizeof refused / sizeof *refused; i++)
+        wrong +=
+            sys_vcpu_ctl(m.vcpu, VCPU_IMPORT, area(refused[i].first, refused[i].bytes)) != STATUS_BAD_ARG;
+    wrong += sys_vcpu_ctl(m.vcpu, VCPU_IMPORT, 8ul << 32) != STATUS_BAD_ARG;
+    CHECK(wrong == 0, "import: neither MXCSR, nor the header, nor beyond, nor the image");
+    machine_skip(&m, 2);
+    machine_go(&m);
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_EXPORT, (uint32_t)area(XMM1, 0)), STATUS_OK, "export: at an exit");
+    const uint8_t *byte = (const uint8_t *)utcb()->words;
+    CHECK(byte[0] == 0x5a && byte[BYTES - 1] == 0x5a && byte[BYTES] == 0, "the guest had it, and kept it");
+    m.answer.action = VCPU_HALT;
+    EXPECT(machine_answer(&m), STATUS_OK, "halted");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_EXPORT, 0), STATUS_BUSY, "export: nobody waits for an answer");
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_IMPORT, area(XMM1, BYTES)), STATUS_BUSY, "import: the same");
+}
+
+const struct part vcpu_parts[] = {{"create", creation},
+                                  {"wrong control", wrong_control},
+                                  {"running", running},
+                                  {"monitor dies", monitor_dies},
+                                  {"destroy", destruction},
+                                  {"answers", answers},
+                                  {"images", images},
+                                  {"vector registers", vector_registers},
+                                  {0}};
