@@ -7,183 +7,148 @@
 #include "kernel/virt/virt.h"
 #include "kernel/vm.h"
 
-// Arguments rdx r10 r8 r9 in a[], whose meaning docs/syscalls.md gives by type.
-struct request {
-    struct process *caller, *payer;
-    uint64_t a[4];
-};
+// Arguments a[2] to a[5], whose meaning docs/syscalls.md gives by type.
+typedef enum status maker(const struct request *r, struct process *payer, void **out);
 
-static enum status endpoint_slot(const struct request *r, uint64_t slot, struct ref *ref, uint64_t *badge)
+static struct ref ref_of(const struct request *r, unsigned argument)
 {
-    *ref = (struct ref){0};
-    *badge = 0;
-    if (slot == SLOT_NONE)
-        return STATUS_OK;
-    struct object *o;
-    struct capability *cap;
-    enum status s = cap_get(r->caller, slot, OBJECT_ENDPOINT, RIGHT_SEND, &o, &cap);
-    if (s == STATUS_OK) {
-        *ref = ref_to(o);
-        *badge = cap->badge;
-    }
-    return s;
+    return r->object[argument] ? ref_to(r->object[argument]) : (struct ref){0};
 }
 
-static enum status new_process(const struct request *r, struct object **out)
+static uint64_t badge_of(const struct request *r, unsigned argument)
 {
-    struct ref handler;
-    uint64_t badge;
-    enum status s = endpoint_slot(r, r->a[2], &handler, &badge);
-    if (s != STATUS_OK)
-        return s;
-    return process_create(r->payer, r->a[0], r->a[1], handler, badge, (struct process **)out);
+    return r->cap[argument] ? r->cap[argument]->badge : 0;
 }
 
-static enum status new_thread(const struct request *r, struct object **out)
+static enum status new_process(const struct request *r, struct process *payer, void **out)
 {
-    struct object *p;
-    enum status s = cap_get(r->caller, r->a[0], OBJECT_PROCESS, RIGHT_CONTROL, &p, NULL);
-    if (s != STATUS_OK)
-        return s;
-    if (CREATE_CPU(r->a[1]) != 0)
+    return process_create(payer, r->a[2], r->a[3], ref_of(r, 4), badge_of(r, 4), (struct process **)out);
+}
+
+static enum status new_thread(const struct request *r, struct process *payer, void **out)
+{
+    if (CREATE_CPU(r->a[3]) != 0)
         return STATUS_UNSUPPORTED;
-    return thread_create(r->payer, (struct process *)p, CREATE_UTCB(r->a[1]), CREATE_PRIORITY(r->a[1]),
-                         current_thread()->exec.account, r->a[2], r->a[3], (struct thread **)out);
+    return thread_create(payer, r->object[2], CREATE_UTCB(r->a[3]), CREATE_PRIORITY(r->a[3]),
+                         current_thread()->exec.account, r->a[4], r->a[5], (struct thread **)out);
 }
 
-static enum status new_account(const struct request *r, struct object **out)
+static enum status new_account(const struct request *r, struct process *payer, void **out)
 {
-    return account_create(r->payer, r->a[0], r->a[1], r->a[2], (struct account **)out);
+    return account_create(payer, r->a[2], r->a[3], r->a[4], (struct account **)out);
 }
 
-static enum status new_endpoint(const struct request *r, struct object **out)
+static enum status new_endpoint(const struct request *r, struct process *payer, void **out)
 {
-    struct endpoint *e = (struct endpoint *)object_new(OBJECT_ENDPOINT, sizeof *e, r->payer);
+    struct endpoint *e = (struct endpoint *)object_new(OBJECT_ENDPOINT, sizeof *e, payer);
+    (void)r;
     if (!e)
         return STATUS_NO_QUOTA;
     list_init(&e->callers);
     list_init(&e->waiters);
-    *out = &e->object;
+    *out = e;
     return STATUS_OK;
 }
 
-static enum status new_reply(const struct request *r, struct object **out)
+static enum status new_reply(const struct request *r, struct process *payer, void **out)
 {
-    *out = object_new(OBJECT_REPLY, sizeof(struct reply), r->payer);
+    (void)r;
+    *out = object_new(OBJECT_REPLY, sizeof(struct reply), payer);
     return *out ? STATUS_OK : STATUS_NO_QUOTA;
 }
 
-static enum status new_notification(const struct request *r, struct object **out)
+static enum status new_notification(const struct request *r, struct process *payer, void **out)
 {
-    *out = object_new(OBJECT_NOTIFICATION, sizeof(struct notification), r->payer);
+    (void)r;
+    *out = object_new(OBJECT_NOTIFICATION, sizeof(struct notification), payer);
     return *out ? STATUS_OK : STATUS_NO_QUOTA;
 }
 
-static enum status new_memory(const struct request *r, struct object **out)
+static enum status new_memory(const struct request *r, struct process *payer, void **out)
 {
-    struct ref pager, base = {0};
-    uint64_t badge;
-    enum status s = endpoint_slot(r, r->a[1], &pager, &badge);
-    if (s == STATUS_OK && r->a[2] != SLOT_NONE) {
-        struct object *o;
-        s = cap_get(r->caller, r->a[2], OBJECT_MEMORY, RIGHT_CONTROL, &o, NULL);
-        if (s == STATUS_OK)
-            base = ref_to(o);
-    }
-    if (s != STATUS_OK)
-        return s;
-    return memory_create(r->payer, r->a[0], pager, badge, base, (struct memory **)out);
+    return memory_create(payer, r->a[2], ref_of(r, 3), badge_of(r, 3), ref_of(r, 4), (struct memory **)out);
 }
 
-static enum status new_vm(const struct request *r, struct object **out)
+static enum status new_vm(const struct request *r, struct process *payer, void **out)
 {
-    return virt ? vm_create(r->payer, (struct vm **)out) : STATUS_UNSUPPORTED;
+    (void)r;
+    return virt ? vm_create(payer, (struct vm **)out) : STATUS_UNSUPPORTED;
 }
 
-static enum status new_space(const struct request *r, struct object **out)
+static enum status new_space(const struct request *r, struct process *payer, void **out)
 {
-    struct object *vm;
-    enum status s = cap_get(r->caller, r->a[0], OBJECT_VM, RIGHT_CONTROL, &vm, NULL);
-    if (s != STATUS_OK)
-        return s;
-    struct space *space = (struct space *)object_new(OBJECT_SPACE, sizeof *space, r->payer);
+    struct space *space = (struct space *)object_new(OBJECT_SPACE, sizeof *space, payer);
     if (!space)
         return STATUS_NO_QUOTA;
-    s = aspace_init(&space->aspace, OBJECT_SPACE, virt->paging_format, r->payer);
+    enum status s = aspace_init(&space->aspace, OBJECT_SPACE, virt->paging_format, payer);
     if (s != STATUS_OK) {
         object_free(&space->object);
         return s;
     }
-    space->vm = (struct vm *)vm;
+    space->vm = r->object[2];
     list_init(&space->vcpus);
     list_append(&space->vm->spaces, &space->sibling);
     space->root = phys_of(space->aspace.root);
-    *out = &space->object;
+    *out = space;
     return STATUS_OK;
 }
 
-static enum status new_vcpu(const struct request *r, struct object **out)
+static enum status new_vcpu(const struct request *r, struct process *payer, void **out)
 {
-    struct object *vm, *space;
-    struct ref monitor;
-    uint64_t badge;
-    enum status s = cap_get(r->caller, r->a[0], OBJECT_VM, RIGHT_CONTROL, &vm, NULL);
-    if (s == STATUS_OK)
-        s = cap_get(r->caller, r->a[1], OBJECT_SPACE, RIGHT_CONTROL, &space, NULL);
-    if (s == STATUS_OK)
-        s = endpoint_slot(r, r->a[2], &monitor, &badge);
-    if (s != STATUS_OK)
-        return s;
-    if (((struct space *)space)->vm != (struct vm *)vm || CREATE_PRIORITY(r->a[3]) > PRIORITY_MAX)
+    struct space *space = r->object[3];
+    uint32_t priority = CREATE_PRIORITY(r->a[5]);
+    if (space->vm != r->object[2] || priority > PRIORITY_MAX)
         return STATUS_BAD_ARG;
-    if (CREATE_CPU(r->a[3]) != 0)
+    if (CREATE_CPU(r->a[5]) != 0)
         return STATUS_UNSUPPORTED;
-    return vcpu_create(r->payer, (struct vm *)vm, (struct space *)space, monitor, badge,
-                       CREATE_PRIORITY(r->a[3]), current_thread()->exec.account, (struct vcpu **)out);
+    return vcpu_create(payer, space->vm, space, ref_of(r, 4), badge_of(r, 4), priority,
+                       current_thread()->exec.account, (struct vcpu **)out);
 }
 
-static enum status needs_system(const struct request *r, uint64_t slot)
+static enum status new_irq(const struct request *r, struct process *payer, void **out)
 {
-    struct object *o;
-    return cap_get(r->caller, slot, OBJECT_SYSTEM, RIGHT_CONTROL, &o, NULL);
+    return irq_create(payer, r->a[2], (struct irq **)out);
 }
 
-static enum status new_irq(const struct request *r, struct object **out)
+static enum status new_ioports(const struct request *r, struct process *payer, void **out)
 {
-    enum status s = needs_system(r, r->a[1]);
-    return s == STATUS_OK ? irq_create(r->payer, r->a[0], (struct irq **)out) : s;
+    return ioports_create(payer, r->a[2], r->a[3], (struct ioports **)out);
 }
 
-static enum status new_ioports(const struct request *r, struct object **out)
-{
-    enum status s = needs_system(r, r->a[2]);
-    return s == STATUS_OK ? ioports_create(r->payer, r->a[0], r->a[1], (struct ioports **)out) : s;
-}
+#define HANDLER (OPTIONAL | NEED(ENDPOINT, RIGHT_SEND))
 
-uint64_t sys_create(uint64_t what, uint64_t payer, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+uint32_t sys_create(struct request *r)
 {
-    static enum status (*const create[OBJECT_TYPES])(const struct request *, struct object **) = {
-        [OBJECT_PROCESS] = new_process, [OBJECT_THREAD] = new_thread,
-        [OBJECT_ACCOUNT] = new_account, [OBJECT_ENDPOINT] = new_endpoint,
-        [OBJECT_REPLY] = new_reply,     [OBJECT_NOTIFICATION] = new_notification,
-        [OBJECT_MEMORY] = new_memory,   [OBJECT_SPACE] = new_space,
-        [OBJECT_VM] = new_vm,           [OBJECT_VCPU] = new_vcpu,
-        [OBJECT_IRQ] = new_irq,         [OBJECT_IOPORTS] = new_ioports,
+    static const struct {
+        maker *make;
+        uint32_t needs[ARGUMENTS];
+    } types[OBJECT_TYPES] = {
+        [OBJECT_PROCESS] = {new_process, {[4] = HANDLER}},
+        [OBJECT_THREAD] = {new_thread, {[2] = NEED(PROCESS, RIGHT_CONTROL)}},
+        [OBJECT_ACCOUNT] = {new_account, {0}},
+        [OBJECT_ENDPOINT] = {new_endpoint, {0}},
+        [OBJECT_REPLY] = {new_reply, {0}},
+        [OBJECT_NOTIFICATION] = {new_notification, {0}},
+        [OBJECT_MEMORY] = {new_memory, {[3] = HANDLER, [4] = OPTIONAL | NEED(MEMORY, RIGHT_CONTROL)}},
+        [OBJECT_VM] = {new_vm, {0}},
+        [OBJECT_SPACE] = {new_space, {[2] = NEED(VM, RIGHT_CONTROL)}},
+        [OBJECT_VCPU] = {new_vcpu,
+                         {[2] = NEED(VM, RIGHT_CONTROL), [3] = NEED(SPACE, RIGHT_CONTROL), [4] = HANDLER}},
+        [OBJECT_IRQ] = {new_irq, {[3] = NEED(SYSTEM, RIGHT_CONTROL)}},
+        [OBJECT_IOPORTS] = {new_ioports, {[4] = NEED(SYSTEM, RIGHT_CONTROL)}},
     };
-    struct request r = {.caller = current_thread()->process, .a = {a, b, c, d}};
-    uint16_t type = (uint16_t)what;
-    uint64_t slot = what >> 16;
-    struct object *o;
-    if (type >= OBJECT_TYPES || !create[type])
+    uint16_t type = (uint16_t)r->a[0];
+    uint64_t slot = r->a[0] >> 16;
+    struct process *payer = r->object[1];
+    void *o;
+    if (type >= OBJECT_TYPES || !types[type].make)
         return STATUS_BAD_ARG;
-    enum status s = cap_free(r.caller, slot);
+    enum status s = cap_free(r->self, slot);
     if (s == STATUS_OK)
-        s = cap_get(r.caller, payer, OBJECT_PROCESS, RIGHT_PAY, &o, NULL);
-    if (s != STATUS_OK)
-        return s;
-    r.payer = (struct process *)o;
-    s = create[type](&r, &o);
+        s = look_up(r, types[type].needs);
     if (s == STATUS_OK)
-        cap_put(r.caller, slot, o, RIGHT_ALL, 0);
+        s = types[type].make(r, payer, &o);
+    if (s == STATUS_OK)
+        cap_put(r->self, slot, o, RIGHT_ALL, 0);
     return s;
 }

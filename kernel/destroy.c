@@ -200,17 +200,13 @@ void demolish(struct thread *t)
     interrupts_off();
 }
 
-uint64_t sys_destroy(uint64_t slot)
+uint32_t sys_destroy(struct request *r)
 {
-    struct thread *t = current_thread();
-    struct object *o;
-    enum status s = cap_get(t->process, slot, OBJECT_NONE, RIGHT_DESTROY, &o, NULL);
-    if (s != STATUS_OK)
-        return s;
+    struct object *o = r->object[0];
     if (in_use(o))
         return STATUS_BUSY;
     object_retire(o);
-    t->demolishing = o;
+    current_thread()->demolishing = o;
     this_cpu()->hazards |= HAZARD_DEMOLISH;
     return STATUS_OK;
 }

@@ -13,9 +13,8 @@
 #include "kernel/virt/virt.h"
 #include "kernel/vm.h"
 
-static void info_system(const struct object *o, void *to)
+static void info_system(void *to)
 {
-    (void)o;
     struct info_system *i = to;
     *i = root_info;
     i->tsc_khz = tsc_khz;
@@ -121,26 +120,26 @@ static void info_account(const struct object *o, void *to)
         (struct info_account){.weight = a->weight, .budget = a->budget, .period = a->period, .used = a->used};
 }
 
-uint64_t sys_info(uint64_t slot, uint64_t kind)
+uint32_t sys_info(struct request *r)
 {
     static void (*const info[OBJECT_TYPES])(const struct object *, void *) = {
         [OBJECT_THREAD] = info_thread, [OBJECT_VCPU] = info_vcpu,       [OBJECT_PROCESS] = info_process,
         [OBJECT_MEMORY] = info_memory, [OBJECT_ACCOUNT] = info_account, [OBJECT_ENDPOINT] = info_endpoint,
     };
-    struct thread *t = current_thread();
-    if (kind == INFO_SYSTEM) {
-        info_system(NULL, t->utcb->words);
+    void *to = current_thread()->utcb->words;
+    if (r->a[1] >= INFO_KINDS)
+        return STATUS_BAD_ARG;
+    if (r->a[1] == INFO_SYSTEM) {
+        info_system(to);
         return STATUS_OK;
     }
-    if (kind != INFO_OBJECT)
-        return STATUS_BAD_ARG;
-    struct object *o;
-    enum status s = cap_get(t->process, slot, OBJECT_NONE, RIGHT_READ, &o, NULL);
+    enum status s = look_up(r, (uint32_t[ARGUMENTS]){NEED(NONE, RIGHT_READ)});
     if (s != STATUS_OK)
         return s;
+    const struct object *o = r->object[0];
     if (!info[o->type])
         return STATUS_BAD_CAP;
-    info[o->type](o, t->utcb->words);
+    info[o->type](o, to);
     return STATUS_OK;
 }
 

@@ -7,6 +7,7 @@
 
 #include "kernel/endpoint.h"
 #include "kernel/platform/platform.h"
+#include "kernel/syscalls.h"
 #include "kernel/trap.h"
 #include "libipc/abi/syscall.h"
 
@@ -58,34 +59,39 @@ void irq_dispatch(unsigned vector)
         notification_signal(n, i->bits, false);
 }
 
-uint64_t sys_irq_ctl(uint64_t slot, uint64_t op, uint64_t notification)
+static enum status bind(const struct request *r)
 {
-    struct process *p = current_thread()->process;
-    struct object *o, *n;
-    struct capability *cap;
-    enum status s = cap_get(p, slot, OBJECT_IRQ, RIGHT_CONTROL, &o, NULL);
-    if (s != STATUS_OK)
-        return s;
-    struct irq *i = (struct irq *)o;
-    switch (op) {
-    case IRQ_BIND:
-        s = cap_get(p, notification, OBJECT_NOTIFICATION, RIGHT_SEND, &n, &cap);
-        if (s != STATUS_OK)
-            return s;
-        i->notification = ref_to(n);
-        i->bits = cap->badge;
+    struct irq *i = r->object[0];
+    i->notification = ref_to(r->object[2]);
+    i->bits = r->cap[2]->badge;
+    irq_unmask(i->gsi);
+    return STATUS_OK;
+}
+
+static enum status acknowledge(const struct request *r)
+{
+    const struct irq *i = r->object[0];
+    if (ref_get(i->notification))
         irq_unmask(i->gsi);
-        return STATUS_OK;
-    case IRQ_ACK:
-        if (ref_get(i->notification))
-            irq_unmask(i->gsi);
-        return STATUS_OK;
-    case IRQ_UNBIND:
-        irq_mask(i->gsi);
-        i->notification = (struct ref){0};
-        return STATUS_OK;
-    default: return STATUS_BAD_ARG;
-    }
+    return STATUS_OK;
+}
+
+static enum status unbind(const struct request *r)
+{
+    struct irq *i = r->object[0];
+    irq_mask(i->gsi);
+    i->notification = (struct ref){0};
+    return STATUS_OK;
+}
+
+uint32_t sys_irq_ctl(struct request *r)
+{
+    static const struct operation operations[IRQ_OPS] = {
+        [IRQ_BIND] = {bind, NEED(NOTIFICATION, RIGHT_SEND)},
+        [IRQ_ACK] = {acknowledge, 0},
+        [IRQ_UNBIND] = {unbind, 0},
+    };
+    return control(r, OBJECT_IRQ, operations, IRQ_OPS);
 }
 
 enum status ioports_create(struct process *payer, uint64_t first, uint64_t last, struct ioports **out)

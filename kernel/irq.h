@@ -24,4 +24,3 @@ enum status ioports_create(struct process *payer, uint64_t first, uint64_t last,
                            struct ioports **out) MUST_CHECK;
 // A process that is granted the right may use the ports from its next switch on.
 enum status ioports_allow(struct process *p, const struct ioports *i) MUST_CHECK;
-uint64_t sys_irq_ctl(uint64_t slot, uint64_t op, uint64_t notification);

@@ -6,50 +6,69 @@
 #include "kernel/irq.h"
 #include "kernel/lib/print.h"
 #include "kernel/platform/platform.h"
-#include "kernel/thread.h"
 #include "kernel/vm.h"
 
-static uint64_t sys_null(void)
+enum { RIGHTS_RWX = RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE };
+
+enum status look_up(struct request *r, const uint32_t needs[ARGUMENTS])
+{
+    for (unsigned i = 0; i < ARGUMENTS; i++) {
+        struct object *o = NULL;
+        struct capability *cap = NULL;
+        if (needs[i] && !((needs[i] & OPTIONAL) && r->a[i] == SLOT_NONE)) {
+            enum status s = cap_get(r->self, r->a[i], needs[i] >> 16 & 0xff, needs[i] & 0xffff, &o, &cap);
+            if (s != STATUS_OK)
+                return s;
+        }
+        r->object[i] = o;
+        r->cap[i] = cap;
+    }
+    return STATUS_OK;
+}
+
+enum status control(struct request *r, enum object_type type, const struct operation *operations,
+                    uint64_t count)
+{
+    uint64_t op = r->a[1];
+    uint32_t needs[ARGUMENTS] = {GRIP(type, RIGHT_CONTROL), 0, op < count ? operations[op].need : 0};
+    enum status s = look_up(r, needs);
+    if (s != STATUS_OK)
+        return s;
+    if (op >= count)
+        return STATUS_BAD_ARG;
+    return operations[op].act ? operations[op].act(r) : STATUS_UNSUPPORTED;
+}
+
+static uint32_t null(void)
 {
     return STATUS_OK;
 }
 
-static uint64_t sys_unknown(void)
+static uint32_t unknown(void)
 {
     return STATUS_BAD_ARG;
 }
 
 // Rights shrink on the way; a badge is given once, by whoever holds the capability without one.
-uint64_t sys_grant(uint64_t process, uint64_t slot, uint64_t own, uint64_t rights, uint64_t badge)
+static uint32_t grant(struct request *r)
 {
-    struct process *p = current_thread()->process;
-    struct object *target, *o;
-    struct capability *cap;
-    enum status s = cap_get(p, process, OBJECT_PROCESS, RIGHT_GRANT, &target, NULL);
+    struct process *target = r->object[0];
+    const struct object *o = r->object[2];
+    uint64_t rights = r->a[3], own_badge = r->cap[2]->badge, badge = r->a[4] ? r->a[4] : own_badge;
+    enum status s = cap_free(target, r->a[1]);
+    if (s == STATUS_OK &&
+        ((rights & ~(uint64_t)GRIP_RIGHTS(r->cap[2]->grip)) || (own_badge && badge != own_badge)))
+        s = STATUS_NO_RIGHT;
+    if (s == STATUS_OK && o->type == OBJECT_IOPORTS)
+        s = ioports_allow(target, (const struct ioports *)o);
     if (s == STATUS_OK)
-        s = cap_get(p, own, OBJECT_NONE, RIGHT_GRANT, &o, &cap);
-    if (s == STATUS_OK)
-        s = cap_free((struct process *)target, slot);
-    if (s != STATUS_OK)
-        return s;
-    if ((rights & ~(uint64_t)GRIP_RIGHTS(cap->grip)) || (cap->badge && badge && badge != cap->badge))
-        return STATUS_NO_RIGHT;
-    if (o->type == OBJECT_IOPORTS) {
-        s = ioports_allow((struct process *)target, (struct ioports *)o);
-        if (s != STATUS_OK)
-            return s;
-    }
-    cap_put((struct process *)target, slot, o, (uint32_t)rights, badge ? badge : cap->badge);
-    return STATUS_OK;
+        cap_put(target, r->a[1], o, (uint32_t)rights, badge);
+    return s;
 }
 
-uint64_t sys_revoke(uint64_t process, uint64_t slot)
+static uint32_t revoke(struct request *r)
 {
-    struct object *o;
-    enum status s = cap_get(current_thread()->process, process, OBJECT_PROCESS, RIGHT_GRANT, &o, NULL);
-    if (s != STATUS_OK)
-        return s;
-    struct capability *cap = cap_slot((struct process *)o, slot);
+    struct capability *cap = cap_slot(r->object[0], r->a[1]);
     if (!cap)
         return STATUS_BAD_ARG;
     if (!ref_get(cap->ref))
@@ -58,97 +77,70 @@ uint64_t sys_revoke(uint64_t process, uint64_t slot)
     return STATUS_OK;
 }
 
-static enum status aspace_of(uint64_t slot, struct aspace **a)
+// Of a process or a space; NULL: it is neither.
+static struct aspace *aspace_of(void *o)
 {
-    struct object *o;
-    enum status s = cap_get(current_thread()->process, slot, OBJECT_NONE, RIGHT_CONTROL, &o, NULL);
-    if (s != STATUS_OK)
-        return s;
-    if (o->type == OBJECT_PROCESS)
-        *a = &((struct process *)o)->aspace;
-    else if (o->type == OBJECT_SPACE)
-        *a = &((struct space *)o)->aspace;
-    else
+    switch (((struct object *)o)->type) {
+    case OBJECT_PROCESS: return &((struct process *)o)->aspace;
+    case OBJECT_SPACE: return &((struct space *)o)->aspace;
+    default: return NULL;
+    }
+}
+
+static uint32_t map(struct request *r)
+{
+    struct aspace *a = aspace_of(r->object[0]);
+    struct object *memory;
+    uint64_t rights = r->a[3];
+    if (!a)
         return STATUS_BAD_CAP;
+    if (rights & ~(uint64_t)RIGHTS_RWX)
+        return STATUS_BAD_ARG;
+    enum status s = cap_get(r->self, r->a[2], OBJECT_MEMORY, (uint32_t)rights, &memory, NULL);
+    return s == STATUS_OK ? memory_map(a, r->a[1], (struct memory *)memory, (uint32_t)rights) : s;
+}
+
+static uint32_t unmap(struct request *r)
+{
+    struct aspace *a = aspace_of(r->object[0]);
+    return a ? memory_unmap(a, r->a[1]) : STATUS_BAD_CAP;
+}
+
+static uint32_t supply(struct request *r)
+{
+    if (r->a[5] > SUPPLY_LARGE)
+        return STATUS_BAD_ARG;
+    return memory_supply(r->object[0], r->a[1], r->object[2], r->a[3], r->a[4], (uint32_t)r->a[5]);
+}
+
+static uint32_t withdraw(struct request *r)
+{
+    switch (r->a[5]) {
+    case SUPPLY_MOVE: return memory_withdraw(r->object[0], r->a[1], r->object[2], r->a[3], r->a[4]);
+    case SUPPLY_LARGE:
+        return memory_supply(r->object[2], r->a[3], r->object[0], r->a[1], r->a[4], SUPPLY_LARGE);
+    default: return STATUS_BAD_ARG;
+    }
+}
+
+static uint32_t protect(struct request *r)
+{
+    return memory_protect(r->object[0], r->a[1], r->a[2], (uint32_t)r->a[3]);
+}
+
+static uint32_t log(struct request *r)
+{
+    const struct utcb *utcb = current_thread()->utcb;
+    if (r->a[0] > sizeof utcb->words)
+        return STATUS_BAD_ARG;
+    console_write((const char *)utcb->words, r->a[0]);
     return STATUS_OK;
 }
 
-static enum status memory_of(uint64_t slot, uint32_t rights, struct memory **m)
+static uint32_t machine(struct request *r)
 {
-    return cap_get(current_thread()->process, slot, OBJECT_MEMORY, rights, (struct object **)m, NULL);
-}
-
-uint64_t sys_map(uint64_t where, uint64_t address, uint64_t memory, uint64_t rights)
-{
-    struct aspace *a;
-    struct memory *m;
-    enum status s = aspace_of(where, &a);
-    if (s != STATUS_OK)
-        return s;
-    if (rights & ~(uint64_t)(RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE))
-        return STATUS_BAD_ARG;
-    s = memory_of(memory, (uint32_t)rights, &m);
-    return s == STATUS_OK ? memory_map(a, address, m, (uint32_t)rights) : s;
-}
-
-uint64_t sys_unmap(uint64_t where, uint64_t address)
-{
-    struct aspace *a;
-    enum status s = aspace_of(where, &a);
-    return s == STATUS_OK ? memory_unmap(a, address) : s;
-}
-
-uint64_t sys_supply(uint64_t memory, uint64_t page, uint64_t source, uint64_t source_page, uint64_t pages,
-                    uint64_t how)
-{
-    struct memory *m, *from;
-    enum status s = memory_of(memory, RIGHT_CONTROL, &m);
-    if (s == STATUS_OK)
-        s = memory_of(source, RIGHT_CONTROL, &from);
-    if (s != STATUS_OK)
-        return s;
-    return how > SUPPLY_LARGE ? STATUS_BAD_ARG
-                              : memory_supply(m, page, from, source_page, pages, (uint32_t)how);
-}
-
-uint64_t sys_withdraw(uint64_t memory, uint64_t page, uint64_t to, uint64_t to_page, uint64_t pages,
-                      uint64_t how)
-{
-    struct memory *m, *dest;
-    enum status s = memory_of(memory, RIGHT_CONTROL, &m);
-    if (s == STATUS_OK)
-        s = memory_of(to, RIGHT_CONTROL, &dest);
-    if (s != STATUS_OK)
-        return s;
-    if (how == SUPPLY_LARGE)
-        return memory_supply(dest, to_page, m, page, pages, SUPPLY_LARGE);
-    return how == SUPPLY_MOVE ? memory_withdraw(m, page, dest, to_page, pages) : STATUS_BAD_ARG;
-}
-
-uint64_t sys_protect(uint64_t memory, uint64_t page, uint64_t pages, uint64_t rights)
-{
-    struct memory *m;
-    enum status s = memory_of(memory, RIGHT_CONTROL, &m);
-    return s == STATUS_OK ? memory_protect(m, page, pages, (uint32_t)rights) : s;
-}
-
-uint64_t sys_log(uint64_t bytes)
-{
-    const struct thread *t = current_thread();
-    if (bytes > sizeof t->utcb->words)
-        return STATUS_BAD_ARG;
-    console_write((const char *)t->utcb->words, bytes);
-    return STATUS_OK;
-}
-
-uint64_t sys_machine(uint64_t system, uint64_t op, uint64_t argument)
-{
-    struct object *o;
-    enum status s = cap_get(current_thread()->process, system, OBJECT_SYSTEM, RIGHT_CONTROL, &o, NULL);
-    if (s != STATUS_OK)
-        return s;
-    switch (op) {
-    case MACHINE_POWEROFF: platform_poweroff((uint8_t)argument);
+    switch (r->a[1]) {
+    case MACHINE_POWEROFF: platform_poweroff((uint8_t)r->a[2]);
     case MACHINE_RESET: platform_reset();
     case MACHINE_RELEASE_CONSOLE: console_release(); return STATUS_OK;
     case MACHINE_SEIZE_CONSOLE: console_seize(); return STATUS_OK;
@@ -156,27 +148,45 @@ uint64_t sys_machine(uint64_t system, uint64_t op, uint64_t argument)
     }
 }
 
+static const struct {
+    uint32_t (*call)(struct request *);
+    uint32_t needs[ARGUMENTS];
+} calls[SYSCALL_COUNT] = {
+    [SYS_CREATE] = {sys_create, {0, NEED(PROCESS, RIGHT_PAY)}},
+    [SYS_DESTROY] = {sys_destroy, {NEED(NONE, RIGHT_DESTROY)}},
+    [SYS_GRANT] = {grant, {NEED(PROCESS, RIGHT_GRANT), 0, NEED(NONE, RIGHT_GRANT)}},
+    [SYS_REVOKE] = {revoke, {NEED(PROCESS, RIGHT_GRANT)}},
+    [SYS_MAP] = {map, {NEED(NONE, RIGHT_CONTROL)}},
+    [SYS_UNMAP] = {unmap, {NEED(NONE, RIGHT_CONTROL)}},
+    [SYS_SUPPLY] = {supply, {NEED(MEMORY, RIGHT_CONTROL), 0, NEED(MEMORY, RIGHT_CONTROL)}},
+    [SYS_WITHDRAW] = {withdraw, {NEED(MEMORY, RIGHT_CONTROL), 0, NEED(MEMORY, RIGHT_CONTROL)}},
+    [SYS_PROTECT] = {protect, {NEED(MEMORY, RIGHT_CONTROL)}},
+    [SYS_THREAD_CTL] = {sys_thread_ctl, {0}},
+    [SYS_VCPU_CTL] = {sys_vcpu_ctl, {0}},
+    [SYS_IRQ_CTL] = {sys_irq_ctl, {0}},
+    [SYS_INFO] = {sys_info, {0}},
+    [SYS_LOG] = {log, {0}},
+    [SYS_MACHINE] = {machine, {NEED(SYSTEM, RIGHT_CONTROL)}},
+};
+
+// Those that are not called so often that they do it alone.
+static uint32_t checked(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+    const struct thread *t = current_thread();
+    uint8_t number = (uint8_t)t->frame.rax;
+    struct request r = {.self = t->process, .a = {a, b, c, d, e, f}};
+    enum status s = look_up(&r, calls[number].needs);
+    return s == STATUS_OK ? calls[number].call(&r) : s;
+}
+
 // For all that fits in AL, so that entry.S need not compare.
 const void *const syscall_table[UINT8_MAX + 1] = {
-    [SYS_NULL] = sys_null,
+    [SYS_NULL] = null,
     [SYS_CALL] = sys_call,
     [SYS_REPLY_WAIT] = sys_reply_wait,
     [SYS_SIGNAL] = sys_signal,
-    [SYS_CREATE] = sys_create,
-    [SYS_DESTROY] = sys_destroy,
-    [SYS_GRANT] = sys_grant,
-    [SYS_REVOKE] = sys_revoke,
-    [SYS_MAP] = sys_map,
-    [SYS_UNMAP] = sys_unmap,
-    [SYS_SUPPLY] = sys_supply,
-    [SYS_WITHDRAW] = sys_withdraw,
-    [SYS_PROTECT] = sys_protect,
-    [SYS_THREAD_CTL] = sys_thread_ctl,
-    [SYS_VCPU_CTL] = sys_vcpu_ctl,
+    [SYS_CREATE... SYS_VCPU_CTL] = checked,
     [SYS_ROUTE] = sys_route,
-    [SYS_IRQ_CTL] = sys_irq_ctl,
-    [SYS_INFO] = sys_info,
-    [SYS_LOG] = sys_log,
-    [SYS_MACHINE] = sys_machine,
-    [SYSCALL_COUNT... UINT8_MAX] = sys_unknown,
+    [SYS_IRQ_CTL... SYS_MACHINE] = checked,
+    [SYSCALL_COUNT... UINT8_MAX] = unknown,
 };

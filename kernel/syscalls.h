@@ -1,22 +1,38 @@
-// System calls that belong to no one object file.
+// System calls that name their objects by slots of the caller.
 // SPDX-License-Identifier: MIT
+//
+// A table says what each argument must name (kernel/syscalls.c); nothing has changed when a function begins,
+// and all capabilities are good.
 #pragma once
 
-#include <stdint.h>
+#include "kernel/process.h"
 
-#include "libipc/abi/status.h"
+enum { ARGUMENTS = 6 };
 
-uint64_t sys_create(uint64_t what, uint64_t payer, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
-uint64_t sys_destroy(uint64_t slot);
-uint64_t sys_grant(uint64_t process, uint64_t slot, uint64_t own, uint64_t rights, uint64_t badge);
-uint64_t sys_revoke(uint64_t process, uint64_t slot);
-uint64_t sys_map(uint64_t where, uint64_t address, uint64_t memory, uint64_t rights);
-uint64_t sys_unmap(uint64_t where, uint64_t address);
-uint64_t sys_supply(uint64_t memory, uint64_t page, uint64_t source, uint64_t source_page, uint64_t pages,
-                    uint64_t how);
-uint64_t sys_withdraw(uint64_t memory, uint64_t page, uint64_t to, uint64_t to_page, uint64_t pages,
-                      uint64_t how);
-uint64_t sys_protect(uint64_t memory, uint64_t page, uint64_t pages, uint64_t rights);
-uint64_t sys_info(uint64_t slot, uint64_t kind);
-uint64_t sys_log(uint64_t bytes);
-uint64_t sys_machine(uint64_t system, uint64_t op, uint64_t argument);
+struct request {
+    struct process *self;
+    uint64_t a[ARGUMENTS];                   // rdi rsi rdx r10 r8 r9
+    void *object[ARGUMENTS];                 // what these slots name; NULL where none is needed or given
+    const struct capability *cap[ARGUMENTS]; // the same
+};
+
+// What an argument must name: type and rights, zero for what is no slot.
+#define NEED(type, rights) GRIP(OBJECT_##type, rights)
+#define OPTIONAL           (UINT32_C(1) << 31) // or-ed: SLOT_NONE will do
+
+enum status look_up(struct request *r, const uint32_t needs[ARGUMENTS]) MUST_CHECK;
+
+// An object's operations: a[1] is the operation's number, a[2] its argument.
+struct operation {
+    enum status (*act)(const struct request *r);
+    uint32_t need; // of a[2]
+};
+enum status control(struct request *r, enum object_type type, const struct operation *operations,
+                    uint64_t count) MUST_CHECK;
+
+uint32_t sys_create(struct request *r);
+uint32_t sys_destroy(struct request *r);
+uint32_t sys_info(struct request *r);
+uint32_t sys_irq_ctl(struct request *r);
+uint32_t sys_thread_ctl(struct request *r);
+uint32_t sys_vcpu_ctl(struct request *r);

@@ -8,6 +8,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/platform/x86.h"
 #include "kernel/sched.h"
+#include "kernel/syscalls.h"
 #include "libipc/abi/syscall.h"
 
 _Static_assert(offsetof(struct thread, countdown) == offsetof(struct thread, frame) + FRAME_COUNTDOWN,
@@ -99,18 +100,18 @@ void thread_stop(void)
     thread_fault(t, FAULT_SYSCALL_COUNT, (uint8_t)t->frame.rax, 0);
 }
 
-static enum status resume(struct thread *t, uint64_t unused)
+static enum status resume(const struct request *r)
 {
-    (void)unused;
+    struct thread *t = r->object[0];
     t->exec.suspended = false;
     if (t->exec.state == EXEC_STOPPED)
         sched_ready(&t->exec, false, false);
     return STATUS_OK;
 }
 
-static enum status suspend(struct thread *t, uint64_t unused)
+static enum status suspend(const struct request *r)
 {
-    (void)unused;
+    struct thread *t = r->object[0];
     t->exec.suspended = true;
     if (t->exec.state == EXEC_READY) {
         sched_remove(&t->exec);
@@ -133,123 +134,115 @@ static uint64_t *gpr(struct thread *t, unsigned i)
     return (uint64_t *)((char *)&t->frame + gpr_offset[i]);
 }
 
-static enum status read_regs(struct thread *t, uint64_t unused)
+static enum status read_regs(const struct request *r)
 {
-    (void)unused;
-    struct thread_regs *r = (struct thread_regs *)current_thread()->utcb->words;
+    struct thread *t = r->object[0];
+    struct thread_regs *regs = (struct thread_regs *)current_thread()->utcb->words;
     for (unsigned i = 0; i < GPR_COUNT; i++)
-        r->gpr[i] = *gpr(t, i);
-    r->rip = t->frame.rip;
-    r->rflags = t->frame.rflags;
-    r->fs_base = t->fs_base;
-    r->gs_base = 0;
+        regs->gpr[i] = *gpr(t, i);
+    regs->rip = t->frame.rip;
+    regs->rflags = t->frame.rflags;
+    regs->fs_base = t->fs_base;
+    regs->gs_base = 0;
     return STATUS_OK;
 }
 
-static enum status write_regs(struct thread *t, uint64_t unused)
+static enum status write_regs(const struct request *r)
 {
-    (void)unused;
-    const struct thread_regs *r = (const struct thread_regs *)current_thread()->utcb->words;
+    struct thread *t = r->object[0];
+    const struct thread_regs *regs = (const struct thread_regs *)current_thread()->utcb->words;
     bool faulted = t->exec.state == EXEC_CALLS && t->exec.call.kind == CALL_FAULT;
     if (t->exec.state != EXEC_STOPPED && !faulted)
         return STATUS_BUSY;
-    if (!canonical(r->rip) || !canonical(r->gpr[GPR_RSP]))
+    if (!canonical(regs->rip) || !canonical(regs->gpr[GPR_RSP]))
         return STATUS_BAD_ARG;
     for (unsigned i = 0; i < GPR_COUNT; i++)
-        *gpr(t, i) = r->gpr[i];
-    t->frame.rip = r->rip;
-    t->frame.rflags = (r->rflags & FLAGS_KEPT) | RFLAGS_IF | RFLAGS_1;
+        *gpr(t, i) = regs->gpr[i];
+    t->frame.rip = regs->rip;
+    t->frame.rflags = (regs->rflags & FLAGS_KEPT) | RFLAGS_IF | RFLAGS_1;
     t->frame.vector = 0; // all registers count now: leave by IRET
     return STATUS_OK;
 }
 
 // After SYSRET a single step would trap in the kernel's last instruction; IRET traps behind the thread's
 // next.
-static enum status step(struct thread *t, uint64_t unused)
+static enum status step(const struct request *r)
 {
+    struct thread *t = r->object[0];
     t->stepping = true;
     t->frame.rflags |= RFLAGS_TF;
     t->frame.vector = 0;
-    return resume(t, unused);
+    return resume(r);
 }
 
-static enum status stop_at(struct thread *t, uint64_t n)
+static enum status stop_at(const struct request *r)
 {
+    struct thread *t = r->object[0];
+    uint64_t n = r->a[2];
     t->countdown_from += n - t->countdown;
     t->countdown = n;
     return STATUS_OK;
 }
 
-static enum status bind(struct thread *t, uint64_t slot)
+static enum status bind(const struct request *r)
 {
-    if (slot == SLOT_NONE) {
+    struct thread *t = r->object[0];
+    struct notification *n = r->object[2];
+    if (!n) {
         t->notification = (struct ref){0};
         return STATUS_OK;
     }
-    struct object *o;
-    enum status s = cap_get(current_thread()->process, slot, OBJECT_NOTIFICATION, RIGHT_RECEIVE, &o, NULL);
-    if (s != STATUS_OK)
-        return s;
-    struct notification *n = (struct notification *)o;
     const struct thread *bound = (const struct thread *)ref_get(n->thread);
-    if (bound && bound != t && ref_get(bound->notification) == o)
+    if (bound && bound != t && ref_get(bound->notification) == &n->object)
         return STATUS_BUSY;
     n->thread = ref_to(&t->exec.object);
-    t->notification = ref_to(o);
+    t->notification = ref_to(&n->object);
     t->signalled = n->bits != 0;
     if (n->bits && t->exec.state == EXEC_WAITS)
         notification_signal(n, 0, false);
     return STATUS_OK;
 }
 
-static enum status set_priority(struct thread *t, uint64_t priority)
+static enum status set_priority(const struct request *r)
 {
-    if (priority > PRIORITY_MAX)
+    struct thread *t = r->object[0];
+    if (r->a[2] > PRIORITY_MAX)
         return STATUS_BAD_ARG;
-    t->exec.priority = (uint8_t)priority;
+    t->exec.priority = (uint8_t)r->a[2];
     if (list_empty(&t->received))
         sched_set_effective(&t->exec, t->exec.priority);
     return STATUS_OK;
 }
 
-static enum status set_account(struct thread *t, uint64_t slot)
+static enum status set_account(const struct request *r)
 {
-    struct object *o;
-    enum status s = cap_get(current_thread()->process, slot, OBJECT_ACCOUNT, RIGHT_CONTROL, &o, NULL);
-    if (s == STATUS_OK)
-        exec_set_account(&t->exec, (struct account *)o);
-    return s;
+    struct thread *t = r->object[0];
+    exec_set_account(&t->exec, r->object[2]);
+    return STATUS_OK;
 }
 
-uint64_t sys_thread_ctl(uint64_t slot, uint64_t op, uint64_t a, uint64_t b)
+uint32_t sys_thread_ctl(struct request *r)
 {
-    static enum status (*const operation[THREAD_OPS])(struct thread *, uint64_t) = {
-        [THREAD_RESUME] = resume,
-        [THREAD_SUSPEND] = suspend,
-        [THREAD_READ] = read_regs,
-        [THREAD_WRITE] = write_regs,
-        [THREAD_STEP] = step,
-        [THREAD_STOP_AT] = stop_at,
-        [THREAD_BIND] = bind,
-        [THREAD_SET_PRIORITY] = set_priority,
-        [THREAD_SET_ACCOUNT] = set_account,
+    static const struct operation operations[THREAD_OPS] = {
+        [THREAD_RESUME] = {resume, 0},
+        [THREAD_SUSPEND] = {suspend, 0},
+        [THREAD_READ] = {read_regs, 0},
+        [THREAD_WRITE] = {write_regs, 0},
+        [THREAD_STEP] = {step, 0},
+        [THREAD_STOP_AT] = {stop_at, 0},
+        [THREAD_BIND] = {bind, OPTIONAL | NEED(NOTIFICATION, RIGHT_RECEIVE)},
+        [THREAD_SET_PRIORITY] = {set_priority, 0},
+        [THREAD_SET_ACCOUNT] = {set_account, NEED(ACCOUNT, RIGHT_CONTROL)},
     };
-    (void)b;
     struct thread *self = current_thread();
-    if (op == THREAD_EXIT) {
+    if (r->a[1] == THREAD_EXIT) {
         self->frame.rax = STATUS_OK;
-        thread_fault(self, FAULT_EXIT, a, 0);
+        thread_fault(self, FAULT_EXIT, r->a[2], 0);
         return SYSCALL_DONE;
     }
-    struct object *o;
-    enum status s = cap_get(self->process, slot, OBJECT_THREAD, RIGHT_CONTROL, &o, NULL);
-    if (s != STATUS_OK)
+    enum status s = control(r, OBJECT_THREAD, operations, THREAD_OPS);
+    if (self->exec.state == EXEC_READY)
         return s;
-    if (op >= THREAD_OPS)
-        return STATUS_BAD_ARG;
-    s = operation[op]((struct thread *)o, a);
-    if ((struct thread *)o != self || self->exec.state == EXEC_READY)
-        return s;
-    self->frame.rax = s;
+    self->frame.rax = s; // it suspended itself
     return SYSCALL_DONE;
 }

@@ -44,4 +44,3 @@ void thread_fault(struct thread *t, enum fault_kind kind, uint64_t code, uint64_
 
 // The current thread stops before the system call that it just entered (entry.S).
 void thread_stop(void);
-uint64_t sys_thread_ctl(uint64_t slot, uint64_t op, uint64_t a, uint64_t b);

@@ -4,12 +4,13 @@
 #include "kernel/fpu.h"
 #include "kernel/lib/string.h"
 #include "kernel/sched.h"
+#include "kernel/syscalls.h"
 #include "kernel/virt/virt.h"
 #include "kernel/vm.h"
 
-static enum status kick(struct vcpu *v, uint64_t unused)
+static enum status kick(const struct request *r)
 {
-    (void)unused;
+    struct vcpu *v = r->object[0];
     v->kicked = true;
     if (v->exec.state == EXEC_WAITS) {
         v->action = PENDING_NOTHING;
@@ -18,9 +19,9 @@ static enum status kick(struct vcpu *v, uint64_t unused)
     return STATUS_OK;
 }
 
-static enum status cancel(struct vcpu *v, uint64_t unused)
+static enum status cancel(const struct request *r)
 {
-    (void)unused;
+    struct vcpu *v = r->object[0];
     if (v->stopped)
         return STATUS_OK;
     call_cancel(&v->exec.call);
@@ -32,9 +33,9 @@ static enum status cancel(struct vcpu *v, uint64_t unused)
 }
 
 // What was taken back is sent again: an exit to the monitor, an access along its route; a halt goes on.
-static enum status resume(struct vcpu *v, uint64_t unused)
+static enum status resume(const struct request *r)
 {
-    (void)unused;
+    struct vcpu *v = r->object[0];
     if (!v->stopped)
         return STATUS_BUSY;
     v->stopped = false;
@@ -67,18 +68,14 @@ static void fill_image(struct vcpu *v, struct vcpu_image *i)
     virt->read(v, GROUP_ALL, &i->state);
 }
 
-// Its registers are its own until it runs: it is stopped, or its monitor has an exit to answer.
-static bool at_rest(const struct vcpu *v)
-{
-    return v->stopped || v->action == PENDING_EXIT;
-}
-
 // The image first, then the XSAVE area; as many bytes from `first` as fit in the message words.
-static enum status export_image(struct vcpu *v, uint64_t first)
+static enum status export_image(const struct request *r)
 {
-    if (!at_rest(v))
-        return STATUS_BUSY;
     static struct vcpu_image image; // under the kernel lock; too large for the stack of a small kernel
+    struct vcpu *v = r->object[0];
+    uint64_t first = r->a[2];
+    if (!v->stopped)
+        return STATUS_BUSY;
     size_t bytes = sizeof image + fpu_bytes(), room = MESSAGE_WORDS_MAX * sizeof(uint64_t);
     if (first >= bytes)
         return STATUS_BAD_ARG;
@@ -92,47 +89,21 @@ static enum status export_image(struct vcpu *v, uint64_t first)
     return STATUS_OK;
 }
 
-// What XRSTOR takes whatever is in it: all of the XSAVE area but MXCSR and the header [SDM] 1 13.4.
-static enum status import_image(struct vcpu *v, uint64_t argument)
+static enum status set_account(const struct request *r)
 {
-    const uint64_t ranges[][2] = {{0, 24}, {32, 416}, {576, fpu_bytes()}};
-    uint64_t *components = (uint64_t *)((char *)v->exec.fpu + 512);
-    uint64_t first = (uint32_t)argument - sizeof(struct vcpu_image), bytes = argument >> 32;
-    if (!at_rest(v))
-        return STATUS_BUSY;
-    for (unsigned i = 0; i < sizeof ranges / sizeof *ranges; i++) {
-        if (first < ranges[i][0] || first >= ranges[i][1] || bytes > ranges[i][1] - first)
-            continue;
-        if (bytes > MESSAGE_WORDS_MAX * sizeof(uint64_t))
-            return STATUS_BAD_ARG;
-        fpu_save(&v->exec);
-        memcpy((char *)v->exec.fpu + first, current_thread()->utcb->words, bytes);
-        *components = fpu_mask;
-        return STATUS_OK;
-    }
-    return STATUS_BAD_ARG;
+    struct vcpu *v = r->object[0];
+    exec_set_account(&v->exec, r->object[2]);
+    return STATUS_OK;
 }
 
-static enum status set_account(struct vcpu *v, uint64_t slot)
+uint32_t sys_vcpu_ctl(struct request *r)
 {
-    struct object *o;
-    enum status s = cap_get(current_thread()->process, slot, OBJECT_ACCOUNT, RIGHT_CONTROL, &o, NULL);
-    if (s == STATUS_OK)
-        exec_set_account(&v->exec, (struct account *)o);
-    return s;
-}
-
-uint64_t sys_vcpu_ctl(uint64_t slot, uint64_t op, uint64_t argument)
-{
-    static enum status (*const operation[VCPU_OPS])(struct vcpu *, uint64_t) = {
-        [VCPU_KICK] = kick,           [VCPU_CANCEL] = cancel,       [VCPU_RESUME] = resume,
-        [VCPU_EXPORT] = export_image, [VCPU_IMPORT] = import_image, [VCPU_SET_ACCOUNT] = set_account,
+    static const struct operation operations[VCPU_OPS] = {
+        [VCPU_KICK] = {kick, 0},
+        [VCPU_CANCEL] = {cancel, 0},
+        [VCPU_RESUME] = {resume, 0},
+        [VCPU_EXPORT] = {export_image, 0},
+        [VCPU_SET_ACCOUNT] = {set_account, NEED(ACCOUNT, RIGHT_CONTROL)},
     };
-    struct object *o;
-    enum status s = cap_get(current_thread()->process, slot, OBJECT_VCPU, RIGHT_CONTROL, &o, NULL);
-    if (s != STATUS_OK)
-        return s;
-    if (op >= VCPU_OPS)
-        return STATUS_BAD_ARG;
-    return operation[op]((struct vcpu *)o, argument);
+    return control(r, OBJECT_VCPU, operations, VCPU_OPS);
 }

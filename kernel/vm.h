@@ -61,7 +61,6 @@ enum status vcpu_answer_exit(struct vcpu *v, const struct thread *from, struct e
 bool vcpu_answer_access(struct vcpu *v, uint64_t value);
 // The access of the monitor, or of the exit, along its route.
 bool vcpu_send_access(struct vcpu *v);
-uint64_t sys_vcpu_ctl(uint64_t slot, uint64_t op, uint64_t argument);
 
 // Sends the exit in v->exit to the monitor.
 void vcpu_exit_to_monitor(struct vcpu *v, enum exit_kind kind);
