@@ -3,6 +3,7 @@
 #include "libipc/server.h"
 
 #include "libipc/log.h"
+#include "libipc/runtime.h"
 #include "libipc/start.h"
 #include "libipc/status.h"
 #include "libipc/thread.h"
@@ -25,11 +26,11 @@ MUST_CHECK enum status server_init(struct server *s)
     return STATUS_OK;
 }
 
-static uint64_t caller_of(const struct message_in *in)
+static struct server_caller caller_of(const struct message_in *in)
 {
-    if (TAG_LABEL(in->message.tag) == LABEL_ACCESS)
-        return CALLER(ACCESS_INFO_VCPU(in->message.words[ACCESS_INFO]), in->badge);
-    return CALLER(CALLER_THREAD, in->badge);
+    bool is_vcpu = TAG_LABEL(in->message.tag) == LABEL_ACCESS;
+    uint64_t who = is_vcpu ? ACCESS_INFO_VCPU(in->message.words[ACCESS_INFO]) : CALLER_THREAD;
+    return (struct server_caller){CALLER(who, in->badge), in->sequence};
 }
 
 void server_changed(struct server *s, const void *from, uint32_t bytes)
@@ -69,8 +70,6 @@ void server_commit(struct server *s)
 // The answer becomes true together with its effects. Longer answers cannot be stored, so they must be pure.
 static void commit_answer(struct server *s, const struct server_caller *from, const struct message *answer)
 {
-    if (!s->range_count)
-        return;
     struct stored_reply *r = s->stored ? reply_find(s->stored, s->stored_count, from->caller) : NULL;
     if (r) {
         *r = (struct stored_reply){.caller = from->caller, .seq = from->sequence, .label = answer->tag};
@@ -84,10 +83,11 @@ static void commit_answer(struct server *s, const struct server_caller *from, co
 }
 
 // Only what was delivered before can have been answered before.
-static bool answered_before(const struct server *s, const struct server_caller *from, struct message *answer)
+static bool answered_before(const struct server *s, const struct message_in *in, struct message *answer)
 {
-    const struct stored_reply *r = s->stored ? reply_find(s->stored, s->stored_count, from->caller) : NULL;
-    if (!r || reply_seen(r, from->caller, from->sequence) != REPLY_AGAIN)
+    struct server_caller from = caller_of(in);
+    const struct stored_reply *r = s->stored ? reply_find(s->stored, s->stored_count, from.caller) : NULL;
+    if (!r || reply_seen(r, from.caller, from.sequence) != REPLY_AGAIN)
         return false;
     answer->tag = r->label;
     for (unsigned i = 0; i < MESSAGE_REGISTERS; i++)
@@ -114,13 +114,16 @@ static enum reply_how handle(struct server *s, const struct message_in *in, stru
         answer->tag = TAG(STATUS_UNSUPPORTED, 0);
         return label == LABEL_PAGE_FAULT ? NO_REPLY : REPLY_NOW;
     }
-    struct server_caller *from = &s->callers[in->token];
-    *from = (struct server_caller){caller_of(in), in->sequence};
-    if (in->deliveries && answered_before(s, from, answer))
+    if (in->deliveries && answered_before(s, in, answer))
         return REPLY_NOW;
     enum reply_how how = h->handle(s, in, answer);
+    if (how == REPLY_LATER)
+        s->callers[in->token] = caller_of(in);
+    if (!s->range_count)
+        return how;
+    struct server_caller from = caller_of(in);
     if (how == REPLY_NOW)
-        commit_answer(s, from, answer);
+        commit_answer(s, &from, answer);
     else
         server_commit(s);
     return how;
@@ -155,11 +158,17 @@ MUST_CHECK enum status server_reply(struct server *s, uint32_t token, const stru
 {
     if (token >= s->reply_count || !server_keeps(s, token))
         return STATUS_STALE;
-    commit_answer(s, &s->callers[token], answer);
+    if (s->range_count)
+        commit_answer(s, &s->callers[token], answer);
     enum status status = answer_alone(s, token, *answer);
     if (status == STATUS_OK || status == STATUS_STALE)
         s->kept &= ~(UINT64_C(1) << token);
     return status;
+}
+
+static inline bool is_due(const struct server *s)
+{
+    return s->due_at && s->due_at <= now();
 }
 
 static void do_due(struct server *s)
@@ -167,14 +176,15 @@ static void do_due(struct server *s)
     uint64_t bits = thread_take_bits();
     if (bits)
         take_bits(s, bits);
-    if (s->next && s->next(s) <= now()) {
+    if (is_due(s)) {
+        s->due_at = 0;
         s->due(s);
         server_commit(s);
     }
 }
 
-// True: in->message is now the answer.
-static bool message_came(struct server *s, struct message_in *in)
+// True: *answer is to be sent.
+static bool message_came(struct server *s, struct message_in *in, struct message *answer)
 {
     if (TAG_LABEL(in->message.tag) == LABEL_BITS) {
         take_bits(s, in->message.words[0]);
@@ -182,11 +192,9 @@ static bool message_came(struct server *s, struct message_in *in)
     }
     in->sequence = utcb()->sequence;
     in->deliveries = utcb()->deliveries;
-    struct message answer;
-    enum reply_how how = handle(s, in, &answer);
+    enum reply_how how = handle(s, in, answer);
     if (how == REPLY_LATER)
         s->kept |= UINT64_C(1) << in->token;
-    in->message = answer;
     return how == REPLY_NOW;
 }
 
@@ -198,40 +206,57 @@ static bool refused(struct server *s, bool answering, enum status why, struct me
     return true;
 }
 
-// Waits, answering with in->message first if it is an answer. A refused answer is in `answer` afterwards.
-static enum status wait(const struct server *s, bool answering, uint64_t next, struct message_in *in)
+static enum status wait(const struct server *s, struct message_in *in)
 {
-    uint32_t reply = answering ? s->replies + in->token : SLOT_NONE;
-    if (!answering)
-        in->token = free_reply(s);
+    in->token = free_reply(s);
     bool receives = s->endpoint && in->token < SERVER_REPLIES_MAX;
-    utcb()->deadline = next;
-    return sys_reply_wait(receives ? s->endpoint : SLOT_NONE, next == DEADLINE_NONE ? 0 : WAIT_DEADLINE,
-                          reply, receives ? s->replies + in->token : SLOT_NONE, &in->message, &in->badge);
+    utcb()->deadline = s->due_at;
+    return sys_reply_wait(receives ? s->endpoint : SLOT_NONE, s->due_at ? WAIT_DEADLINE : 0, SLOT_NONE,
+                          receives ? s->replies + in->token : SLOT_NONE, &in->message, &in->badge);
+}
+
+// Whose call was answered, its reply object takes the next one.
+static enum status answer_and_wait(const struct server *s, const struct message *answer,
+                                   struct message_in *in)
+{
+    uint32_t reply = s->replies + in->token;
+    struct message m = *answer;
+    unsigned flags = 0;
+    if (s->due_at) {
+        utcb()->deadline = s->due_at;
+        flags = WAIT_DEADLINE;
+    }
+    enum status status = sys_reply_wait(s->endpoint, flags, reply, reply, &m, &in->badge);
+    in->message = m;
+    return status;
 }
 
 enum status server_run(struct server *s)
 {
     struct message_in in = {0};
+    struct message answer = {0};
     bool answering = false;
     if (s->publish)
         s->publish(s);
     for (;;) {
-        struct message answer = in.message;
-        uint64_t next = s->next ? s->next(s) : DEADLINE_NONE;
-        bool due = thread_has_bits() || (s->next && next <= now());
+        bool due = thread_area()->bits || is_due(s);
         if (due && !answering) {
             do_due(s);
             continue;
         }
-        enum status status = due ? answer_alone(s, in.token, answer) : wait(s, answering, next, &in);
+        enum status status = due         ? answer_alone(s, in.token, answer)
+                             : answering ? answer_and_wait(s, &answer, &in)
+                                         : wait(s, &in);
+        if (__builtin_expect(status == STATUS_OK, true)) {
+            answering = !due && message_came(s, &in, &answer);
+            continue;
+        }
         switch (status) {
-        case STATUS_OK: answering = !due && message_came(s, &in); break;
         case STATUS_TIMEOUT:
         case STATUS_STALE: answering = false; break; // STALE: the caller went away
         case STATUS_GONE:
         case STATUS_BAD_CAP: return status;
-        default: in.message = answer; answering = refused(s, answering, status, &in.message);
+        default: answering = refused(s, answering, status, &answer);
         }
     }
 }

@@ -48,11 +48,11 @@ struct server {
     uint32_t handler_count;
     const struct server_handler *handlers; // a label that none has is answered with STATUS_UNSUPPORTED
 
-    // All may be left out. bits: of the notification bound to the thread. next: the TSC tick at which due is
-    // to be called, DEADLINE_NONE: never. They commit and publish as handlers do.
+    // All may be left out. bits: of the notification bound to the thread. due: called once at the TSC tick
+    // due_at, which anybody may set; 0: never. They commit and publish as handlers do.
     void (*bits)(struct server *s, uint64_t bits);
-    uint64_t (*next)(struct server *s);
     void (*due)(struct server *s);
+    uint64_t due_at;
     void (*publish)(struct server *s);
     // The kernel refuses an answer (a vCPU's state that cannot be): puts another one into *answer, or ends
     // the process, which is also what happens without it.

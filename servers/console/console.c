@@ -96,7 +96,7 @@ static void receive(struct console *c)
     }
 }
 
-void console_move(struct console *c, uint64_t now)
+void console_stir(struct console *c, uint64_t now)
 {
     transmit(c, now);
     receive(c);
@@ -104,44 +104,43 @@ void console_move(struct console *c, uint64_t now)
 
 // ---- the guest ----
 
-static uint8_t read_byte(struct console *c, uint32_t reg)
+// Apart from what most reads need.
+__attribute__((noinline)) static void settle_read(struct console *c, struct uart_result r)
 {
-    struct uart_result r = uart_read(&c->port->uart, reg);
-    c->port->input += r.consumed;
-    c->changes |= r.changed ? CHANGED_PORT : 0;
-    return r.value;
+    if (r.changed) {
+        c->port->input += r.consumed;
+        c->changes |= CHANGED_PORT;
+    }
+    if (!c->input_idle)
+        receive(c);
 }
 
-static uint64_t read_wide(struct console *c, uint32_t offset, uint32_t size)
+__attribute__((noinline)) static uint64_t read_wide(struct console *c, uint32_t offset, uint32_t size)
 {
     uint64_t value = 0;
-    for (uint32_t i = 0; i < size; i++) {
-        uint8_t byte = offset + i < UART_REGISTERS ? read_byte(c, offset + i) : 0xff;
-        value |= (uint64_t)byte << (8 * i);
-    }
+    for (uint32_t i = 0; i < size; i++)
+        value |= (offset + i < UART_REGISTERS ? console_read(c, offset + i, 1) : 0xff) << (8 * i);
     return value;
 }
 
-static void write_wide(struct console *c, uint32_t offset, uint32_t size, uint64_t value)
+uint64_t console_read(struct console *c, uint32_t offset, uint32_t size)
+{
+    if (size != 1 || offset >= UART_REGISTERS)
+        return read_wide(c, offset, size);
+    struct uart_result r = uart_read(&c->port->uart, offset);
+    if (r.changed || !c->input_idle)
+        settle_read(c, r);
+    return r.value;
+}
+
+void console_write(struct console *c, uint32_t offset, uint32_t size, uint64_t value, uint64_t now)
 {
     for (uint32_t i = 0; i < size && offset + i < UART_REGISTERS; i++)
         uart_write(&c->port->uart, offset + i, (uint8_t)(value >> (8 * i)));
     c->changes |= CHANGED_PORT;
-}
-
-uint64_t console_access(struct console *c, uint32_t offset, uint32_t size, bool write, uint64_t value,
-                        uint64_t now)
-{
-    if (write) {
-        write_wide(c, offset, size, value);
-        transmit(c, now);
-        value = 0;
-    } else {
-        value = size == 1 && offset < UART_REGISTERS ? read_byte(c, offset) : read_wide(c, offset, size);
-    }
+    transmit(c, now);
     if (!c->input_idle)
         receive(c);
-    return value;
 }
 
 // ---- what others see ----

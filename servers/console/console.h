@@ -61,12 +61,12 @@ struct console {
 MUST_CHECK bool console_open(struct console *c, void *output, void *input, uint8_t *log_rings,
                              uint64_t log_stride);
 
-// An access of the guest to `size` registers from `offset` on: the value of a read.
-uint64_t console_access(struct console *c, uint32_t offset, uint32_t size, bool write, uint64_t value,
-                        uint64_t now);
+// The guest reads or writes `size` registers from `offset` on.
+uint64_t console_read(struct console *c, uint32_t offset, uint32_t size);
+void console_write(struct console *c, uint32_t offset, uint32_t size, uint64_t value, uint64_t now);
 
-// Moves bytes between the UART and the rings, as far as they go.
-void console_move(struct console *c, uint64_t now);
+// The driver stirred: moves bytes between the UART and the rings, as far as they go.
+void console_stir(struct console *c, uint64_t now);
 
 // Makes the committed state visible: positions, the interrupt line.
 void console_publish(struct console *c);
@@ -75,5 +75,5 @@ void console_publish(struct console *c);
 // after each, because only one log's position is kept in `changed_log`.
 bool console_print_log(struct console *c, uint64_t now);
 
-// The TSC tick at which console_print_log() is to be tried again; UINT64_MAX: not before a signal.
-uint64_t console_log_due(const struct console *c);
+// The TSC tick at which console_print_log() is to be tried again; 0: not before a signal.
+uint64_t console_log_due(const struct console *c, uint64_t now);

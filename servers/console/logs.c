@@ -161,9 +161,9 @@ bool console_print_log(struct console *c, uint64_t now)
     return true;
 }
 
-uint64_t console_log_due(const struct console *c)
+uint64_t console_log_due(const struct console *c, uint64_t now)
 {
     if (c->logs_idle || c->logs_blocked)
-        return UINT64_MAX;
-    return c->held && c->port->mid_line ? hold_until(c) : 0;
+        return 0;
+    return c->held && c->port->mid_line ? hold_until(c) : now;
 }

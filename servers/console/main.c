@@ -38,8 +38,6 @@ static void publish(struct server *s)
 
 static void note_changes(struct server *s)
 {
-    if (!console.changes)
-        return;
     if (console.changes & CHANGED_PORT)
         server_changed(s, console.port, sizeof *console.port);
     if (console.changes & CHANGED_LOG)
@@ -47,15 +45,25 @@ static void note_changes(struct server *s)
     console.changes = 0;
 }
 
+__attribute__((noinline)) static void handle_write(struct server *s, const uint64_t *w)
+{
+    uint64_t time = now();
+    console_write(&console, (uint32_t)w[ACCESS_OFFSET], ACCESS_INFO_SIZE(w[ACCESS_INFO]), w[ACCESS_VALUE],
+                  time);
+    s->due_at = console_log_due(&console, time);
+}
+
 static enum reply_how handle_access(struct server *s, const struct message_in *in, struct message *answer)
 {
     const uint64_t *w = in->message.words;
-    uint64_t info = w[ACCESS_INFO];
-    bool write = ACCESS_INFO_WRITE(info);
     answer->tag = TAG(STATUS_OK, 1);
-    answer->words[0] = console_access(&console, (uint32_t)w[ACCESS_OFFSET], ACCESS_INFO_SIZE(info), write,
-                                      w[ACCESS_VALUE], write ? now() : 0);
-    note_changes(s);
+    if (ACCESS_INFO_WRITE(w[ACCESS_INFO]))
+        handle_write(s, w);
+    else
+        answer->words[0] =
+            console_read(&console, (uint32_t)w[ACCESS_OFFSET], ACCESS_INFO_SIZE(w[ACCESS_INFO]));
+    if (console.changes)
+        note_changes(s);
     return REPLY_NOW;
 }
 
@@ -65,21 +73,16 @@ static void print_logs(struct server *s)
         note_changes(s);
         server_commit(s);
     }
+    s->due_at = console_log_due(&console, now());
 }
 
 static void handle_bits(struct server *s, uint64_t bits)
 {
     (void)bits;
-    console_move(&console, now());
+    console_stir(&console, now());
     note_changes(s);
     server_commit(s);
     print_logs(s);
-}
-
-static uint64_t next_due(struct server *s)
-{
-    (void)s;
-    return console_log_due(&console);
 }
 
 static void open_state(void)
@@ -125,7 +128,6 @@ int main(void)
                                    .handlers = handlers,
                                    .handler_count = 1,
                                    .bits = handle_bits,
-                                   .next = next_due,
                                    .due = print_logs,
                                    .publish = publish,
                                    .state = &state,

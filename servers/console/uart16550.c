@@ -10,8 +10,7 @@
 // FIFO control register: bytes in the receive FIFO that raise the interrupt, by bits 7 and 6.
 static const uint8_t trigger_level[] = {1, 4, 8, 14};
 
-// Who looks so often in a row, and not for room to write, waits for input. Linux's driver looks twice before
-// it throws away what it finds.
+// So often, and nothing else between. Linux's driver looks twice before it throws away what it finds.
 enum { LOOKS_POLL = 4 };
 
 // Modem control register, bit 4: the line that each output feeds in loopback.
@@ -196,82 +195,108 @@ unsigned uart_transmit(struct uart *u, uint8_t *out, unsigned room)
 
 // ---- registers ----
 
-static void read_rbr(struct uart *u, struct uart_result *result)
+static struct uart_result value(uint8_t byte)
+{
+    return (struct uart_result){.value = byte};
+}
+
+static struct uart_result read_rbr(struct uart *u)
 {
     uint16_t bit = place_bit(u->rx_head);
 
     if (u->rx_count == 0) {
-        return;
+        return value(0);
     }
-    result->value = u->rx[u->rx_head];
-    result->consumed = (u->rx_is_host & bit) != 0;
-    result->changed = true;
+    struct uart_result result = {
+        .value = u->rx[u->rx_head], .consumed = (u->rx_is_host & bit) != 0, .changed = true};
     put_bit(&u->rx_is_host, bit, false);
     put_bit(&u->rx_is_break, bit, false);
     u->rx_head = (uint8_t)((u->rx_head + 1u) % UART_FIFO);
     u->rx_count--;
+    return result;
 }
 
-static void read_ier(struct uart *u, struct uart_result *result)
+static struct uart_result read_ier(struct uart *u)
 {
-    result->value = u->ier;
+    return value(u->ier);
 }
 
-static void read_dll(struct uart *u, struct uart_result *result)
+static struct uart_result read_dll(struct uart *u)
 {
-    result->value = u->dll;
+    return value(u->dll);
 }
 
-static void read_dlm(struct uart *u, struct uart_result *result)
+static struct uart_result read_dlm(struct uart *u)
 {
-    result->value = u->dlm;
+    return value(u->dlm);
 }
 
-static void read_iir(struct uart *u, struct uart_result *result)
+static struct uart_result read_iir(struct uart *u)
 {
     uint8_t source = interrupt_source(u);
+    bool takes = source == UART_IIR_THRE;
 
-    result->value = source | (fifos_on(u) ? UART_IIR_FIFO : 0);
-    if (source == UART_IIR_THRE) {
+    if (takes) {
         u->thre_pending = 0;
-        result->changed = true;
+    }
+    return (struct uart_result){.value = source | (fifos_on(u) ? UART_IIR_FIFO : 0), .changed = takes};
+}
+
+static struct uart_result read_lcr(struct uart *u)
+{
+    return value(u->lcr);
+}
+
+static struct uart_result read_mcr(struct uart *u)
+{
+    return value(u->mcr);
+}
+
+// Who looks here again and again with the transmitter empty waits for input.
+static void look(struct uart *u)
+{
+    if (u->tx_count) {
+        u->looked = 0;
+    } else if (u->looked < LOOKS_POLL) {
+        u->looked++;
+        u->polls |= u->looked == LOOKS_POLL;
     }
 }
 
-static void read_lcr(struct uart *u, struct uart_result *result)
-{
-    result->value = u->lcr;
-}
-
-static void read_mcr(struct uart *u, struct uart_result *result)
-{
-    result->value = u->mcr;
-}
-
-static void read_lsr(struct uart *u, struct uart_result *result)
+static struct uart_result read_errors(struct uart *u, uint8_t status)
 {
     uint8_t errors = character_errors(u) | (u->overrun ? UART_LSR_OE : 0);
 
-    result->value = errors | (u->rx_count ? UART_LSR_DR : 0) |
-                    (u->tx_count ? 0 : UART_LSR_THRE | UART_LSR_TEMT) |
-                    (fifos_on(u) && u->rx_is_break ? UART_LSR_FIFO_ERROR : 0);
-    result->changed = errors != 0;
+    status |= errors | (fifos_on(u) && u->rx_is_break ? UART_LSR_FIFO_ERROR : 0);
     if (errors) {
         u->overrun = 0;
         put_bit(&u->rx_is_break, place_bit(u->rx_head), false);
     }
+    return (struct uart_result){.value = status, .changed = errors != 0};
 }
 
-static void read_msr(struct uart *u, struct uart_result *result)
+static uint8_t line_status(const struct uart *u)
 {
-    result->value = modem_lines(u) | u->msr_delta;
-    result->changed = u->msr_delta != 0;
+    return (u->rx_count ? UART_LSR_DR : 0) | (u->tx_count ? 0 : UART_LSR_THRE | UART_LSR_TEMT);
+}
+
+static struct uart_result read_lsr(struct uart *u)
+{
+    look(u);
+    return read_errors(u, line_status(u));
+}
+
+static struct uart_result read_msr(struct uart *u)
+{
+    struct uart_result result = {.value = modem_lines(u) | u->msr_delta, .changed = u->msr_delta != 0};
+
     u->msr_delta = 0;
+    return result;
 }
 
-static void read_scr(struct uart *u, struct uart_result *result)
+static struct uart_result read_scr(struct uart *u)
 {
-    result->value = u->scr;
+    return value(u->scr);
 }
 
 // What a guest writes although the transmitter is full is lost, as it would be.
@@ -349,7 +374,7 @@ static void write_ignored(struct uart *u, uint8_t value)
     (void)value;
 }
 
-typedef void uart_reader(struct uart *u, struct uart_result *result);
+typedef struct uart_result uart_reader(struct uart *u);
 typedef void uart_writer(struct uart *u, uint8_t value);
 
 struct uart_row {
@@ -375,16 +400,27 @@ static const struct uart_row *row_of(const struct uart *u, unsigned reg)
     return u->lcr & UART_LCR_DLAB && reg <= UART_IER ? &divisor_rows[reg] : &rows[reg];
 }
 
+__attribute__((noinline)) static struct uart_result read_any(struct uart *u, unsigned reg)
+{
+    struct uart_result result = row_of(u, reg)->read(u);
+
+    if (reg != UART_LSR) {
+        u->looked = 0;
+    }
+    if (result.changed) {
+        update_line(u);
+    }
+    return result;
+}
+
+// Nearly all that guests read is the line status without errors.
 struct uart_result uart_read(struct uart *u, unsigned reg)
 {
-    struct uart_result result = {0};
-    bool looks = reg == UART_LSR && u->tx_count == 0;
-
-    row_of(u, reg)->read(u, &result);
-    u->looked = (uint8_t)(looks ? u->looked + (u->looked < LOOKS_POLL) : 0);
-    u->polls |= u->looked == LOOKS_POLL;
-    update_line(u);
-    return result;
+    if (reg != UART_LSR || u->overrun | u->rx_is_break) {
+        return read_any(u, reg);
+    }
+    look(u);
+    return value(line_status(u));
 }
 
 struct uart_result uart_write(struct uart *u, unsigned reg, uint8_t value)

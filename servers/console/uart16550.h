@@ -100,10 +100,10 @@ struct uart {
 
 _Static_assert(sizeof(struct uart) == 64, "the UART's state is part of the console server's");
 
-struct uart_result {
-    uint8_t value;    // of a read
-    uint8_t consumed; // bytes of the host's input that the guest has read by this: 0 or 1
-    bool changed;     // beyond the hint
+struct uart_result {   // of a size and order that fit a register
+    uint32_t value;    // of a read
+    uint16_t consumed; // bytes of the host's input that the guest has read by this: 0 or 1
+    bool changed;      // beyond the hint
 };
 
 // As a PC's firmware leaves it: 115200 baud, 8N1, FIFOs off. There is no firmware, and the guest's earliest

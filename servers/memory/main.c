@@ -25,7 +25,6 @@ enum section { SECTION_BOOKS = 1, SECTION_SCRATCH };
 static struct pager pager;
 static struct memory_config config;
 static struct state state;
-static uint64_t next_slice;
 
 static void commit(const struct state_range *ranges, size_t count)
 {
@@ -49,7 +48,6 @@ static void report(uint32_t ram, uint64_t page, enum pager_outcome outcome)
 // Only the kernel sends it with such a badge; it wants no answer.
 static enum reply_how handle_fault(struct server *s, const struct message_in *in, struct message *answer)
 {
-    (void)s;
     const uint64_t *w = in->message.words;
     uint64_t ram = in->badge - 1;
     if (ram >= pager.rams || w[PAGE_FAULT_PAGE] >= pager.ram_pages[ram]) {
@@ -61,7 +59,7 @@ static enum reply_how handle_fault(struct server *s, const struct message_in *in
         pager_fault(&pager, (uint32_t)ram, w[PAGE_FAULT_PAGE], (uint32_t)w[PAGE_FAULT_RIGHTS]);
     if (outcome != PAGER_GIVEN)
         report((uint32_t)ram, w[PAGE_FAULT_PAGE], outcome);
-    next_slice = deadline_in(PAUSE_NS);
+    s->due_at = deadline_in(PAUSE_NS);
     return NO_REPLY;
 }
 
@@ -85,16 +83,9 @@ static enum reply_how handle_pool(struct server *s, const struct message_in *in,
     return REPLY_NOW;
 }
 
-static uint64_t next_due(struct server *s)
-{
-    (void)s;
-    return next_slice;
-}
-
 static void fill_stock(struct server *s)
 {
-    (void)s;
-    next_slice = books_fill(&pager.books) ? deadline_in(PAUSE_NS) : DEADLINE_NONE;
+    s->due_at = books_fill(&pager.books) ? deadline_in(PAUSE_NS) : 0;
 }
 
 // ---- start ----
@@ -174,7 +165,6 @@ int main(void)
                                    .reply_count = 1,
                                    .handlers = handlers,
                                    .handler_count = sizeof handlers / sizeof handlers[0],
-                                   .next = next_due,
                                    .due = fill_stock,
                                    .state = &state};
     log_use_ring(SLOT_LOG_SIGNAL);
@@ -182,6 +172,7 @@ int main(void)
     enum status status = server_init(&server);
     if (status != STATUS_OK)
         die("cannot start: %s", status_name(status));
+    server.due_at = now();
     status = server_run(&server);
     die("the endpoint is gone: %s", status_name(status));
 }

@@ -90,7 +90,7 @@ static inline uint8_t world_read(uint32_t reg, int kill)
 {
     uint8_t value;
     do {
-        value = (uint8_t)console_access(&world.console, reg, 1, false, 0, world.now);
+        value = (uint8_t)console_read(&world.console, reg, 1);
         if (!world.console.changes)
             return value; // pure
     } while (!world_commit(kill) && (kill = 0) == 0);
@@ -100,7 +100,7 @@ static inline uint8_t world_read(uint32_t reg, int kill)
 static inline void world_write(uint32_t reg, uint8_t value, int kill)
 {
     do
-        console_access(&world.console, reg, 1, true, value, world.now);
+        console_write(&world.console, reg, 1, value, world.now);
     while (!world_commit(kill) && (kill = 0) == 0);
 }
 
@@ -112,7 +112,7 @@ static inline bool world_type(uint8_t byte)
         return false;
     ring_put(&world.to_console, world.to_console.position, &byte, 1);
     if (ring_publish_produced(&world.to_console, world.to_console.position + 1)) {
-        console_move(&world.console, world.now);
+        console_stir(&world.console, world.now);
         world_commit(0);
     }
     return true;
@@ -138,7 +138,7 @@ static inline void world_drain(uint32_t most)
     ring_get(&world.from_console, world.from_console.position, world.got + world.got_bytes, count);
     world.got_bytes += count;
     if (ring_publish_consumed(&world.from_console, world.from_console.position + count)) {
-        console_move(&world.console, world.now);
+        console_stir(&world.console, world.now);
         world_commit(0);
         world_print_logs(0);
     }

@@ -105,13 +105,13 @@ static void test_wide(void **unused)
     (void)unused;
     world_begin();
     struct console *c = &world.console;
-    console_access(c, UART_LCR, 2, true, 0x0383, 0); // LCR with DLAB, MCR
-    console_access(c, UART_DATA, 2, true, 0x1234, 0);
-    assert_int_equal(console_access(c, UART_DATA, 4, false, 0, 0) & 0xff00ffff, 0x83001234);
-    assert_int_equal(console_access(c, UART_SCR, 2, false, 0, 0), 0xff00); // nothing lies behind
-    console_access(c, UART_SCR, 4, true, 0x11223344, 0);
-    assert_int_equal(console_access(c, UART_SCR, 1, false, 0, 0), 0x44);
-    assert_int_equal(console_access(c, 100, 1, false, 0, 0), 0xff);
+    console_write(c, UART_LCR, 2, 0x0383, 0); // LCR with DLAB, MCR
+    console_write(c, UART_DATA, 2, 0x1234, 0);
+    assert_int_equal(console_read(c, UART_DATA, 4) & 0xff00ffff, 0x83001234);
+    assert_int_equal(console_read(c, UART_SCR, 2), 0xff00); // nothing lies behind
+    console_write(c, UART_SCR, 4, 0x11223344, 0);
+    assert_int_equal(console_read(c, UART_SCR, 1), 0x44);
+    assert_int_equal(console_read(c, 100, 1), 0xff);
 }
 
 // The status register, read again and again, commits nothing.
@@ -121,8 +121,8 @@ static void test_pure_reads(void **unused)
     world_begin();
     assert_int_equal(world.console.changes, 0);
     for (int i = 0; i < 3; i++)
-        console_access(&world.console, UART_LSR, 1, false, 0, 0);
-    console_access(&world.console, UART_MSR, 1, false, 0, 0);
+        console_read(&world.console, UART_LSR, 1);
+    console_read(&world.console, UART_MSR, 1);
     assert_int_equal(world.console.changes, 0);
     assert_true(world.console.input_idle);
 }
@@ -177,14 +177,14 @@ static void test_wicked_driver(void **unused)
     world_type('a');
     (void)!ring_publish_produced(&world.to_console, UINT64_C(1) << 40);
     (void)!ring_publish_consumed(&world.from_console, 7);
-    console_move(&world.console, 0);
+    console_stir(&world.console, 0);
     assert_int_equal(world_read(UART_DATA, 0), 'a');
     assert_int_equal(world_read(UART_DATA, 0), 0);
     world_write(UART_DATA, 'x', 0);
     assert_int_equal(world_read(UART_LSR, 0) & UART_LSR_THRE, 0);
     (void)!ring_publish_consumed(&world.from_console, 0);
     (void)!ring_publish_produced(&world.to_console, 1);
-    console_move(&world.console, 0);
+    console_stir(&world.console, 0);
     world_commit(0);
     world_drain(10);
     assert_true(world_got("x"));

@@ -59,7 +59,7 @@ static void access_begins(void)
 uint8_t port_read(unsigned offset)
 {
     access_begins();
-    return uart_read(&w.device, offset).value;
+    return (uint8_t)uart_read(&w.device, offset).value;
 }
 
 void port_write(unsigned offset, uint8_t value)

@@ -38,8 +38,8 @@ static inline void world_check(const struct uart *u)
 {
     struct uart copy = *u;
     bool fifos = u->fcr & UART_FCR_ENABLE;
-    uint8_t iir = uart_read(&copy, UART_IIR).value;
-    uint8_t lsr = uart_read(&copy, UART_LSR).value;
+    uint8_t iir = (uint8_t)uart_read(&copy, UART_IIR).value;
+    uint8_t lsr = (uint8_t)uart_read(&copy, UART_LSR).value;
 
     world_must(u->rx_count <= (fifos ? UART_FIFO : 1) && u->tx_count <= UART_FIFO);
     world_must(u->line == (!(iir & 1) && u->mcr & UART_MCR_OUT2 && !(u->mcr & UART_MCR_LOOP)));
@@ -88,7 +88,7 @@ static inline uint8_t world_read(struct world *w, unsigned reg)
         w->in_position++;
     }
     world_settle(w);
-    return result.value;
+    return (uint8_t)result.value;
 }
 
 static inline void world_write(struct world *w, unsigned reg, uint8_t value)

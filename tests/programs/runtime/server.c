@@ -29,7 +29,7 @@ static uint8_t object[65536] __attribute__((aligned(STATE_ALIGN)));
 static volatile enum start_kind start_kind;
 static volatile bool die_at_publication, dead;
 static volatile uint64_t bits_seen, due_count, kept_token, handled;
-static volatile uint64_t next_due = DEADLINE_NONE;
+static volatile uint64_t next_due;
 
 static struct account *account_of(const struct server *s)
 {
@@ -69,21 +69,14 @@ static enum reply_how read(struct server *s, const struct message_in *in, struct
 
 static void bits(struct server *s, uint64_t which)
 {
-    (void)s;
+    s->due_at = next_due;
     bits_seen |= which;
-}
-
-static uint64_t next(struct server *s)
-{
-    (void)s;
-    return next_due;
 }
 
 static void due(struct server *s)
 {
     (void)s;
     due_count++;
-    next_due = DEADLINE_NONE;
 }
 
 static void publish(struct server *s)
@@ -118,7 +111,6 @@ static void serve(void *unused)
                         .handlers = handlers,
                         .handler_count = sizeof handlers / sizeof *handlers,
                         .bits = bits,
-                        .next = next,
                         .due = due,
                         .publish = publish,
                         .state = &state,
