@@ -12,8 +12,8 @@
 #include "libipc/time.h"
 #include "servers/console/console.h"
 
-#define SILENT_NS (100 * NS_PER_MS)
-#define HOLD_NS   (1 * NS_PER_S)
+#define SILENT_NS (250 * NS_PER_MS)
+#define HOLD_NS   (2 * NS_PER_S)
 
 enum { HELD_MAX = LOG_RING_BYTES / 4 };
 

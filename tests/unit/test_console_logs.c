@@ -49,7 +49,7 @@ static void test_waits_for_line_end(void **unused)
     world_print_logs(0);
     guest_says("half a ");
     world_log(0, "2log\n");
-    assert_int_equal(console_log_due(&world.console, world.now), world.now + 100 * NS_PER_MS);
+    assert_int_equal(console_log_due(&world.console, world.now), world.now + 250 * NS_PER_MS);
     world.now += 50 * NS_PER_MS;
     world_print_logs(0);
     guest_says("line\r\n");
@@ -84,7 +84,7 @@ static void test_patience_ends(void **unused)
     world_print_logs(0);
     guest_says(".");
     world_log(0, "2log\n");
-    for (int i = 0; i < 19; i++) {
+    for (int i = 0; i < 39; i++) {
         world.now += 50 * NS_PER_MS;
         guest_says(".");
         world_print_logs(0);
