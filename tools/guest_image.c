@@ -28,7 +28,13 @@ enum {
 };
 
 enum { XEN_ELFNOTE_PHYS32_ENTRY = 18, NOTE_ALIGN = 4 };
-enum { MULTIBOOT_MAGIC = 0x1badb002, MULTIBOOT_SEARCH = 8192, MULTIBOOT_HEADER = 12 };
+enum {
+    MULTIBOOT_MAGIC = 0x1badb002,
+    MULTIBOOT_SEARCH = 8192,
+    MULTIBOOT_HEADER = 12,
+    MULTIBOOT_LONG_HEADER = 32, // with load addresses
+    MULTIBOOT_ADDRESSES = 1 << 16
+};
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct guest_image *image, const char *format, ...)
 {
@@ -133,13 +139,25 @@ static bool elf_view(struct elf_view *v, const uint8_t *bytes, size_t size)
     return v->headers <= size && v->count * v->header_bytes <= size - v->headers;
 }
 
-static bool find_multiboot(const uint8_t *bytes, size_t size)
+// The offset of its header; `size`: there is none.
+static size_t find_multiboot(const uint8_t *bytes, size_t size)
 {
     for (size_t at = 0; at + MULTIBOOT_HEADER <= size && at + MULTIBOOT_HEADER <= MULTIBOOT_SEARCH; at += 4)
         if (read32(bytes + at) == MULTIBOOT_MAGIC &&
             read32(bytes + at) + read32(bytes + at + 4) + read32(bytes + at + 8) == 0)
-            return true;
-    return false;
+            return at;
+    return size;
+}
+
+// A file that is no ELF file must say itself where it goes.
+static bool check_flat(struct guest_image *image, const uint8_t *bytes, size_t size)
+{
+    size_t at = find_multiboot(bytes, size);
+    if (!(read32(bytes + at + 4) & MULTIBOOT_ADDRESSES) || size - at < MULTIBOOT_LONG_HEADER)
+        return fail(image,
+                    "a Multiboot image without load addresses, expected an ELF file, or some in its header");
+    image->kind = GUEST_MULTIBOOT;
+    return true;
 }
 
 static bool check_elf(struct guest_image *image, const uint8_t *bytes, size_t size)
@@ -157,7 +175,7 @@ static bool check_elf(struct guest_image *image, const uint8_t *bytes, size_t si
                         (unsigned long long)(s.offset + s.bytes));
         pvh = pvh || (s.type == PT_NOTE && note_is_pvh(bytes + s.offset, s.bytes));
     }
-    if (!pvh && !find_multiboot(bytes, size))
+    if (!pvh && find_multiboot(bytes, size) == size)
         return fail(image, "an ELF file without a PVH note, expected one, or a Multiboot header");
     image->kind = pvh ? GUEST_PVH : GUEST_MULTIBOOT;
     return true;
@@ -171,8 +189,7 @@ bool guest_image_check(struct guest_image *image, const uint8_t *bytes, size_t s
         return check_bzimage(image, bytes, size);
     if (size >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0)
         return check_elf(image, bytes, size);
-    if (find_multiboot(bytes, size))
-        return fail(image, "a Multiboot image that is no ELF file, expected one that is");
-    return fail(image,
-                "not a kernel, expected a bzImage, or an ELF file with a PVH note or a Multiboot header");
+    if (find_multiboot(bytes, size) != size)
+        return check_flat(image, bytes, size);
+    return fail(image, "not a kernel, expected a bzImage, an ELF file with a PVH note, or a Multiboot image");
 }

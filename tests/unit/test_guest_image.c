@@ -128,7 +128,12 @@ static void multiboot(void **state)
     memset(image, 0, SIZE);
     put32(4096, 0x1badb002), put32(4100, 3), put32(4104, 0u - 0x1badb002 - 3);
     assert_false(check(SIZE));
-    assert_string_equal(result.error, "a Multiboot image that is no ELF file, expected one that is");
+    assert_int_equal(strncmp(result.error, "a Multiboot image without load addresses", 40), 0);
+    put32(4100, 1 << 16), put32(4104, 0u - 0x1badb002 - (1 << 16));
+    assert_true(check(SIZE));
+    assert_int_equal(result.kind, GUEST_MULTIBOOT);
+    assert_true(check(4128));
+    assert_false(check(4127)); // without the end of the addresses
     assert_false(check(4107)); // without the end of the header
     assert_int_equal(strncmp(result.error, "not a kernel", 12), 0);
     make_elf("XXX");
@@ -145,7 +150,7 @@ static void no_kernel(void **state)
         assert_false(check(size));
     assert_string_equal(
         result.error,
-        "not a kernel, expected a bzImage, or an ELF file with a PVH note or a Multiboot header");
+        "not a kernel, expected a bzImage, an ELF file with a PVH note, or a Multiboot image");
 }
 
 int main(void)
