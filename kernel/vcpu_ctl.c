@@ -68,13 +68,19 @@ static void fill_image(struct vcpu *v, struct vcpu_image *i)
     virt->read(v, GROUP_ALL, &i->state);
 }
 
+// Its registers are its own until it runs: it is stopped, or its monitor has an exit to answer.
+static bool at_rest(const struct vcpu *v)
+{
+    return v->stopped || v->action == PENDING_EXIT;
+}
+
 // The image first, then the XSAVE area; as many bytes from `first` as fit in the message words.
 static enum status export_image(const struct request *r)
 {
     static struct vcpu_image image; // under the kernel lock; too large for the stack of a small kernel
     struct vcpu *v = r->object[0];
     uint64_t first = r->a[2];
-    if (!v->stopped)
+    if (!at_rest(v))
         return STATUS_BUSY;
     size_t bytes = sizeof image + fpu_bytes(), room = MESSAGE_WORDS_MAX * sizeof(uint64_t);
     if (first >= bytes)
@@ -89,6 +95,28 @@ static enum status export_image(const struct request *r)
     return STATUS_OK;
 }
 
+// What XRSTOR takes whatever is in it: all of the XSAVE area but MXCSR and the header [SDM] 1 13.4.
+static enum status import_image(const struct request *r)
+{
+    struct vcpu *v = r->object[0];
+    const uint64_t ranges[][2] = {{0, 24}, {32, 416}, {576, fpu_bytes()}};
+    uint64_t *components = (uint64_t *)((char *)v->exec.fpu + 512);
+    uint64_t first = (uint32_t)r->a[2] - sizeof(struct vcpu_image), bytes = r->a[2] >> 32;
+    if (!at_rest(v))
+        return STATUS_BUSY;
+    for (unsigned i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        if (first < ranges[i][0] || first >= ranges[i][1] || bytes > ranges[i][1] - first)
+            continue;
+        if (bytes > MESSAGE_WORDS_MAX * sizeof(uint64_t))
+            return STATUS_BAD_ARG;
+        fpu_save(&v->exec);
+        memcpy((char *)v->exec.fpu + first, current_thread()->utcb->words, bytes);
+        *components = fpu_mask;
+        return STATUS_OK;
+    }
+    return STATUS_BAD_ARG;
+}
+
 static enum status set_account(const struct request *r)
 {
     struct vcpu *v = r->object[0];
@@ -99,11 +127,9 @@ static enum status set_account(const struct request *r)
 uint32_t sys_vcpu_ctl(struct request *r)
 {
     static const struct operation operations[VCPU_OPS] = {
-        [VCPU_KICK] = {kick, 0},
-        [VCPU_CANCEL] = {cancel, 0},
-        [VCPU_RESUME] = {resume, 0},
-        [VCPU_EXPORT] = {export_image, 0},
-        [VCPU_SET_ACCOUNT] = {set_account, NEED(ACCOUNT, RIGHT_CONTROL)},
+        [VCPU_KICK] = {kick, 0},           [VCPU_CANCEL] = {cancel, 0},
+        [VCPU_RESUME] = {resume, 0},       [VCPU_EXPORT] = {export_image, 0},
+        [VCPU_IMPORT] = {import_image, 0}, [VCPU_SET_ACCOUNT] = {set_account, NEED(ACCOUNT, RIGHT_CONTROL)},
     };
     return control(r, OBJECT_VCPU, operations, VCPU_OPS);
 }
