@@ -149,8 +149,7 @@ static void no_kernel(void **state)
     for (size_t size = 0; size < 700; size++)
         assert_false(check(size));
     assert_string_equal(
-        result.error,
-        "not a kernel, expected a bzImage, an ELF file with a PVH note, or a Multiboot image");
+        result.error, "not a kernel, expected a bzImage, an ELF file with a PVH note, or a Multiboot image");
 }
 
 int main(void)
