@@ -29,7 +29,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     virt_init();
     kprintf("virtualization: %s\n", virt ? virt->name : virt_missing);
     cpu_init(this_cpu());
-    kprintf("%u CPUs, TSC %u kHz, kernel pool %lu KiB\n", smp_start(), tsc_khz, kmem_total_pages() * 4);
+    kprintf("%u CPUs, kernel pool %lu KiB\n", smp_start(), kmem_total_pages() * 4);
     root_start(boot, boot_tsc);
     kernel_exit();
     return_to_user();

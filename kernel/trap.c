@@ -135,7 +135,6 @@ static void interrupt(unsigned vector)
         lapic_eoi();
         sched_timer();
         return;
-    case VECTOR_IPI: lapic_eoi(); return;
     case VECTOR_ERROR: lapic_error(); return;
     case VECTOR_SPURIOUS: return;
     default: irq_dispatch(vector);

@@ -41,7 +41,7 @@ void *early_pages(size_t count)
 {
     uint64_t phys = pool_next;
     if (count > (pool_end - phys) / PAGE_SIZE)
-        panic("boot: %zu pages wanted, the pool has %lu left", count, (pool_end - phys) / PAGE_SIZE);
+        panic("boot: %lu pages wanted, the pool has %lu left", count, (pool_end - phys) / PAGE_SIZE);
     pool_next += count * PAGE_SIZE;
     return memset(pool_pointer(phys), 0, count * PAGE_SIZE);
 }
@@ -100,7 +100,7 @@ static void divide_memory(void)
 
 void boot_main(uint32_t magic, uint32_t at)
 {
-    console_init();
+    console_seize();
     read_loader(magic, at);
     divide_memory();
     cpu_check_features();

@@ -22,13 +22,12 @@
 #define LSR_THRE 0x20
 #define LSR_TEMT 0x40
 
-#define LINE_MAX 512
 #define WAIT_MAX 100000
 
 static struct spinlock console_lock;
 static bool released;
 
-void console_init(void)
+void console_seize(void)
 {
     outb(REG_IER, 0);
     outb(REG_LCR, LCR_DLAB | LCR_8N1);
@@ -36,6 +35,12 @@ void console_init(void)
     outb(REG_IER, 0);
     outb(REG_LCR, LCR_8N1);
     outb(REG_MCR, MCR_ON);
+    released = false;
+}
+
+void console_release(void)
+{
+    released = true;
 }
 
 static void wait_for(uint8_t status)
@@ -44,54 +49,53 @@ static void wait_for(uint8_t status)
         cpu_relax();
 }
 
-static void put_byte(uint8_t byte)
-{
-    wait_for(LSR_THRE);
-    outb(REG_DATA, byte);
-}
-
 void console_flush(void)
 {
     wait_for(LSR_TEMT);
 }
 
-void console_write_unlocked(const char *text, size_t length)
+static void put(char c)
 {
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\n')
-            put_byte('\r');
-        put_byte((uint8_t)text[i]);
-    }
+    if (released)
+        return;
+    if (c == '\n')
+        put('\r');
+    wait_for(LSR_THRE);
+    outb(REG_DATA, (uint8_t)c);
 }
 
-void console_release(void)
+// Who panics may hold the lock already.
+static void begin(void)
 {
-    released = true;
+    if (!panicked)
+        lock(&console_lock);
 }
 
-void console_seize(void)
+static void end(void)
 {
-    console_init();
-    released = false;
+    if (!panicked)
+        unlock(&console_lock);
 }
 
 void console_write(const char *text, size_t length)
 {
-    if (released)
-        return;
-    bool on = interrupts_save();
-    lock(&console_lock);
-    console_write_unlocked(text, length);
-    unlock(&console_lock);
-    interrupts_restore(on);
+    begin();
+    for (size_t i = 0; i < length; i++)
+        put(text[i]);
+    end();
+}
+
+void kvprintf(const char *format, va_list args)
+{
+    begin();
+    kvformat(put, format, args);
+    end();
 }
 
 void kprintf(const char *format, ...)
 {
-    char line[LINE_MAX];
     va_list args;
     va_start(args, format);
-    size_t n = kvformat(line, sizeof line, format, args);
+    kvprintf(format, args);
     va_end(args);
-    console_write(line, n < sizeof line ? n : sizeof line - 1);
 }

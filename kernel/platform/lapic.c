@@ -111,11 +111,6 @@ void lapic_eoi(void)
     write_register(REG_EOI, 0);
 }
 
-void lapic_ipi(uint32_t apic_id, uint8_t vector)
-{
-    command(apic_id, vector | COMMAND_ASSERT);
-}
-
 void lapic_error(void)
 {
     write_register(REG_ERROR, 0); // latches the errors since the last write
@@ -130,12 +125,6 @@ void lapic_send_init(uint32_t apic_id)
 void lapic_send_startup(uint32_t apic_id, uint64_t page)
 {
     command(apic_id, MODE_STARTUP | COMMAND_ASSERT | (uint32_t)(page >> PAGE_SHIFT));
-}
-
-void lapic_stop_others(void)
-{
-    if (acpi_info && cpu_count > 1)
-        command(0, MODE_NMI | COMMAND_ASSERT | COMMAND_OTHERS);
 }
 
 void lapic_timer_count(uint32_t count)

@@ -13,9 +13,6 @@ void lapic_enter(void);                        // each CPU: enable, timer stoppe
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint64_t page);
 
-// NMI to all others; nothing before lapic_init().
-void lapic_stop_others(void);
-
 // For the timer: writes to the one-shot counter; its current value.
 void lapic_timer_count(uint32_t count);
 uint32_t lapic_timer_left(void);

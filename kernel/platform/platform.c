@@ -41,7 +41,7 @@ void platform_init(const struct boot_info *info)
     if (!tsc_khz)
         panic("platform: no timer to measure the TSC with (ACPI PM timer, PIT)");
     timer_init();
-    kprintf("platform: %u CPUs, %s, %u interrupt lines, TSC %u.%03u MHz (%s), timer by %s\n", cpu_count,
-            cpu_features.x2apic ? "x2APIC" : "xAPIC", irq_count(), tsc_khz / 1000, tsc_khz % 1000, reference,
+    kprintf("platform: %u CPUs, %s, %u interrupt lines, TSC %u kHz (%s), timer by %s\n", cpu_count,
+            cpu_features.x2apic ? "x2APIC" : "xAPIC", irq_count(), tsc_khz, reference,
             cpu_features.tsc_deadline ? "TSC deadline" : "local APIC");
 }

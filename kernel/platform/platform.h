@@ -15,7 +15,6 @@
 #define VECTOR_IRQ_FIRST 0x20
 #define VECTOR_IRQ_LAST  0xdf
 #define VECTOR_TIMER     0xf0
-#define VECTOR_IPI       0xf1 // "look at your mailbox": the core's word for another CPU
 #define VECTOR_ERROR     0xfe // call lapic_error()
 #define VECTOR_SPURIOUS  0xff // no end of interrupt
 
@@ -38,7 +37,6 @@ extern uint64_t kernel_root;
 
 // local APIC
 void lapic_eoi(void);
-void lapic_ipi(uint32_t apic_id, uint8_t vector);
 void lapic_error(void); // one line with the error status
 
 // Interrupts by the GSI of an IOAPIC, with trigger and polarity as the firmware's overrides say. All start
