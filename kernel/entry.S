@@ -5,43 +5,30 @@
 // it. C then runs on the CPU's one stack. Nothing blocks in the kernel: whoever waits has all its state in its frame.
 #include "kernel/frame.h"
 
+// The offset of each field: frame_r15, ...
+.set offset, 0
+.irp field, FRAME_REGISTERS, FRAME_HARDWARE
+    .set frame_\field, offset
+    .set offset, offset + 8
+.endr
+.set frame_size, offset
+
 .macro PUSH_REGISTERS
-    push %r11
-    push %rcx
-    push %rax
-    push %rdi
-    push %rsi
-    push %rdx
-    push %r10
-    push %r8
-    push %r9
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    sub $frame_vector, %rsp
+    .irp register, FRAME_REGISTERS
+    mov %\register, frame_\register(%rsp)
+    .endr
 .endm
 
-.macro POP_REGISTERS
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r9
-    pop %r8
-    pop %r10
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    pop %rax
-    pop %rcx
-    pop %r11
+.macro POP_REGISTERS registers:vararg
+    .irp register, \registers
+    pop %\register
+    .endr
 .endm
 
-#define FRAME(field) ((field) - FRAME_SIZE)(%rsp)
+// From the frame's end.
+#define FRAME(field)    (frame_##field - frame_size)(%rsp)
+#define FRAME_COUNTDOWN (%rsp) // of struct thread: behind its frame
 
 .text
 .global syscall_entry
@@ -49,25 +36,15 @@ syscall_entry:
     swapgs
     mov %rsp, %gs:CPU_USER_RSP
     mov %gs:CPU_FRAME_TOP, %rsp
-    mov %rcx, FRAME(FRAME_RIP)
+    mov %rcx, FRAME(rip)
     mov %gs:CPU_USER_RSP, %rcx
-    mov %r11, FRAME(FRAME_RFLAGS)
-    mov %rcx, FRAME(FRAME_RSP)
-    movq $VECTOR_SYSCALL, FRAME(FRAME_VECTOR)
-    mov %rax, FRAME(FRAME_RAX)
-    mov %rdi, FRAME(FRAME_RDI)
-    mov %rsi, FRAME(FRAME_RSI)
-    mov %rdx, FRAME(FRAME_RDX)
-    mov %r10, FRAME(FRAME_R10)
-    mov %r8, FRAME(FRAME_R8)
-    mov %r9, FRAME(FRAME_R9)
-    mov %rbx, FRAME(FRAME_RBX)
-    mov %rbp, FRAME(FRAME_RBP)
-    mov %r12, FRAME(FRAME_R12)
-    mov %r13, FRAME(FRAME_R13)
-    mov %r14, FRAME(FRAME_R14)
-    mov %r15, FRAME(FRAME_R15)
-    decq FRAME(FRAME_COUNTDOWN)
+    mov %r11, FRAME(rflags)
+    mov %rcx, FRAME(rsp)
+    movq $VECTOR_SYSCALL, FRAME(vector)
+    .irp register, FRAME_SYSCALL
+    mov %\register, (frame_\register - frame_size)(%rsp)
+    .endr
+    decq FRAME_COUNTDOWN
     mov %gs:CPU_STACK_TOP, %rsp
     jz .Lstop
     mov %r10, %rcx                  // C's fourth argument
@@ -79,15 +56,12 @@ syscall_entry:
     cmpl $0, %gs:CPU_HAZARDS
     jne .Lstatus
     // Straight back: callee-saved registers are as C found them, results and arguments come from the frame.
-    mov FRAME(FRAME_R9), %r9
-    mov FRAME(FRAME_R8), %r8
-    mov FRAME(FRAME_R10), %r10
-    mov FRAME(FRAME_RDX), %rdx
-    mov FRAME(FRAME_RSI), %rsi
-    mov FRAME(FRAME_RDI), %rdi
-    mov FRAME(FRAME_RFLAGS), %r11
-    mov FRAME(FRAME_RIP), %rcx
-    mov FRAME(FRAME_RSP), %rsp
+    .irp register, r9, r8, r10, rdx, rsi, rdi
+    mov (frame_\register - frame_size)(%rsp), %\register
+    .endr
+    mov FRAME(rflags), %r11
+    mov FRAME(rip), %rcx
+    mov FRAME(rsp), %rsp
     swapgs
     sysretq
 .Lstop:
@@ -95,7 +69,7 @@ syscall_entry:
     jmp .Lsettle
 .Lstatus:
     mov %eax, %eax
-    mov %rax, FRAME(FRAME_RAX)
+    mov %rax, FRAME(rax)
 .Lsettle:
     mov %gs:CPU_STACK_TOP, %rsp
     call kernel_exit
@@ -105,35 +79,23 @@ syscall_entry:
 return_to_user:
     mov %gs:CPU_FRAME_TOP, %rsp
 .Lelsewhere:
-    sub $FRAME_SIZE, %rsp
+    sub $frame_size, %rsp
 
 // The same with the frame in RSP.
 .global return_to_frame
 return_to_frame:
     cmpl $0, %gs:CPU_HAZARDS
     jne .Lsettle
-    cmpl $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
+    cmpl $VECTOR_SYSCALL, frame_vector(%rsp)
     jne .Liret
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r9
-    pop %r8
-    pop %r10
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    pop %rax
-    mov (FRAME_RIP - FRAME_RAX - 8)(%rsp), %rcx
-    mov (FRAME_RFLAGS - FRAME_RAX - 8)(%rsp), %r11
-    mov (FRAME_RSP - FRAME_RAX - 8)(%rsp), %rsp
+    POP_REGISTERS FRAME_SYSCALL
+    mov (frame_rip - frame_rcx)(%rsp), %rcx
+    mov (frame_rflags - frame_rcx)(%rsp), %r11
+    mov (frame_rsp - frame_rcx)(%rsp), %rsp
     swapgs
     sysretq
 .Liret:
-    POP_REGISTERS
+    POP_REGISTERS FRAME_REGISTERS
     add $16, %rsp
     swapgs
     iretq
@@ -169,7 +131,7 @@ trap_common:
     cld
     mov %rsp, %rdi
     call trap_kernel
-    POP_REGISTERS
+    POP_REGISTERS FRAME_REGISTERS
     add $16, %rsp
     iretq
 

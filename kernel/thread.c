@@ -11,7 +11,7 @@
 #include "kernel/syscalls.h"
 #include "libipc/abi/syscall.h"
 
-_Static_assert(offsetof(struct thread, countdown) == offsetof(struct thread, frame) + FRAME_COUNTDOWN,
+_Static_assert(offsetof(struct thread, countdown) == offsetof(struct thread, frame) + sizeof(struct frame),
                "entry.S");
 
 enum { FLAGS_KEPT = 0xcd5 | RFLAGS_AC }; // CF PF AF ZF SF DF OF and AC are the thread's own
