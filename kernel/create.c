@@ -82,6 +82,7 @@ static enum status new_space(const struct request *r, struct process *payer, voi
         return STATUS_NO_QUOTA;
     enum status s = aspace_init(&space->aspace, OBJECT_SPACE, virt->paging_format, payer);
     if (s != STATUS_OK) {
+        aspace_release(&space->aspace);
         object_free(&space->object);
         return s;
     }

@@ -48,7 +48,7 @@ static bool step_process(struct process *p)
         return false;
     }
     if (p->aspace.count) {
-        aspace_release_step(&p->aspace);
+        mapping_end(p->aspace.map[p->aspace.count - 1]);
         return false;
     }
     trap_ports_changed(p);
@@ -66,7 +66,7 @@ static bool step_memory(struct memory *m)
         return false;
     }
     if (!list_empty(&m->mappings)) {
-        memory_release_step(m);
+        mapping_end(CONTAINER(m->mappings.next, struct mapping, node));
         return false;
     }
     memory_release(m);
@@ -84,7 +84,7 @@ static bool step_space(struct space *s)
         return false;
     }
     if (s->aspace.count) {
-        aspace_release_step(&s->aspace);
+        mapping_end(s->aspace.map[s->aspace.count - 1]);
         return false;
     }
     aspace_release(&s->aspace);

@@ -133,6 +133,8 @@ void *kmem_alloc(struct process *payer, size_t bytes)
 void kmem_free(struct process *payer, void *block, size_t bytes)
 {
     size_t cost = kmem_cost(bytes);
+    if (!block)
+        return;
     if (payer) {
         kassert(payer->used >= cost);
         payer->used -= cost;

@@ -1,4 +1,4 @@
-// Memory objects: slots, supply, withdraw, protect.
+// Memory objects: their trees of page tables, and the edits: supply, withdraw, protect.
 // SPDX-License-Identifier: MIT
 //
 // Every edit has two halves. The first checks all slots and makes the tables that will be needed; it may
@@ -9,100 +9,144 @@
 #include "kernel/lib/print.h"
 #include "kernel/platform/layout.h"
 
-enum { RIGHTS_RWX = RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE, RIGHTS_RX = RIGHT_READ | RIGHT_EXECUTE };
+enum { RIGHTS_RX = RIGHT_READ | RIGHT_EXECUTE };
 
-static bool is_small(const struct memory *m)
+// The entry of the page's chunk, 2 MiB.
+static uint64_t *chunk_of(const struct memory *m, enum paging_format f, uint64_t page)
 {
-    return m->directories == 0;
-}
-
-// The directory entry of a large object's page.
-static uint64_t *directory_entry(const struct memory *m, enum paging_format f, uint64_t page)
-{
-    return &m->tree[f][page / DIRECTORY_SPAN][page / ENTRIES % ENTRIES];
+    return &m->tree[f][page / ENTRIES];
 }
 
 // The table that holds the page's entry; NULL where there is none (nothing there, or a 2 MiB page).
 static uint64_t *table_of(const struct memory *m, enum paging_format f, uint64_t page)
 {
-    if (is_small(m))
-        return m->tree[f][0];
-    uint64_t x86 = *directory_entry(m, PAGING_X86, page);
-    if (!x86 || entry_is_large(x86))
-        return NULL;
-    return pool_pointer(entry_address(*directory_entry(m, f, page)));
+    uint64_t chunk = *chunk_of(m, f, page);
+    return !chunk || entry_is_large(chunk) ? NULL : pool_pointer(entry_address(chunk));
 }
 
 uint64_t memory_slot(const struct memory *m, uint64_t page)
 {
     const uint64_t *table = table_of(m, PAGING_X86, page);
+    uint64_t chunk = *chunk_of(m, PAGING_X86, page);
     if (table)
         return table[page % ENTRIES];
-    uint64_t large = *directory_entry(m, PAGING_X86, page);
-    return large ? (large & ~PTE_PS) + page % ENTRIES * PAGE_SIZE : 0;
+    return chunk ? entry_part(chunk, page % ENTRIES) : 0;
 }
 
-static bool has_format(const struct memory *m, enum paging_format f)
-{
-    return m->tree[f];
-}
-
-static void put(struct memory *m, uint64_t page, uint64_t frame, uint32_t rights, uint64_t flags)
+// Writes a slot, or a whole chunk, in all formats.
+static void set(struct memory *m, uint64_t page, bool whole, uint64_t x86)
 {
     for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
-        if (has_format(m, f))
-            table_of(m, f, page)[page % ENTRIES] =
-                entry_leaf(f, frame, rights, false) | (f == PAGING_X86 ? flags : 0);
+        if (m->tree[f])
+            *(whole ? chunk_of(m, f, page) : &table_of(m, f, page)[page % ENTRIES]) = entry_convert(f, x86);
 }
 
-static void clear(struct memory *m, uint64_t page)
-{
-    for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
-        if (has_format(m, f))
-            table_of(m, f, page)[page % ENTRIES] = 0;
-}
-
-static void put_large(struct memory *m, uint64_t page, uint64_t frame)
-{
-    for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
-        if (has_format(m, f))
-            *directory_entry(m, f, page) = frame ? entry_leaf(f, frame, RIGHTS_RWX, true) : 0;
-}
-
-// Allocates one table a format; all or none.
-static bool new_tables(struct memory *m, uint64_t *tables[PAGING_FORMATS])
-{
-    for (enum paging_format f = 0; f < PAGING_FORMATS; f++) {
-        tables[f] = has_format(m, f) ? kmem_alloc(m->object.payer, PAGE_SIZE) : NULL;
-        if (has_format(m, f) && !tables[f]) {
-            while (f-- > 0)
-                if (tables[f])
-                    kmem_free(m->object.payer, tables[f], PAGE_SIZE);
-            return false;
-        }
-    }
-    return true;
-}
-
-// A table for the page's 2 MiB: an empty one where nothing was, one of 512 entries where a 2 MiB page was.
+// A table for the page's chunk: an empty one where nothing was, one of 512 entries where a 2 MiB page was.
 static enum status ensure_table(struct memory *m, uint64_t page)
 {
-    if (table_of(m, PAGING_X86, page))
-        return STATUS_OK;
-    uint64_t *tables[PAGING_FORMATS];
-    if (!new_tables(m, tables))
-        return STATUS_NO_QUOTA;
-    uint64_t large = *directory_entry(m, PAGING_X86, page);
     for (enum paging_format f = 0; f < PAGING_FORMATS; f++) {
-        if (!tables[f])
+        if (!m->tree[f] || table_of(m, f, page))
             continue;
-        for (uint64_t i = 0; large && i < ENTRIES; i++)
-            tables[f][i] = entry_leaf(f, entry_address(large) + i * PAGE_SIZE, RIGHTS_RWX, false);
-        *directory_entry(m, f, page) = entry_table(f, phys_of(tables[f]), RIGHTS_RWX);
+        uint64_t *table = kmem_alloc(m->object.payer, PAGE_SIZE), *chunk = chunk_of(m, f, page);
+        if (!table)
+            return STATUS_NO_QUOTA;
+        for (uint64_t i = 0; *chunk && i < ENTRIES; i++)
+            table[i] = entry_part(*chunk, i);
+        if (*chunk && f == PAGING_X86)
+            m->large -= ENTRIES;
+        *chunk = entry_table(f, phys_of(table), RIGHTS_RWX);
     }
-    if (large)
-        m->large -= ENTRIES;
     return STATUS_OK;
+}
+
+static uint64_t chunks(const struct memory *m)
+{
+    return m->directories ? (uint64_t)m->directories * ENTRIES : 1;
+}
+
+static size_t tree_bytes(const struct memory *m)
+{
+    return chunks(m) * sizeof(uint64_t);
+}
+
+static void tree_free(struct memory *m, enum paging_format f)
+{
+    for (uint64_t page = 0; m->tree[f] && page < chunks(m) * ENTRIES; page += ENTRIES)
+        kmem_free(m->object.payer, table_of(m, f, page), PAGE_SIZE);
+    kmem_free(m->object.payer, m->tree[f], tree_bytes(m));
+    m->tree[f] = NULL;
+}
+
+// The tree in another format begins as a copy of the book.
+enum status memory_add_format(struct memory *m, enum paging_format f)
+{
+    if (m->tree[f])
+        return STATUS_OK;
+    m->tree[f] = kmem_alloc(m->object.payer, tree_bytes(m));
+    if (!m->tree[f])
+        return STATUS_NO_QUOTA;
+    for (uint64_t page = 0; page < chunks(m) * ENTRIES; page += ENTRIES) {
+        const uint64_t *book = table_of(m, PAGING_X86, page);
+        if (!book) {
+            *chunk_of(m, f, page) = entry_convert(f, *chunk_of(m, PAGING_X86, page));
+        } else if (ensure_table(m, page) != STATUS_OK) {
+            tree_free(m, f);
+            return STATUS_NO_QUOTA;
+        }
+        for (uint64_t i = 0; book && i < ENTRIES; i++)
+            table_of(m, f, page)[i] = entry_convert(f, book[i]);
+    }
+    return STATUS_OK;
+}
+
+size_t memory_cost(const struct memory *m)
+{
+    size_t cost = kmem_cost(m->object.bytes);
+    for (enum paging_format f = 0; f < PAGING_FORMATS; f++) {
+        cost += m->tree[f] ? kmem_cost(tree_bytes(m)) : 0;
+        for (uint64_t page = 0; m->tree[f] && page < chunks(m) * ENTRIES; page += ENTRIES)
+            cost += table_of(m, f, page) ? PAGE_SIZE : 0;
+    }
+    return cost;
+}
+
+enum status memory_create(struct process *payer, uint64_t pages, struct ref pager, uint64_t badge,
+                          struct ref base, struct memory **out)
+{
+    if (!pages || pages > MEMORY_PAGES_MAX)
+        return STATUS_BAD_ARG;
+    struct memory *m = (struct memory *)object_new(OBJECT_MEMORY, sizeof *m, payer);
+    if (!m)
+        return STATUS_NO_QUOTA;
+    m->pages = pages;
+    m->directories = pages <= SMALL_PAGES ? 0 : (uint32_t)((pages + DIRECTORY_SPAN - 1) / DIRECTORY_SPAN);
+    m->pager = pager;
+    m->pager_badge = badge;
+    m->base = base;
+    list_init(&m->mappings);
+    list_init(&m->waiters);
+    m->tree[PAGING_X86] = kmem_alloc(payer, tree_bytes(m));
+    if (!m->tree[PAGING_X86] || (!m->directories && ensure_table(m, 0) != STATUS_OK)) {
+        memory_release(m);
+        return STATUS_NO_QUOTA;
+    }
+    *out = m;
+    return STATUS_OK;
+}
+
+void memory_release(struct memory *m)
+{
+    struct memory *base = (struct memory *)ref_get(m->base);
+    if (base)
+        base->lent -= m->borrowed;
+    for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
+        tree_free(m, f);
+    object_free(&m->object);
+}
+
+bool memory_is_empty(const struct memory *m)
+{
+    return m->filled == m->borrowed && !m->lent;
 }
 
 static void flush(struct memory *m, uint64_t page, uint64_t pages)
@@ -113,47 +157,28 @@ static void flush(struct memory *m, uint64_t page, uint64_t pages)
     }
 }
 
-// A 2 MiB page (0: nothing) instead of tables. CPUs may remember the entries that lead to these, whatever is
-// in them [SDM] 3A 4.10.3.
-static void replace_tables(struct memory *m, uint64_t page, uint64_t frame)
-{
-    uint64_t *tables[PAGING_FORMATS];
-    for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
-        tables[f] = has_format(m, f) ? table_of(m, f, page) : NULL;
-    put_large(m, page, frame);
-    flush(m, page, 1);
-    for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
-        if (tables[f])
-            kmem_free(m->object.payer, tables[f], PAGE_SIZE);
-}
-
-// 2 MiB out of 512 slots that hold a contiguous, aligned, unprotected run.
+// The page's chunk as one entry: nothing where all slots are empty, a 2 MiB page where they hold a
+// contiguous, aligned, unprotected run. False: they hold something else. CPUs may remember the entries that
+// lead to the tables, whatever is in them, until the flush [SDM] 3A 4.10.3.
 static bool join(struct memory *m, uint64_t page)
 {
-    const uint64_t *table = table_of(m, PAGING_X86, page);
-    if (!table)
-        return entry_is_large(*directory_entry(m, PAGING_X86, page));
-    uint64_t frame = entry_address(table[0]);
+    uint64_t *tables[PAGING_FORMATS] = {0};
+    const uint64_t *book = table_of(m, PAGING_X86, page);
+    if (!book)
+        return true;
+    uint64_t frame = entry_address(book[0]);
+    for (uint64_t i = 0; i < ENTRIES; i++)
+        if (book[i] != (book[0] ? entry_leaf(PAGING_X86, frame + i * PAGE_SIZE, RIGHTS_RWX, false) : 0))
+            return false;
     if (frame % PAGE_2M)
         return false;
-    for (uint64_t i = 0; i < ENTRIES; i++)
-        if (table[i] != entry_leaf(PAGING_X86, frame + i * PAGE_SIZE, RIGHTS_RWX, false))
-            return false;
-    replace_tables(m, page, frame);
-    m->large += ENTRIES;
-    return true;
-}
-
-// No slot of the page's 2 MiB holds anything; an empty table goes.
-static bool clear_chunk(struct memory *m, uint64_t page)
-{
-    const uint64_t *table = table_of(m, PAGING_X86, page);
-    if (!table)
-        return !*directory_entry(m, PAGING_X86, page);
-    for (uint64_t i = 0; i < ENTRIES; i++)
-        if (table[i])
-            return false;
-    replace_tables(m, page, 0);
+    m->large += book[0] ? ENTRIES : 0;
+    for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
+        tables[f] = m->tree[f] ? table_of(m, f, page) : NULL;
+    set(m, page, true, book[0] ? entry_leaf(PAGING_X86, frame, RIGHTS_RWX, true) : 0);
+    flush(m, page, 1);
+    for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
+        kmem_free(m->object.payer, tables[f], PAGE_SIZE);
     return true;
 }
 
@@ -166,17 +191,17 @@ static enum status supply_large(struct memory *m, uint64_t page, struct memory *
                                 uint64_t pages)
 {
     if (page % ENTRIES || source_page % ENTRIES || pages % ENTRIES || pages > ENTRIES * ENTRIES ||
-        is_small(m) || is_small(source))
+        !m->directories || !source->directories)
         return STATUS_BAD_ARG;
     for (uint64_t i = 0; i < pages; i += ENTRIES) {
-        if (!join(source, source_page + i))
+        if (!join(source, source_page + i) || !*chunk_of(source, PAGING_X86, source_page + i))
             return STATUS_NOT_FOUND;
-        if (!clear_chunk(m, page + i))
+        if (!join(m, page + i) || *chunk_of(m, PAGING_X86, page + i))
             return STATUS_EXISTS;
     }
     for (uint64_t i = 0; i < pages; i += ENTRIES) {
-        put_large(m, page + i, entry_address(*directory_entry(source, PAGING_X86, source_page + i)));
-        put_large(source, source_page + i, 0);
+        set(m, page + i, true, *chunk_of(source, PAGING_X86, source_page + i));
+        set(source, source_page + i, true, 0);
     }
     source->filled -= pages;
     source->large -= pages;
@@ -187,24 +212,40 @@ static enum status supply_large(struct memory *m, uint64_t page, struct memory *
     return STATUS_OK;
 }
 
-static enum status check_supply(struct memory *m, uint64_t page, struct memory *source, uint64_t source_page,
-                                uint64_t pages, bool borrow)
+static enum status check_slot(struct memory *m, uint64_t page, struct memory *source, uint64_t source_page,
+                              uint32_t how)
 {
-    for (uint64_t i = 0; i < pages; i++) {
-        uint64_t have = memory_slot(source, source_page + i);
-        if (!have || (have & ENTRY_BORROWED))
-            return STATUS_NOT_FOUND;
-        if (memory_slot(m, page + i))
-            return STATUS_EXISTS;
+    uint64_t slot = memory_slot(source, source_page);
+    if (!slot || (slot & ENTRY_BORROWED))
+        return how == SUPPLY_WITHDRAWN ? STATUS_OK : STATUS_NOT_FOUND;
+    if (memory_slot(m, page))
+        return STATUS_EXISTS;
+    enum status s = ensure_table(m, page);
+    return s == STATUS_OK && how != SUPPLY_BORROW ? ensure_table(source, source_page) : s;
+}
+
+static void supply_slot(struct memory *m, uint64_t page, struct memory *source, uint64_t source_page,
+                        uint32_t how)
+{
+    uint64_t slot = memory_slot(source, source_page), frame = entry_address(slot);
+    if (!slot)
+        return;
+    if (how == SUPPLY_BORROW) {
+        set(m, page, false, entry_leaf(PAGING_X86, frame, RIGHTS_RX, false) | ENTRY_BORROWED);
+        m->filled++;
+        m->borrowed++;
+        source->lent++;
+        return;
     }
-    for (uint64_t i = 0; i < pages; i++) {
-        enum status s = ensure_table(m, page + i);
-        if (s == STATUS_OK && !borrow)
-            s = ensure_table(source, source_page + i);
-        if (s != STATUS_OK)
-            return s;
+    set(source, source_page, false, 0);
+    source->filled--;
+    if (slot & ENTRY_BORROWED) {
+        source->borrowed--;
+        ((struct memory *)ref_get(source->base))->lent--; // which lives while it lends
+        return;
     }
-    return STATUS_OK;
+    set(m, page, false, entry_leaf(PAGING_X86, frame, RIGHTS_RWX, false));
+    m->filled++;
 }
 
 enum status memory_supply(struct memory *m, uint64_t page, struct memory *source, uint64_t source_page,
@@ -212,78 +253,24 @@ enum status memory_supply(struct memory *m, uint64_t page, struct memory *source
 {
     if (m == source || !in_range(m, page, pages) || !in_range(source, source_page, pages))
         return STATUS_BAD_ARG;
-    bool borrow = how == SUPPLY_BORROW;
-    if (borrow ? ref_get(m->base) != &source->object : source->lent != 0)
-        return borrow ? STATUS_BAD_ARG : STATUS_BUSY;
+    if (how == SUPPLY_BORROW && ref_get(m->base) != &source->object)
+        return STATUS_BAD_ARG;
+    if (how != SUPPLY_BORROW && source->lent)
+        return STATUS_BUSY;
     if (how == SUPPLY_LARGE)
         return supply_large(m, page, source, source_page, pages);
-    if (how > SUPPLY_LARGE || pages > ENTRIES)
+    if (pages > ENTRIES)
         return STATUS_BAD_ARG;
-    enum status s = check_supply(m, page, source, source_page, pages, borrow);
-    if (s != STATUS_OK)
-        return s;
     for (uint64_t i = 0; i < pages; i++) {
-        uint64_t frame = entry_address(memory_slot(source, source_page + i));
-        put(m, page + i, frame, borrow ? RIGHTS_RX : RIGHTS_RWX, borrow ? ENTRY_BORROWED : 0);
-        if (!borrow)
-            clear(source, source_page + i);
-    }
-    m->filled += pages;
-    if (borrow) {
-        m->borrowed += pages;
-        source->lent += pages;
-    } else {
-        source->filled -= pages;
-        flush(source, source_page, pages);
-    }
-    memory_wake(m, page, pages);
-    return STATUS_OK;
-}
-
-static void give_back(struct memory *m, uint64_t pages)
-{
-    struct memory *base = (struct memory *)ref_get(m->base);
-    kassert(base && base->lent >= pages);
-    base->lent -= pages;
-    m->borrowed -= pages;
-}
-
-// Borrowed slots become empty, empty ones stay so, the others' frames move to the same place of `to`.
-enum status memory_withdraw(struct memory *m, uint64_t page, struct memory *to, uint64_t to_page,
-                            uint64_t pages)
-{
-    if (m == to || pages > ENTRIES || !in_range(m, page, pages) || !in_range(to, to_page, pages))
-        return STATUS_BAD_ARG;
-    if (m->lent)
-        return STATUS_BUSY;
-    for (uint64_t i = 0; i < pages; i++) {
-        uint64_t slot = memory_slot(m, page + i);
-        if (!slot)
-            continue;
-        bool moves = !(slot & ENTRY_BORROWED);
-        if (moves && memory_slot(to, to_page + i))
-            return STATUS_EXISTS;
-        enum status s = ensure_table(m, page + i);
-        if (s == STATUS_OK && moves)
-            s = ensure_table(to, to_page + i);
+        enum status s = check_slot(m, page + i, source, source_page + i, how);
         if (s != STATUS_OK)
             return s;
     }
-    for (uint64_t i = 0; i < pages; i++) {
-        uint64_t slot = memory_slot(m, page + i);
-        if (!slot)
-            continue;
-        clear(m, page + i);
-        m->filled--;
-        if (slot & ENTRY_BORROWED) {
-            give_back(m, 1);
-        } else {
-            put(to, to_page + i, entry_address(slot), RIGHTS_RWX, 0);
-            to->filled++;
-        }
-    }
-    flush(m, page, pages);
-    memory_wake(to, to_page, pages);
+    for (uint64_t i = 0; i < pages; i++)
+        supply_slot(m, page + i, source, source_page + i, how);
+    if (how != SUPPLY_BORROW)
+        flush(source, source_page, pages);
+    memory_wake(m, page, pages);
     return STATUS_OK;
 }
 
@@ -298,41 +285,30 @@ enum status memory_protect(struct memory *m, uint64_t page, uint64_t pages, uint
             return STATUS_NOT_FOUND;
         if ((slot & ENTRY_BORROWED) && (rights & RIGHT_WRITE))
             return STATUS_NO_RIGHT;
-        enum status s = ensure_table(m, page + i);
-        if (s != STATUS_OK)
-            return s;
+        if (ensure_table(m, page + i) != STATUS_OK)
+            return STATUS_NO_QUOTA;
     }
     for (uint64_t i = 0; i < pages; i++) {
         uint64_t slot = memory_slot(m, page + i);
-        uint64_t flags = (slot & ENTRY_BORROWED) | (rights == RIGHTS_RWX ? 0 : ENTRY_SEALED);
-        put(m, page + i, entry_address(slot), rights, flags);
+        set(m, page + i, false,
+            entry_leaf(PAGING_X86, entry_address(slot), rights, false) | (slot & ENTRY_BORROWED));
     }
     flush(m, page, pages);
     memory_wake(m, page, pages);
     return STATUS_OK;
 }
 
-enum status memory_adopt(struct memory *m, uint64_t page, uint64_t frame, uint64_t pages, uint32_t rights)
+enum status memory_adopt(struct memory *m, uint64_t page, uint64_t frame, uint64_t pages)
 {
-    if (!in_range(m, page, pages))
-        return STATUS_BAD_ARG;
-    while (pages) {
-        bool large = !is_small(m) && page % ENTRIES == 0 && frame % PAGE_2M == 0 && pages >= ENTRIES &&
-                     rights == RIGHTS_RWX && clear_chunk(m, page);
-        uint64_t n = large ? ENTRIES : 1;
-        if (large) {
-            put_large(m, page, frame);
-            m->large += n;
-        } else {
-            enum status s = ensure_table(m, page);
-            if (s != STATUS_OK)
-                return s;
-            put(m, page, frame, rights, rights == RIGHTS_RWX ? 0 : ENTRY_SEALED);
-        }
+    for (uint64_t n, end = page + pages; page < end; page += n, frame += n * PAGE_SIZE) {
+        bool large = page % ENTRIES == 0 && frame % PAGE_2M == 0 && end - page >= ENTRIES && m->directories &&
+                     !*chunk_of(m, PAGING_X86, page);
+        if (!large && ensure_table(m, page) != STATUS_OK)
+            return STATUS_NO_QUOTA;
+        n = large ? ENTRIES : 1;
+        set(m, page, large, entry_leaf(PAGING_X86, frame, RIGHTS_RWX, large));
         m->filled += n;
-        page += n;
-        frame += n * PAGE_SIZE;
-        pages -= n;
+        m->large += large ? n : 0;
     }
     return STATUS_OK;
 }
@@ -347,9 +323,4 @@ enum fault_verdict memory_fault(const struct mapping *map, uint64_t address, uin
     if (slot && !(rights & ~entry_allows(slot)))
         return FAULT_RETRY;
     return ref_get(m->pager) ? FAULT_PAGER : FAULT_VIOLATION;
-}
-
-bool memory_is_empty(const struct memory *m)
-{
-    return m->filled == m->borrowed && !m->lent;
 }

@@ -19,7 +19,6 @@ struct memory {
     struct object object;
     uint64_t pages;       // [I]
     uint32_t directories; // [I] 0: small
-    uint32_t waiting;     // who waits for a page of it
     uint64_t filled, borrowed, lent, large;
     struct ref pager; // endpoint
     uint64_t pager_badge;
@@ -28,8 +27,8 @@ struct memory {
     struct node waiters; // struct call: page faults that were received; those not received are on the pager's
                          // endpoint
     // The book of slots in x86 format, and a copy in the nested format where that differs and a guest maps it
-    // (else NULL): an array of directories; of a small object: one page table.
-    uint64_t **tree[PAGING_FORMATS];
+    // (else NULL): the entries of all directories; of a small object one entry, which leads to its table.
+    uint64_t *tree[PAGING_FORMATS];
 };
 
 // An address space: of a process, or guest-physical.
@@ -48,35 +47,35 @@ struct aspace {
     uint8_t kind;   // [I] enum object_type: process or space
     uint16_t count;
     struct process *payer; // [I] of tables and mappings
-    uint64_t
-        flushes; // grows with every edit that takes something away; a guest's CPU that saw less must flush
+    uint64_t flushes;     // grows with edits that take something away; a guest's CPU that saw less must flush
     struct mapping **map; // sorted by address
 };
 
+// aspace_release() is due even if it fails.
 enum status aspace_init(struct aspace *a, enum object_type kind, enum paging_format format,
                         struct process *payer) MUST_CHECK;
-void aspace_release_step(struct aspace *a); // unmaps one mapping
-void aspace_release(struct aspace *a);      // frees its tables; nothing is mapped any more
+void aspace_release(struct aspace *a); // frees its tables; nothing is mapped any more
+uint64_t *aspace_entry(struct aspace *a, uint64_t address, uint64_t unit);
 struct mapping *aspace_find(const struct aspace *a, uint64_t address);
 
 enum status memory_create(struct process *payer, uint64_t pages, struct ref pager, uint64_t badge,
                           struct ref base, struct memory **out) MUST_CHECK;
 enum status memory_add_format(struct memory *m, enum paging_format f) MUST_CHECK;
-void memory_release_step(struct memory *m); // unmaps one mapping
 size_t memory_cost(const struct memory *m); // bytes charged to its payer
 bool memory_is_empty(const struct memory *m);
-void memory_release(struct memory *m);
+void memory_release(struct memory *m); // nothing maps it any more
 
 // Boot: enters frames that belong to nobody yet.
-enum status memory_adopt(struct memory *m, uint64_t page, uint64_t frame, uint64_t pages,
-                         uint32_t rights) MUST_CHECK;
+enum status memory_adopt(struct memory *m, uint64_t page, uint64_t frame, uint64_t pages) MUST_CHECK;
 
 enum status memory_map(struct aspace *a, uint64_t address, struct memory *m, uint32_t rights) MUST_CHECK;
 enum status memory_unmap(struct aspace *a, uint64_t address) MUST_CHECK;
+void mapping_end(struct mapping *map);
+
+// How: enum supply_flag, or this: what is empty stays so, what is borrowed just ends.
+enum { SUPPLY_WITHDRAWN = SUPPLY_LARGE + 1 };
 enum status memory_supply(struct memory *m, uint64_t page, struct memory *source, uint64_t source_page,
                           uint64_t pages, uint32_t how) MUST_CHECK;
-enum status memory_withdraw(struct memory *m, uint64_t page, struct memory *to, uint64_t to_page,
-                            uint64_t pages) MUST_CHECK;
 enum status memory_protect(struct memory *m, uint64_t page, uint64_t pages, uint32_t rights) MUST_CHECK;
 
 // What an edit took away must leave the TLBs (kernel/flush.c; the host's tests have a model TLB instead).

@@ -2,13 +2,14 @@
 // SPDX-License-Identifier: MIT
 //
 // Rights are enum right's READ, WRITE, EXECUTE. All formats have 512 entries of 8 bytes a table and the
-// address in bits 12 to 51. Bits 52 to 58 are ignored by the hardware in all of them [APM] 2 5.4.1, [SDM]
-// 3C 28.3.2.
+// address in bits 12 to 51. Bits 52 to 58 are ignored by the hardware in all of them, bit 7 marks a large
+// leaf [APM] 2 5.4.1, [SDM] 3C 28.3.2.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/platform/layout.h"
 #include "kernel/platform/x86.h"
 #include "libipc/abi/caps.h"
 
@@ -17,17 +18,15 @@ enum paging_format { PAGING_X86, PAGING_EPT, PAGING_FORMATS };
 #define ENTRIES       512u
 #define ENTRY_ADDRESS 0x000ffffffffff000ul
 
-// Software bits, kept in the x86 tree of a memory object, which is its book of slots.
+// A software bit in the x86 tree of a memory object, which is its book of slots.
 #define ENTRY_BORROWED (1ul << 52) // the frame belongs to the object's base
-#define ENTRY_SEALED   (1ul << 53) // protected: write or execute faults go to the pager
-#define ENTRY_FLAGS    (ENTRY_BORROWED | ENTRY_SEALED)
+
+enum { RIGHTS_RWX = RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE };
 
 #define EPT_READ      (1ul << 0)
 #define EPT_WRITE     (1ul << 1)
 #define EPT_EXECUTE   (1ul << 2)
 #define EPT_WRITEBACK (6ul << 3)
-#define EPT_LARGE     (1ul << 7)
-
 static inline uint64_t entry_rights(enum paging_format format, uint32_t rights)
 {
     if (format == PAGING_EPT)
@@ -48,7 +47,7 @@ static inline uint64_t entry_leaf(enum paging_format format, uint64_t frame, uin
 {
     uint64_t e = frame | entry_rights(format, rights);
     if (format == PAGING_EPT)
-        return e | EPT_WRITEBACK | (large ? EPT_LARGE : 0);
+        return e | EPT_WRITEBACK | (large ? PTE_PS : 0);
     return e | PTE_A | PTE_D | (large ? PTE_PS : 0);
 }
 
@@ -57,13 +56,27 @@ static inline uint64_t entry_address(uint64_t entry)
     return entry & ENTRY_ADDRESS;
 }
 
-// Of x86 entries.
 static inline bool entry_is_large(uint64_t entry)
 {
     return entry & PTE_PS;
 }
 
+// One of the 512 leaves that a large one stands for.
+static inline uint64_t entry_part(uint64_t large, uint64_t index)
+{
+    return (large & ~PTE_PS) + index * PAGE_SIZE;
+}
+
+// Of an x86 entry.
 static inline uint32_t entry_allows(uint64_t entry)
 {
     return RIGHT_READ | ((entry & PTE_W) ? RIGHT_WRITE : 0) | ((entry & PTE_NX) ? 0 : RIGHT_EXECUTE);
+}
+
+// An x86 leaf, or nothing, in another format.
+static inline uint64_t entry_convert(enum paging_format format, uint64_t x86)
+{
+    if (format == PAGING_X86 || !x86)
+        return x86;
+    return entry_leaf(format, entry_address(x86), entry_allows(x86), entry_is_large(x86));
 }

@@ -15,45 +15,21 @@ static size_t slot_bytes(const struct process *p)
     return p->slot_count * sizeof(struct capability);
 }
 
-// The page table of the UTCB window, linked where memory_map() never goes.
-static enum status make_utcb_window(struct process *p)
-{
-    struct aspace *a = &p->aspace;
-    uint64_t *tables[3];
-    for (unsigned i = 0; i < 3; i++) {
-        tables[i] = kmem_alloc(p, PAGE_SIZE);
-        if (!tables[i]) {
-            while (i-- > 0)
-                kmem_free(p, tables[i], PAGE_SIZE);
-            return STATUS_NO_QUOTA;
-        }
-    }
-    uint32_t rw = RIGHT_READ | RIGHT_WRITE, all = rw | RIGHT_EXECUTE;
-    a->root[0] = entry_table(PAGING_X86, phys_of(tables[0]), all);
-    tables[0][0] = entry_table(PAGING_X86, phys_of(tables[1]), all);
-    tables[1][UTCB_WINDOW / PAGE_2M] = entry_table(PAGING_X86, phys_of(tables[2]), rw);
-    p->utcb_table = tables[2];
-    return STATUS_OK;
-}
-
 static enum status build(struct process *p)
 {
     p->slots = kmem_alloc(p, slot_bytes(p));
-    if (!p->slots)
-        return STATUS_NO_QUOTA;
     enum status s = aspace_init(&p->aspace, OBJECT_PROCESS, PAGING_X86, p);
-    if (s != STATUS_OK) {
-        kmem_free(p, p->slots, slot_bytes(p));
+    if (s != STATUS_OK)
         return s;
-    }
     p->cr3 = phys_of(p->aspace.root);
     memcpy(p->aspace.root + ENTRIES / 2, (uint64_t *)pool_pointer(kernel_root) + ENTRIES / 2, PAGE_SIZE / 2);
-    s = make_utcb_window(p);
-    if (s != STATUS_OK) {
-        aspace_release(&p->aspace);
-        kmem_free(p, p->slots, slot_bytes(p));
-    }
-    return s;
+    // The table of the UTCB window, linked where memory_map() never goes.
+    uint64_t *window = aspace_entry(&p->aspace, UTCB_WINDOW, PAGE_2M);
+    p->utcb_table = kmem_alloc(p, PAGE_SIZE);
+    if (!p->slots || !window || !p->utcb_table)
+        return STATUS_NO_QUOTA;
+    *window = entry_table(PAGING_X86, phys_of(p->utcb_table), RIGHT_READ | RIGHT_WRITE);
+    return STATUS_OK;
 }
 
 enum status process_create(struct process *payer, uint64_t quota, uint64_t slots, struct ref handler,
@@ -73,28 +49,23 @@ enum status process_create(struct process *payer, uint64_t quota, uint64_t slots
     p->handler = handler;
     p->handler_badge = badge;
     enum status s = payer && payer->quota - payer->used < quota ? STATUS_NO_QUOTA : build(p);
-    if (s != STATUS_OK) {
-        object_free(&p->object);
-        return s;
-    }
     if (payer)
         payer->used += quota;
-    *out = p;
-    return STATUS_OK;
+    if (s == STATUS_OK)
+        *out = p;
+    else
+        process_release(p);
+    return s;
 }
 
 void process_release(struct process *p)
 {
-    struct process *payer = p->object.payer;
-    uint64_t *pointers = pool_pointer(entry_address(p->aspace.root[0]));
-    uint64_t *directory = pool_pointer(entry_address(pointers[0]));
-    directory[UTCB_WINDOW / PAGE_2M] = 0;
     kmem_free(p, p->utcb_table, PAGE_SIZE);
     aspace_release(&p->aspace);
     kmem_free(p, p->slots, slot_bytes(p));
     kassert(p->used == 0);
-    if (payer)
-        payer->used -= p->quota;
+    if (p->object.payer)
+        p->object.payer->used -= p->quota;
     object_free(&p->object);
 }
 

@@ -107,7 +107,7 @@ static struct memory *new_memory(struct process *p, uint64_t pages)
 
 static void adopt(struct memory *m, uint64_t page, uint64_t frame, uint64_t pages)
 {
-    if (memory_adopt(m, page, frame, pages, RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE) != STATUS_OK)
+    if (memory_adopt(m, page, frame, pages) != STATUS_OK)
         panic("too little memory for the root task");
 }
 

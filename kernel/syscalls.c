@@ -8,8 +8,6 @@
 #include "kernel/platform/platform.h"
 #include "kernel/vm.h"
 
-enum { RIGHTS_RWX = RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE };
-
 enum status look_up(struct request *r, const uint32_t needs[ARGUMENTS])
 {
     for (unsigned i = 0; i < ARGUMENTS; i++) {
@@ -115,12 +113,10 @@ static uint32_t supply(struct request *r)
 
 static uint32_t withdraw(struct request *r)
 {
-    switch (r->a[5]) {
-    case SUPPLY_MOVE: return memory_withdraw(r->object[0], r->a[1], r->object[2], r->a[3], r->a[4]);
-    case SUPPLY_LARGE:
-        return memory_supply(r->object[2], r->a[3], r->object[0], r->a[1], r->a[4], SUPPLY_LARGE);
-    default: return STATUS_BAD_ARG;
-    }
+    if (r->a[5] != SUPPLY_MOVE && r->a[5] != SUPPLY_LARGE)
+        return STATUS_BAD_ARG;
+    return memory_supply(r->object[2], r->a[3], r->object[0], r->a[1], r->a[4],
+                         r->a[5] == SUPPLY_MOVE ? SUPPLY_WITHDRAWN : SUPPLY_LARGE);
 }
 
 static uint32_t protect(struct request *r)

@@ -94,9 +94,8 @@ static void check_slot(const struct object_under_test *o, unsigned i)
 static uint64_t large_pages(const struct memory *m)
 {
     uint64_t n = 0;
-    for (uint32_t d = 0; d < m->directories; d++)
-        for (unsigned i = 0; i < ENTRIES; i++)
-            n += entry_is_large(m->tree[PAGING_X86][d][i]) ? ENTRIES : 0;
+    for (uint32_t i = 0; i < m->directories * ENTRIES; i++)
+        n += entry_is_large(m->tree[PAGING_X86][i]) ? ENTRIES : 0;
     return n;
 }
 

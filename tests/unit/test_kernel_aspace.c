@@ -1,6 +1,6 @@
 // Address spaces: where mappings may lie, and what a fault in one is
 // SPDX-License-Identifier: MIT
-// LINK: kernel/memory.c kernel/memory_object.c kernel/aspace.c kernel/kmem.c kernel/object.c
+// LINK: kernel/memory.c kernel/aspace.c kernel/kmem.c kernel/object.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,7 +90,7 @@ static void faults_go_to_the_pager(void **state)
     assert_int_equal(page, 2);
     assert_int_equal(memory_fault(map, PAGE_1G, RX, &page), FAULT_VIOLATION);
     assert_int_equal(memory_fault(map, PAGE_1G + 3 * PAGE_SIZE, RIGHT_READ, &page), FAULT_VIOLATION);
-    assert_int_equal(memory_adopt(m, 0, 0x40000000, 1, RX), STATUS_OK);
+    assert_int_equal(memory_adopt(m, 0, 0x40000000, 1), STATUS_OK);
     assert_int_equal(memory_fault(map, PAGE_1G, RIGHT_READ, &page), FAULT_RETRY);
     object_retire(pager);
     assert_int_equal(memory_fault(map, PAGE_1G + PAGE_SIZE, RIGHT_READ, &page), FAULT_VIOLATION);

@@ -1,6 +1,6 @@
 // Memory objects and address spaces: random edits against a book of slots and a TLB that forgets nothing
 // SPDX-License-Identifier: MIT
-// LINK: kernel/memory.c kernel/memory_object.c kernel/aspace.c kernel/kmem.c kernel/object.c
+// LINK: kernel/memory.c kernel/aspace.c kernel/kmem.c kernel/object.c
 //
 // Several objects, small, large and with bases, are mapped into processes and guest spaces of both formats.
 // Each edit's status is foretold by the book; after it the slots, the counters, what was paid, the wake-ups
@@ -145,7 +145,8 @@ static void withdraw(struct object_under_test *from, unsigned i, struct object_u
                      unsigned n)
 {
     enum status expected = foretell_withdraw(from, i, to, k, n);
-    enum status got = memory_withdraw(from->memory, view_page(i), to->memory, view_page(k), n);
+    enum status got =
+        memory_supply(to->memory, view_page(k), from->memory, view_page(i), n, SUPPLY_WITHDRAWN);
     for (unsigned p = 0; as_foretold(got, expected) && p < n; p++) {
         struct slot s = from->slot[i + p];
         if (s.frame && !s.borrowed) {
@@ -308,7 +309,7 @@ static uint64_t stock(struct object_under_test *o, uint64_t frame)
     for (unsigned i = 0; i < view_of(o); i++, frame += PAGE_SIZE)
         o->slot[i] = (struct slot){frame, RWX, false};
     for (unsigned i = 0; i < view_of(o); i += CHUNK)
-        assert_int_equal(memory_adopt(o->memory, view_page(i), o->slot[i].frame, CHUNK, RWX), STATUS_OK);
+        assert_int_equal(memory_adopt(o->memory, view_page(i), o->slot[i].frame, CHUNK), STATUS_OK);
     return frame;
 }
 
@@ -319,7 +320,7 @@ static void destroy(int index)
     if (!memory_is_empty(o->memory))
         return;
     while (!list_empty(&o->memory->mappings))
-        memory_release_step(o->memory);
+        mapping_end(CONTAINER(o->memory->mappings.next, struct mapping, node));
     for (int a = 0; a < SPACES; a++)
         for (int s = 0; s < SEATS; s++)
             if (seat[a][s].memory == o->memory)
