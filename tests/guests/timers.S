@@ -3,7 +3,7 @@
 #include "tests/guests/macros.inc"
 
 .code64
-    LOAD_HANDLERS
+    LOAD_HANDLERS TIMERS_IDT
 0:  sti
     nop
     nop
@@ -30,5 +30,5 @@
     sti
     hlt
     jmp 0b
-    HANDLERS
+    HANDLERS TIMERS_IDT
     SEGMENTS
