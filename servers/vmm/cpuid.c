@@ -32,7 +32,7 @@ enum {
     EBX7_TSC_ADJUST = 1 << 1,
     ECX7 = 1 << 2, // UMIP
     ECX81 = 0x1e1,
-    EDX81 = 0x2753bb7f,
+    EDX81 = 0x2553bb7f,
 };
 #define ECX1_HYPERVISOR (1u << 31)
 

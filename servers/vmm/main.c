@@ -75,7 +75,7 @@ static void refused(struct server *s, enum status why, struct message *answer)
     (void)s;
     if (!answer->words[REPLY_GROUPS])
         die("%s: the kernel refuses an answer without state: %s", vm.config.name, status_name(why));
-    log_warning("%s: the guest asks for a state that cannot be entered: #GP", vm.config.name);
+    log_debug("the guest asks for a state that cannot be entered: #GP");
     answer->tag = TAG(VCPU_RUN, REPLY_WORDS);
     answer->words[REPLY_GROUPS] = 0;
     answer->words[REPLY_EVENT] = EVENT_MAKE(EVENT_EXCEPTION, VECTOR_GP) | EVENT_ERROR(0);

@@ -36,7 +36,7 @@ enum msr {
 
 enum { MTRR_FIXED = 11, MTRR_WRITE_BACK = 6, MTRR_FIXED_ENABLE = 1 << 10, MTRR_ENABLE = 1 << 11 };
 enum { MTRR_VARIABLE = 8, MTRR_CAP = 1 << 8 | MTRR_VARIABLE, DE_CFG_LFENCE = 1 << 1 };
-enum { EFER_SCE = 1, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11, EFER_FFXSR = 1 << 14 };
+enum { EFER_SCE = 1, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11 };
 
 struct msr_row {
     uint32_t first, last;
@@ -156,7 +156,7 @@ static bool read_efer(struct vm_exit *x, uint32_t msr, uint64_t *value)
 static bool write_efer(struct vm_exit *x, uint32_t msr, uint64_t value)
 {
     (void)msr;
-    uint64_t old = x->state->efer, allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR;
+    uint64_t old = x->state->efer, allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
     bool paging = x->state->cr0 >> 31 & 1;
     if ((value & ~allowed) || (paging && ((value ^ old) & EFER_LME)))
         return false;
