@@ -1,9 +1,9 @@
 // What tiny guests and their monitor agree on.
 // SPDX-License-Identifier: MIT
 //
-// 0x1000 code and data; 0x5000 or 0x6000 interrupt table of 64-bit guests; 0x7000..0x7ff0 stack; 0x8000 page tables
-// that the monitor makes for 64-bit guests: everything below 4 GiB mapped to itself; 0x100000 and on free
-// memory. A guest speaks by writing to ports that no route takes.
+// 0x1000 code and data; 0x5000 or 0x6000 interrupt table of 64-bit guests; 0x7000..0x7ff0 stack; 0x8000 page
+// tables that the monitor makes for 64-bit guests: everything below 4 GiB mapped to itself; 0x100000 and on
+// free memory. A guest speaks by writing to ports that no route takes.
 #pragma once
 
 #define GUEST_ENTRY 0x1000
