@@ -35,8 +35,8 @@ static ALWAYS_INLINE void message_exit(const struct call *c, struct thread *to)
                    (virt->interruptible(v) ? EXIT_INTERRUPTIBLE : 0);
     to->frame.r9 = x->raw;
     copy_gpr(state->gpr, v->gpr, groups);
-    if (groups & GROUP_XCR0)
-        state->xcr0 = v->exec.xcr0;
+    if (groups & GROUP_XCR0) // while the vCPU is current, the guest's is still in the register
+        state->xcr0 = this_cpu()->current == &v->exec ? xgetbv(0) : v->exec.xcr0;
     if (groups & VIRT_GROUPS)
         virt->read(v, groups, state);
 }
