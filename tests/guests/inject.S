@@ -10,6 +10,8 @@
     mov %cr2, %rax
     out %eax, $PORT_REPORT
     REPORT $4
+    REPORT $5
+    REPORT %r14d
     DONE
     HANDLERS
     SEGMENTS

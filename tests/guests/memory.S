@@ -17,4 +17,10 @@
     mov $0x600000, %ebx // RAM that may only be read
     mov (%rbx), %eax
     movl $1, (%rbx)
+    mov $back, %ecx
+    mov $0xfee01000, %eax
+    jmp *%rax // no code is there
+back:
+    mov $0xfed00000, %eax
+    mov %rax, %cr3 // nor are page tables here
     DONE

@@ -26,8 +26,10 @@
     mov $GUEST_FREE, %edi
     mov $GUEST_FREE, %esi
     mov $3, %ecx
-    insb
-    outsw
-    rep insl
-    rep outsb
+    .irp width, b, w, l
+    ins\width
+    outs\width
+    rep ins\width
+    rep outs\width
+    .endr
     DONE

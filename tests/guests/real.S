@@ -9,6 +9,10 @@
     mov %ax, %es
     movw $handler16, %es:0x21 * 4
     movw $0, %es:0x21 * 4 + 2
+    movw $interrupt16, %es:0x22 * 4
+    movw $0, %es:0x22 * 4 + 2
+    movw $undefined16, %es:6 * 4
+    movw $0, %es:6 * 4 + 2
     mov $0xabcd, %bx
     int $0x21
     mov %bx, %ax
@@ -32,7 +36,23 @@
 far:
     mov %cs, %ax
     out %ax, $PORT_REPORT
+    xor %ebx, %ebx
+    REPORT $1 // the monitor offers an interrupt
+    REPORT %ebx // 0: IF is clear
+    sti
+    nop
+    nop
+    cli
+    REPORT %ebx // 1
+    REPORT $2 // the monitor injects an exception
+    REPORT %ebx // 0x101
     DONE
 handler16:
     xchg %bl, %bh
+    iret
+interrupt16:
+    inc %bl
+    iret
+undefined16:
+    inc %bh
     iret

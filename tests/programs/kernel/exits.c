@@ -14,6 +14,10 @@ enum {
     MOV_CR8 = 4,
     CPUID_BYTES = 2,
     MSR_BYTES = 2,
+    MOV_DR = 3,
+    INVALIDATE_BYTES = 2,
+    VMCALL_BYTES = 3,
+    XSETBV_BYTES = 3,
     HLT_BYTES = 1
 };
 
@@ -27,6 +31,20 @@ static bool access_is(const struct machine *m, uint16_t port, unsigned size, uin
     uint64_t info = m->word[EXIT_INFO], all = EXIT_WRITE | EXIT_STRING | EXIT_REP;
     return m->kind == EXIT_PIO && m->word[EXIT_ADDRESS] == port && EXIT_INFO_SIZE(info) == size &&
            (info & all) == flags && EXIT_INFO_LENGTH(info) > 0;
+}
+
+static void strings(struct machine *m)
+{
+    static const uint64_t flags[] = {EXIT_STRING, EXIT_STRING | EXIT_WRITE, EXIT_STRING | EXIT_REP,
+                                     EXIT_STRING | EXIT_REP | EXIT_WRITE};
+    static const char *const names[] = {"INS", "OUTS", "REP INS", "REP OUTS"};
+    for (unsigned size = 1; size <= 4; size *= 2)
+        for (unsigned i = 0; i < 4; i++) {
+            (void)machine_go(m);
+            CHECK(access_is(m, 0x345, size, flags[i]),
+                  "%s of %u bytes goes to the monitor, with size and direction", names[i], size);
+            machine_skip(m, EXIT_INFO_LENGTH(m->word[EXIT_INFO]));
+        }
 }
 
 static void ports(void)
@@ -51,16 +69,7 @@ static void ports(void)
     CHECK(machine_go(&m) == EXIT_PIO && access_is(&m, 0x345, 4, 0), "IN of four bytes by DX");
     machine_port(&m, 0xdeadbeef);
     CHECK(machine_reports(&m, 0xdeadbeef) && machine_reports(&m, 0), "gives EAX and clears the upper half");
-    static const uint64_t strings[] = {EXIT_STRING, EXIT_STRING | EXIT_WRITE, EXIT_STRING | EXIT_REP,
-                                       EXIT_STRING | EXIT_REP | EXIT_WRITE};
-    static const char *const names[] = {"INSB", "OUTSW", "REP INSL", "REP OUTSB"};
-    static const unsigned string_sizes[] = {1, 2, 4, 1};
-    for (unsigned i = 0; i < 4; i++) {
-        (void)machine_go(&m);
-        CHECK(access_is(&m, 0x345, string_sizes[i], strings[i]),
-              "%s goes to the monitor, with size and direction", names[i]);
-        machine_skip(&m, EXIT_INFO_LENGTH(m.word[EXIT_INFO]));
-    }
+    strings(&m);
     CHECK(machine_go(&m) == EXIT_PIO && m.word[EXIT_ADDRESS] == PORT_DONE, "the guest is done");
 }
 
@@ -143,6 +152,65 @@ static void control_registers(void)
     CHECK(machine_reports(&m, 5), "MOV from CR8 is the guest's");
 }
 
+// Which of the two instructions calls the monitor is the vendor's choice; the other is undefined.
+static bool hypercalls(struct machine *m)
+{
+    unsigned calls = 0, undefined = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        if (machine_go(m) == EXIT_VMCALL) {
+            calls++;
+            machine_skip(m, VMCALL_BYTES);
+            continue;
+        }
+        undefined += m->word[EXIT_ADDRESS] == PORT_EXCEPTION && m->word[EXIT_VALUE] == UD;
+        machine_port(m, 0);
+        (void)machine_writes(m, PORT_ERROR, 0);
+    }
+    return calls == 1 && undefined == 1 && machine_reports(m, 1);
+}
+
+static void privileged(void)
+{
+    struct machine m;
+    machine_start(&m, "privileged", GUEST_64);
+    CHECK(machine_go(&m) == EXIT_DR && m.word[EXIT_ADDRESS] == 7 && (m.word[EXIT_INFO] & EXIT_WRITE),
+          "MOV to DR7");
+    machine_state()->dr7 = gpr()[GPR_RAX];
+    m.answer.groups = GROUP_DR;
+    machine_skip(&m, MOV_DR);
+    CHECK(machine_go(&m) == EXIT_DR && m.word[EXIT_ADDRESS] == 7 && !(m.word[EXIT_INFO] & EXIT_WRITE) &&
+              machine_state()->dr7 == 0x455,
+          "MOV from DR7; it has the value given");
+    gpr()[GPR_RBX] = 0x466;
+    m.answer.groups = GROUP_GPR_ABCD;
+    machine_skip(&m, MOV_DR);
+    CHECK(machine_reports(&m, 0x466), "the guest gets what the monitor says");
+    CHECK(machine_go(&m) == EXIT_INVALIDATE, "WBINVD");
+    machine_skip(&m, INVALIDATE_BYTES);
+    CHECK(machine_go(&m) == EXIT_INVALIDATE, "INVD");
+    machine_skip(&m, INVALIDATE_BYTES);
+    CHECK(hypercalls(&m), "a hypercall in the vendor's way exits, in the other's it is #UD");
+    CHECK(machine_go(&m) == EXIT_PRIVILEGED, "RDPMC");
+    inject(&m, UD, 0);
+    CHECK(exception_comes(&m, UD, 0), "the guest gets #UD");
+    CHECK(machine_go(&m) == EXIT_PRIVILEGED, "MONITOR");
+    inject(&m, UD, 0);
+    CHECK(exception_comes(&m, UD, 0), "the guest gets #UD");
+    CHECK(machine_go(&m) == EXIT_CR && m.word[EXIT_ADDRESS] == 4, "CR4.OSXSAVE");
+    machine_state()->cr4 = gpr()[GPR_RAX];
+    m.answer.groups = GROUP_CR;
+    machine_skip(&m, MOV_CR);
+    if (machine_go(&m) == EXIT_XSETBV) { // else it has executed
+        machine_state()->xcr0 = gpr()[GPR_RAX];
+        m.answer.groups = GROUP_XCR0;
+        machine_skip(&m, XSETBV_BYTES);
+        (void)machine_go(&m);
+    }
+    CHECK(m.kind == EXIT_PIO && m.word[EXIT_ADDRESS] == PORT_REPORT && m.word[EXIT_VALUE] == 3 &&
+              machine_state()->xcr0 == 3,
+          "XSETBV: guest and monitor see the value");
+}
+
 static uint64_t pending(const struct machine *m)
 {
     return sys_info(m->vcpu, INFO_OBJECT) == STATUS_OK ? ((struct info_vcpu *)(void *)utcb()->words)->pending
@@ -212,12 +280,15 @@ static void injection(void)
           "until the handler is done");
     CHECK(machine_go(&m) == EXIT_NMI_WINDOW && !(machine_state()->blocking & BLOCKING_NMI),
           "then comes an exit");
+    CHECK(machine_reports(&m, 5), "the guest goes on");
+    m.answer.event = EVENT_MAKE(EVENT_SOFTWARE, 0x80);
+    CHECK(machine_reports(&m, 1), "a software interrupt, with IF clear");
     CHECK(machine_go(&m) == EXIT_PIO && m.word[EXIT_ADDRESS] == PORT_DONE, "the guest is done");
 }
 
 static void memory(void)
 {
-    enum { MOV_READ = 3, MOV_IMMEDIATE = 7, MOV_BYTE = 3 };
+    enum { MOV_READ = 3, MOV_IMMEDIATE = 7, MOV_BYTE = 3, MOV_TO_MEMORY = 6 };
     struct machine m;
     machine_start(&m, "memory", GUEST_64);
     uint32_t pager = make_copy(m.endpoint, RIGHT_SEND, 5), ram = make(OBJECT_MEMORY, 8, pager, SLOT_NONE, 0);
@@ -259,12 +330,22 @@ static void memory(void)
     EXPECT(sys_info(m.vcpu, INFO_OBJECT), STATUS_OK, "info: the vCPU");
     const struct info_vcpu *i = (const struct info_vcpu *)(const void *)utcb()->words;
     CHECK(i->page_faults == 2 && i->exits_by_kind[EXIT_MMIO] == 4, "info: page faults and exits are counted");
+    machine_skip(&m, MOV_TO_MEMORY);
+    CHECK(machine_go(&m) == EXIT_MMIO && m.word[EXIT_ADDRESS] == 0xfee01000 &&
+              (m.word[EXIT_INFO] & EXIT_FETCH),
+          "a jump to where nothing is");
+    machine_state()->rip = gpr()[GPR_RCX];
+    m.answer.groups = GROUP_RIP;
+    CHECK(machine_go(&m) == EXIT_MMIO && m.word[EXIT_ADDRESS] == 0xfed00000 &&
+              (m.word[EXIT_INFO] & EXIT_PAGE_WALK),
+          "page tables where nothing is");
 }
 
 const struct part exit_parts[] = {{"ports", ports},
                                   {"cpuid", cpuid},
                                   {"msr", msrs},
                                   {"control registers", control_registers},
+                                  {"privileged", privileged},
                                   {"hlt", halt},
                                   {"triple fault", triple_fault},
                                   {"injection", injection},

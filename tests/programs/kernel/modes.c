@@ -7,7 +7,7 @@
 #include "tests/programs/common/machine.h"
 #include "tests/programs/kernel/topics.h"
 
-enum { MOV_CR = 3, CPUID_BYTES = 2, UD = 6 };
+enum { MOV_CR = 3, MOV_MEMORY = 6, CPUID_BYTES = 2, UD = 6, GP = 13 };
 
 static void real_mode(void)
 {
@@ -21,6 +21,13 @@ static void real_mode(void)
     CHECK(machine_go(&m) == EXIT_HLT, "real mode: HLT");
     machine_skip(&m, 1);
     CHECK(machine_reports(&m, 0x10) && machine_state()->seg[SEG_CS].base == 0x100, "real mode: a far jump");
+    CHECK(machine_reports(&m, 1), "real mode: the guest goes on");
+    m.answer.offer = OFFER_MAKE(0x22);
+    CHECK(machine_reports(&m, 0), "real mode: an interrupt offered with IF clear waits");
+    CHECK(machine_reports(&m, 1), "real mode: it is taken after STI");
+    CHECK(machine_reports(&m, 2), "real mode: the guest goes on");
+    m.answer.event = EVENT_MAKE(EVENT_EXCEPTION, UD);
+    CHECK(machine_reports(&m, 0x101), "real mode: an exception is injected");
 }
 
 static void protected_mode(void)
@@ -32,6 +39,12 @@ static void protected_mode(void)
     CHECK(machine_go(&m) == EXIT_PIO, "32-bit code: IN");
     machine_port(&m, 0x99);
     CHECK(machine_reports(&m, 0x12345699), "32-bit code: its value");
+    CHECK(machine_go(&m) == EXIT_MMIO && m.word[EXIT_ADDRESS] == 0xfee00020,
+          "32-bit code: a read where nothing is");
+    gpr[GPR_RCX] = 0x4711;
+    m.answer.groups = GROUP_GPR_ABCD;
+    machine_skip(&m, MOV_MEMORY);
+    CHECK(machine_reports(&m, 0x4711), "32-bit code: carried out by the monitor");
     CHECK(machine_go(&m) == EXIT_CR && m.word[EXIT_ADDRESS] == 4, "32-bit code: CR4.PSE");
     machine_state()->cr4 = gpr[GPR_RAX];
     m.answer.groups = GROUP_CR;
@@ -46,6 +59,14 @@ static void protected_mode(void)
     m.answer.groups = GROUP_GPR_ABCD;
     machine_skip(&m, CPUID_BYTES);
     CHECK(machine_reports(&m, 0x55), "32-bit code: its value");
+    CHECK(machine_reports(&m, 2), "32-bit code: the guest goes on");
+    m.answer.offer = OFFER_MAKE(0x22);
+    CHECK(machine_reports(&m, 0), "32-bit code: an interrupt offered with IF clear waits");
+    CHECK(machine_reports(&m, 1), "32-bit code: it is taken after STI");
+    CHECK(machine_reports(&m, 3), "32-bit code: the guest goes on");
+    m.answer.event = EVENT_MAKE(EVENT_EXCEPTION, GP) | EVENT_ERROR(0x28);
+    CHECK(machine_writes(&m, PORT_ERROR, 0x28), "32-bit code: an exception with an error code is injected");
+    CHECK(machine_reports(&m, 4), "32-bit code: it goes on where it was");
 }
 
 static uint64_t random64(void)
