@@ -40,7 +40,13 @@ enum {
     E820_MAX = 128
 };
 
-enum { XLF_KERNEL_64 = 1, CAN_USE_HEAP = 0x80, LOADER_UNKNOWN = 0xff, VERSION_MIN = 0x20c };
+enum {
+    XLF_KERNEL_64 = 1,
+    CAN_USE_HEAP = 0x80,
+    LOADER_UNKNOWN = 0xff,
+    VERSION_MIN = 0x20c,
+    VERSION_END = 0x300
+};
 
 #define CR0_64  0x80050033ul // PG WP NE ET MP PE
 #define CR4_PAE 0x20ul
@@ -131,6 +137,8 @@ static const char *load(const struct boot_image *k, const struct boot_image *ini
     uint64_t sectors = k->bytes[SETUP_SECTS] ? k->bytes[SETUP_SECTS] : 4, skip = (sectors + 1) * 512;
     if (field(k->bytes + VERSION, 2) < VERSION_MIN)
         return "its boot protocol is older than 2.12";
+    if (field(k->bytes + VERSION, 2) >= VERSION_END)
+        return "its boot protocol is newer than 2";
     if (!(field(k->bytes + XLOADFLAGS, 2) & XLF_KERNEL_64))
         return "it has no 64-bit entry";
     if (skip + ENTRY_64 >= k->size || field(k->bytes + SYSSIZE, 4) * 16 > k->size - skip)
