@@ -66,6 +66,14 @@ changed() {
     refused "$(changed 00000000bin/test/fragile 00000000bin/test/Fragile)" '^\[init\] error: program test/fragile: not in the boot archive$'
 }
 
+@test "a missing image of a guest" {
+    printf 'name: plain\nvms:\n  - {name: alpha, memory: 64M, kernel: %s}\n' "$PWD/build/guest/vmlinuz" >"$BATS_TEST_TMPDIR/plain.yaml"
+    build/bulkhead archive "$BATS_TEST_TMPDIR/plain.yaml" "$BATS_TEST_TMPDIR/plain.cpio"
+    GOOD=$BATS_TEST_TMPDIR/plain.cpio
+    refused "$(changed 00000000guest/alpha/kernel 00000000guest/alpha/Kernel)" \
+        '^\[init\] error: object alpha.kernel: file guest/alpha/kernel: not in the boot archive$'
+}
+
 @test "a VM larger than memory" {
     cat >"$BATS_TEST_TMPDIR/large.yaml" <<YAML
 name: large
