@@ -37,11 +37,15 @@ static struct {
 void log_use_ring(uint32_t signal)
 {
     void *memory = (void *)MAP_LOG;
-    if (sys_signal(signal) == STATUS_OK && ring_open(&out.ring, memory, RING_PAGES(LOG_RING_BYTES) * 4096,
-                                                     LOG_RING_BYTES, 1, ring_last_produced(memory)))
-        out.signal = signal;
-    else
+    if (sys_signal(signal) != STATUS_OK ||
+        !ring_open(&out.ring, memory, RING_PAGES(LOG_RING_BYTES) * 4096, LOG_RING_BYTES, 1,
+                   ring_resume_producing(memory, LOG_RING_BYTES))) {
         out.ring.capacity = 0;
+        return;
+    }
+    out.signal = signal;
+    if (ring_publish_produced(&out.ring, out.ring.position))
+        (void)!sys_signal(signal);
 }
 
 // One publication for the line and for what tells of lost ones: who dies in between leaves no part of them.

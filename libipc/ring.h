@@ -10,7 +10,7 @@
 // where they came from, then publishes it; the consumer copies elements out, commits what became of them
 // together with the new position, then publishes it. Publishing stores an absolute position, so a new
 // incarnation repeats it with the committed one and signals once. An end without state opens at the position
-// in the shared memory.
+// in the shared memory, and where none can be, at the other end's.
 //
 // Sleeping: an end says that it sleeps, then looks once more, then waits. The other publishes, then looks
 // whether somebody sleeps, takes the flag back and signals. A full fence on both sides between the store and
@@ -74,7 +74,6 @@ MUST_CHECK static inline bool ring_open(struct ring *r, void *memory, size_t byt
     return true;
 }
 
-// For an end that keeps no state: where it stood.
 static inline uint64_t ring_last_produced(const void *memory)
 {
     return __atomic_load_n(&((const struct ring_shared *)memory)->produced, __ATOMIC_RELAXED);
@@ -83,6 +82,22 @@ static inline uint64_t ring_last_produced(const void *memory)
 static inline uint64_t ring_last_consumed(const void *memory)
 {
     return __atomic_load_n(&((const struct ring_shared *)memory)->consumed, __ATOMIC_RELAXED);
+}
+
+// For an end that keeps no state: where it stood. A position that the other end's rules out was written by
+// nobody in his right mind; to go on at the other's costs what lay between, to keep it would stop the ring.
+static inline uint64_t ring_resume_producing(const void *memory, uint32_t capacity)
+{
+    uint64_t produced = ring_last_produced(memory), consumed = ring_last_consumed(memory);
+
+    return produced - consumed <= capacity ? produced : consumed;
+}
+
+static inline uint64_t ring_resume_consuming(const void *memory, uint32_t capacity)
+{
+    uint64_t produced = ring_last_produced(memory), consumed = ring_last_consumed(memory);
+
+    return produced - consumed <= capacity ? consumed : produced;
 }
 
 // The consumer: how many elements there are. False: the producer is faulty, nothing it says is to be trusted.

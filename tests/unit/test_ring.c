@@ -119,6 +119,30 @@ static void test_hostile_positions(void **unused)
     assert_int_equal(p.shared->produced, 1001);
 }
 
+static void test_resumed(void **unused)
+{
+    (void)unused;
+    static const struct {
+        uint64_t produced, consumed, producer_at, consumer_at;
+    } cases[] = {
+        {7, 7, 7, 7},
+        {7, 3, 7, 3},
+        {3 + CAPACITY, 3, 3 + CAPACITY, 3},
+        {2, UINT64_MAX, 2, UINT64_MAX},
+        {4 + CAPACITY, 3, 3, 4 + CAPACITY}, // more than there is room for
+        {3, 4, 4, 3},                       // more taken than was there
+        {UINT64_C(1) << 63, 0, 0, UINT64_C(1) << 63},
+    };
+    struct ring_shared shared = {0};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        shared.produced = cases[i].produced;
+        shared.consumed = cases[i].consumed;
+        assert_int_equal(ring_resume_producing(&shared, CAPACITY), cases[i].producer_at);
+        assert_int_equal(ring_resume_consuming(&shared, CAPACITY), cases[i].consumer_at);
+    }
+}
+
 static void test_flags(void **unused)
 {
     (void)unused;
@@ -356,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_wraps),
+        cmocka_unit_test(test_resumed),
         cmocka_unit_test(test_hostile_positions),
         cmocka_unit_test(test_flags),
         cmocka_unit_test(test_two_threads),

@@ -90,8 +90,9 @@ static void console_opens(void)
 
 static void driver_starts(struct serial *s)
 {
-    assert_true(ring_open(&s->output, w.output, MEMORY, CAPACITY, 1, ring_last_consumed(w.output)));
-    assert_true(ring_open(&s->input, w.input, MEMORY, CAPACITY, 1, ring_last_produced(w.input)));
+    assert_true(
+        ring_open(&s->output, w.output, MEMORY, CAPACITY, 1, ring_resume_consuming(w.output, CAPACITY)));
+    assert_true(ring_open(&s->input, w.input, MEMORY, CAPACITY, 1, ring_resume_producing(w.input, CAPACITY)));
     serial_start(s);
 }
 
@@ -234,6 +235,27 @@ static void test_wicked_peer(void **unused)
     assert_int_equal(w.seen, 1);
 }
 
+// A driver that wrote its positions wildly before it died stops neither direction for the next one.
+static void test_wild_positions(void **unused)
+{
+    static const uint64_t wild[] = {CAPACITY + 1, UINT64_C(1) << 32, UINT64_C(1) << 63};
+    (void)unused;
+    for (unsigned i = 0; i < sizeof wild / sizeof *wild; i++) {
+        struct serial s;
+        begin(&s);
+        ((struct ring_shared *)(void *)w.output)->consumed = wild[i];
+        ((struct ring_shared *)(void *)w.input)->produced = wild[i];
+        driver_starts(&s);
+        console_prints();
+        assert_true(line_types());
+        driver_runs(&s);
+        line_takes();
+        console_reads(1);
+        assert_int_equal(w.seen, 1);
+        assert_int_equal(w.read, 1);
+    }
+}
+
 static void random_world(struct serial *s)
 {
     switch (rand() % 6) {
@@ -277,7 +299,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_takes_over),  cmocka_unit_test(test_turns_on),
         cmocka_unit_test(test_input_waits), cmocka_unit_test(test_output_waits),
-        cmocka_unit_test(test_wicked_peer), cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_wicked_peer), cmocka_unit_test(test_wild_positions),
+        cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

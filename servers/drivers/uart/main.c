@@ -16,9 +16,9 @@ static bool open_rings(struct serial *s)
 {
     void *output = (void *)UART_MAP_OUTPUT, *input = (void *)UART_MAP_INPUT;
     return ring_open(&s->output, output, RING_PAGES(OUTPUT_RING_BYTES) * 4096, OUTPUT_RING_BYTES, 1,
-                     ring_last_consumed(output)) &&
+                     ring_resume_consuming(output, OUTPUT_RING_BYTES)) &&
            ring_open(&s->input, input, RING_PAGES(INPUT_RING_BYTES) * 4096, INPUT_RING_BYTES, 1,
-                     ring_last_produced(input));
+                     ring_resume_producing(input, INPUT_RING_BYTES));
 }
 
 // Takes the bits whose cause is about to be looked at.

@@ -97,6 +97,8 @@ static void enable_fifos(struct serial *s)
 void serial_start(struct serial *s)
 {
     s->stuffed = false;
+    (void)!ring_publish_consumed(&s->output, s->output.position);
+    (void)!ring_publish_produced(&s->input, s->input.position);
     s->peer_stirred = true; // the dead driver may have owed a signal
     set_speed();
     enable_fifos(s);
