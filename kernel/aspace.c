@@ -147,9 +147,12 @@ enum status memory_unmap(struct aspace *a, uint64_t address)
     return STATUS_OK;
 }
 
-void aspace_release(struct aspace *a)
+bool aspace_release(struct aspace *a)
 {
-    kassert(a->count == 0);
+    if (a->count) {
+        mapping_end(a->map[a->count - 1]);
+        return false;
+    }
     uint32_t user = a->kind == OBJECT_PROCESS ? ENTRIES / 2 : ENTRIES;
     for (uint32_t i = 0; a->root && i < user; i++) {
         if (!a->root[i])
@@ -162,4 +165,5 @@ void aspace_release(struct aspace *a)
     }
     kmem_free(a->payer, a->map, MAPPINGS_MAX * sizeof *a->map);
     kmem_free(a->payer, a->root, PAGE_SIZE);
+    return true;
 }

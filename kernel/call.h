@@ -5,11 +5,6 @@
 #include "kernel/endpoint.h"
 #include "kernel/sched.h"
 
-static inline struct thread *first_waiter(const struct endpoint *e)
-{
-    return CONTAINER(e->waiters.next, struct thread, waiting);
-}
-
 // A waiting thread goes on with what is in its frame.
 static inline void end_wait(struct thread *t, enum status s, struct reply *into)
 {
@@ -20,10 +15,10 @@ static inline void end_wait(struct thread *t, enum status s, struct reply *into)
     t->frame.rax = s;
 }
 
-static inline void begin_call(struct call *c, struct ref ref, uint64_t badge, enum call_kind kind)
+static inline void begin_call(struct call *c, const struct capability *to, enum call_kind kind)
 {
-    c->endpoint = ref;
-    c->badge = badge;
+    c->endpoint = to->ref;
+    c->badge = to->badge;
     c->kind = (uint8_t)kind;
     c->deliveries = 0;
     c->sequence++;
@@ -48,15 +43,15 @@ static inline void receive_call(struct call *c, struct thread *to, struct reply 
 }
 
 // call_start(), for callers that know the kind when they are compiled.
-static ALWAYS_INLINE bool call_start_as(struct exec *e, struct ref ref, uint64_t badge, enum call_kind kind,
+static ALWAYS_INLINE bool call_start_as(struct exec *e, const struct capability *cap, enum call_kind kind,
                                         void (*message)(const struct call *, struct thread *))
 {
-    struct endpoint *to = (struct endpoint *)ref_get(ref);
+    struct endpoint *to = (struct endpoint *)ref_get(cap->ref);
     struct call *c = &e->call;
     bool running = this_cpu()->current == e;
     if (!to)
         return false;
-    begin_call(c, ref, badge, kind);
+    begin_call(c, cap, kind);
     e->state = EXEC_CALLS;
     if (list_empty(&to->waiters)) {
         c->state = CALL_QUEUED;

@@ -11,6 +11,11 @@ struct endpoint {
     struct node waiters; // struct thread, in REPLY_WAIT
 };
 
+static inline struct thread *first_waiter(const struct endpoint *e)
+{
+    return CONTAINER(e->waiters.next, struct thread, waiting);
+}
+
 struct reply {
     struct object object;
     struct call *call;     // that it can answer
@@ -25,7 +30,7 @@ struct notification {
 
 // Begins a call of e: delivers it to a waiter or queues it. e is the current exec or one that does not run.
 // False: the endpoint is gone, nothing has changed.
-bool call_start(struct exec *e, struct ref to, uint64_t badge, enum call_kind kind) MUST_CHECK;
+bool call_start(struct exec *e, const struct capability *to, enum call_kind kind) MUST_CHECK;
 
 // Ends it without an answer; nobody is woken.
 void call_cancel(struct call *c);

@@ -6,15 +6,21 @@
 #include "kernel/fpu.h"
 #include "kernel/sched.h"
 
-void exec_init(struct exec *e, uint32_t priority, struct account *account)
+enum status exec_init(struct exec *e, uint64_t word)
 {
+    const struct exec *maker = this_cpu()->current;
     list_init(&e->ready);
     list_init(&e->call.node);
     list_init(&e->fault);
-    e->account = account;
-    list_append(&account->execs, &e->charged);
-    e->priority = e->effective = (uint8_t)priority;
-    e->state = EXEC_STOPPED;
+    e->account = maker ? maker->account : root_account;
+    list_append(&e->account->execs, &e->charged);
+    if (CREATE_PRIORITY(word) > PRIORITY_MAX)
+        return STATUS_BAD_ARG;
+    if (CREATE_CPU(word) != 0)
+        return STATUS_UNSUPPORTED;
+    e->priority = e->effective = (uint8_t)CREATE_PRIORITY(word);
+    e->fpu = fpu_alloc(e->object.payer);
+    return e->fpu ? STATUS_OK : STATUS_NO_QUOTA;
 }
 
 void exec_release(struct exec *e)

@@ -68,8 +68,9 @@ struct exec {
     uint64_t fault_rights;
 };
 
-// Fills in what thread and vCPU have in common; it is stopped.
-void exec_init(struct exec *e, uint32_t priority, struct account *account);
+// Fills in what thread and vCPU have in common, by CREATE_EXEC(); it is stopped, and charged to the account
+// of who makes it. exec_release() is due even if it fails.
+enum status exec_init(struct exec *e, uint64_t word) MUST_CHECK;
 // Out of every queue and call; its XSAVE area goes.
 void exec_release(struct exec *e);
 void exec_set_account(struct exec *e, struct account *a);

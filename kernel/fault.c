@@ -18,7 +18,7 @@ void page_fault_start(struct exec *e, struct memory *m, uint64_t page, uint32_t 
     e->fault_page = page;
     e->fault_rights = rights;
     list_append(&m->waiters, &e->fault);
-    bool started = call_start(e, m->pager, m->pager_badge, CALL_PAGE_FAULT);
+    bool started = call_start(e, &m->pager, CALL_PAGE_FAULT);
     kassert(started); // memory_fault() looked
 }
 
@@ -28,7 +28,8 @@ void memory_wake(struct memory *m, uint64_t page, uint64_t pages)
     for (struct node *n = m->waiters.next; n != &m->waiters; n = next) {
         struct exec *e = CONTAINER(n, struct exec, fault);
         next = n->next;
-        if (e->fault_page < page || e->fault_page - page >= pages || !memory_slot(m, e->fault_page))
+        if (e->fault_page < page || e->fault_page - page >= pages ||
+            !(m->object.dying || memory_slot(m, e->fault_page)))
             continue;
         list_remove(&e->fault);
         call_cancel(&e->call);

@@ -73,10 +73,8 @@ static void info_thread(const struct object *o, void *to)
 static void info_endpoint(const struct object *o, void *to)
 {
     const struct endpoint *e = (const struct endpoint *)o;
-    struct info_endpoint *i = to;
-    *i = (struct info_endpoint){.number = o->number};
-    for (const struct node *n = e->callers.next; n != &e->callers; n = n->next)
-        i->queued++;
+    *(struct info_endpoint *)to =
+        (struct info_endpoint){.number = o->number, .queued = list_length(&e->callers)};
 }
 
 static void info_vcpu(const struct object *o, void *to)
@@ -97,20 +95,21 @@ static void info_vcpu(const struct object *o, void *to)
 static void info_process(const struct object *o, void *to)
 {
     const struct process *p = (const struct process *)o;
-    *(struct info_process *)to = (struct info_process){
-        .quota = p->quota, .used = p->used, .threads = p->thread_count, .slots = p->slot_count};
+    *(struct info_process *)to = (struct info_process){.quota = p->quota,
+                                                       .used = p->used,
+                                                       .threads = list_length(&p->object.members),
+                                                       .slots = p->slot_count};
 }
 
 static void info_memory(const struct object *o, void *to)
 {
     const struct memory *m = (const struct memory *)o;
-    struct info_memory *i = to;
-    *i = (struct info_memory){
-        .pages = m->pages, .filled = m->filled, .large = m->large, .borrowed = m->borrowed};
-    for (const struct node *n = m->mappings.next; n != &m->mappings; n = n->next)
-        i->mappings++;
-    for (const struct node *n = m->waiters.next; n != &m->waiters; n = n->next)
-        i->waiting++;
+    *(struct info_memory *)to = (struct info_memory){.pages = m->pages,
+                                                     .filled = m->filled,
+                                                     .large = m->large,
+                                                     .borrowed = m->borrowed,
+                                                     .mappings = list_length(&m->mappings),
+                                                     .waiting = list_length(&m->waiters)};
 }
 
 static void info_account(const struct object *o, void *to)

@@ -85,9 +85,9 @@ void thread_wake(struct thread *t, enum status s)
     sched_ready(&t->exec, false, false);
 }
 
-bool call_start(struct exec *e, struct ref to, uint64_t badge, enum call_kind kind)
+bool call_start(struct exec *e, const struct capability *to, enum call_kind kind)
 {
-    return call_start_as(e, to, badge, kind, message[kind]);
+    return call_start_as(e, to, kind, message[kind]);
 }
 
 void call_cancel(struct call *c)
@@ -136,7 +136,7 @@ void call_requeue(struct call *c)
 
 static NOINLINE uint32_t start_message(struct thread *t, const struct capability *cap, uint64_t tag)
 {
-    if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX || !call_start(&t->exec, cap->ref, cap->badge, CALL_MESSAGE))
+    if (TAG_WORDS(tag) > MESSAGE_WORDS_MAX || !call_start(&t->exec, cap, CALL_MESSAGE))
         return STATUS_BAD_ARG;
     return SYSCALL_DONE;
 }
@@ -160,7 +160,7 @@ uint32_t sys_call(uint64_t slot, uint64_t tag)
     if (to->exec.suspended || left <= 0)
         return start_message(t, cap, tag);
     struct call *c = &t->exec.call;
-    begin_call(c, cap->ref, cap->badge, CALL_MESSAGE);
+    begin_call(c, cap, CALL_MESSAGE);
     struct reply *into = to->receive_into;
     if (!into)
         __builtin_unreachable(); // who waits on an endpoint has one

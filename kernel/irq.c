@@ -11,41 +11,39 @@
 #include "kernel/trap.h"
 #include "libipc/abi/syscall.h"
 
-static struct irq *by_vector[VECTOR_IRQ_LAST - VECTOR_IRQ_FIRST + 1];
+enum { VECTORS = VECTOR_IRQ_LAST - VECTOR_IRQ_FIRST + 1 };
+static struct irq *by_vector[VECTORS];
 
-enum status irq_create(struct process *payer, uint64_t gsi, struct irq **out)
+enum status irq_make(void *o, const struct request *r)
 {
+    struct irq *i = o, **free = NULL;
+    uint64_t gsi = r->a[2];
     if (gsi >= irq_count())
         return STATUS_BAD_ARG;
-    unsigned free = VECTOR_IRQ_FIRST;
-    for (unsigned v = VECTOR_IRQ_FIRST; v <= VECTOR_IRQ_LAST; v++) {
-        const struct irq *other = by_vector[v - VECTOR_IRQ_FIRST];
-        if (other && other->gsi == gsi)
+    for (unsigned v = 0; v < VECTORS; v++) {
+        if (by_vector[v] && by_vector[v]->gsi == gsi)
             return STATUS_EXISTS;
-        if (by_vector[free - VECTOR_IRQ_FIRST])
-            free = v;
+        if (!by_vector[v] && !free)
+            free = &by_vector[v];
     }
-    if (by_vector[free - VECTOR_IRQ_FIRST])
-        return STATUS_NO_QUOTA;
-    struct irq *i = (struct irq *)object_new(OBJECT_IRQ, sizeof *i, payer);
-    if (!i)
+    if (!free)
         return STATUS_NO_QUOTA;
     i->gsi = (uint32_t)gsi;
-    i->vector = (uint8_t)free;
-    if (!irq_route(i->gsi, i->vector, 0)) {
-        object_free(&i->object);
+    if (!irq_route(i->gsi, (uint8_t)(VECTOR_IRQ_FIRST + (free - by_vector)), 0))
         return STATUS_BAD_ARG;
-    }
-    by_vector[free - VECTOR_IRQ_FIRST] = i;
-    *out = i;
+    i->place = free;
+    *free = i;
     return STATUS_OK;
 }
 
-void irq_release(struct irq *i)
+bool irq_release(void *o)
 {
-    irq_mask(i->gsi);
-    by_vector[i->vector - VECTOR_IRQ_FIRST] = NULL;
-    object_free(&i->object);
+    const struct irq *i = o;
+    if (i->place) {
+        irq_mask(i->gsi);
+        *i->place = NULL;
+    }
+    return true;
 }
 
 void irq_dispatch(unsigned vector)
@@ -54,16 +52,15 @@ void irq_dispatch(unsigned vector)
     if (i && irq_is_level(i->gsi))
         irq_mask(i->gsi);
     lapic_eoi();
-    struct notification *n = i ? (struct notification *)ref_get(i->notification) : NULL;
+    struct notification *n = i ? (struct notification *)ref_get(i->notification.ref) : NULL;
     if (n)
-        notification_signal(n, i->bits, false);
+        notification_signal(n, i->notification.badge, false);
 }
 
 static enum status bind(const struct request *r)
 {
     struct irq *i = r->object[0];
-    i->notification = ref_to(r->object[2]);
-    i->bits = r->cap[2]->badge;
+    i->notification = *r->cap[2];
     irq_unmask(i->gsi);
     return STATUS_OK;
 }
@@ -71,7 +68,7 @@ static enum status bind(const struct request *r)
 static enum status acknowledge(const struct request *r)
 {
     const struct irq *i = r->object[0];
-    if (ref_get(i->notification))
+    if (ref_get(i->notification.ref))
         irq_unmask(i->gsi);
     return STATUS_OK;
 }
@@ -80,7 +77,7 @@ static enum status unbind(const struct request *r)
 {
     struct irq *i = r->object[0];
     irq_mask(i->gsi);
-    i->notification = (struct ref){0};
+    i->notification = (struct capability){0};
     return STATUS_OK;
 }
 
@@ -94,17 +91,24 @@ uint32_t sys_irq_ctl(struct request *r)
     return control(r, OBJECT_IRQ, operations, IRQ_OPS);
 }
 
-enum status ioports_create(struct process *payer, uint64_t first, uint64_t last, struct ioports **out)
+enum status ioports_make(void *o, const struct request *r)
 {
+    struct ioports *i = o;
+    uint64_t first = r->a[2], last = r->a[3];
     if (first > last || last > 0xffff)
         return STATUS_BAD_ARG;
-    struct ioports *i = (struct ioports *)object_new(OBJECT_IOPORTS, sizeof *i, payer);
-    if (!i)
-        return STATUS_NO_QUOTA;
     i->first = (uint16_t)first;
     i->last = (uint16_t)last;
-    *out = i;
     return STATUS_OK;
+}
+
+// Nobody may use these ports any more: the map of whoever runs is made anew.
+bool ioports_release(void *o)
+{
+    (void)o;
+    if (this_cpu()->ports_of)
+        trap_ports_changed(this_cpu()->ports_of);
+    return true;
 }
 
 enum status ioports_allow(struct process *p, const struct ioports *i)

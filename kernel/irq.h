@@ -7,10 +7,9 @@
 
 struct irq {
     struct object object;
-    uint32_t gsi;   // [I]
-    uint8_t vector; // [I]
-    struct ref notification;
-    uint64_t bits;
+    uint32_t gsi;       // [I]
+    struct irq **place; // [I] in the table of vectors
+    struct capability notification;
 };
 
 struct ioports {
@@ -18,9 +17,9 @@ struct ioports {
     uint16_t first, last; // [I]
 };
 
-enum status irq_create(struct process *payer, uint64_t gsi, struct irq **out) MUST_CHECK;
-void irq_release(struct irq *i);
-enum status ioports_create(struct process *payer, uint64_t first, uint64_t last,
-                           struct ioports **out) MUST_CHECK;
+enum status irq_make(void *o, const struct request *r) MUST_CHECK;
+bool irq_release(void *o);
+enum status ioports_make(void *o, const struct request *r) MUST_CHECK;
+bool ioports_release(void *o);
 // A process that is granted the right may use the ports from its next switch on.
 enum status ioports_allow(struct process *p, const struct ioports *i) MUST_CHECK;

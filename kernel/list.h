@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct node {
     struct node *next, *previous;
@@ -55,4 +56,12 @@ static inline void list_remove(struct node *n)
 {
     list_unlink(n);
     list_init(n);
+}
+
+static inline uint32_t list_length(const struct node *list)
+{
+    uint32_t n = 0;
+    for (const struct node *at = list->next; at != list; at = at->next)
+        n++;
+    return n;
 }

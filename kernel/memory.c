@@ -8,6 +8,7 @@
 #include "kernel/kmem.h"
 #include "kernel/lib/print.h"
 #include "kernel/platform/layout.h"
+#include "kernel/syscalls.h"
 
 enum { RIGHTS_RX = RIGHT_READ | RIGHT_EXECUTE };
 
@@ -110,38 +111,37 @@ size_t memory_cost(const struct memory *m)
     return cost;
 }
 
-enum status memory_create(struct process *payer, uint64_t pages, struct ref pager, uint64_t badge,
-                          struct ref base, struct memory **out)
+enum status memory_make(void *o, const struct request *r)
 {
-    if (!pages || pages > MEMORY_PAGES_MAX)
-        return STATUS_BAD_ARG;
-    struct memory *m = (struct memory *)object_new(OBJECT_MEMORY, sizeof *m, payer);
-    if (!m)
-        return STATUS_NO_QUOTA;
-    m->pages = pages;
-    m->directories = pages <= SMALL_PAGES ? 0 : (uint32_t)((pages + DIRECTORY_SPAN - 1) / DIRECTORY_SPAN);
-    m->pager = pager;
-    m->pager_badge = badge;
-    m->base = base;
+    struct memory *m = o;
+    uint64_t pages = r->a[2];
     list_init(&m->mappings);
     list_init(&m->waiters);
-    m->tree[PAGING_X86] = kmem_alloc(payer, tree_bytes(m));
-    if (!m->tree[PAGING_X86] || (!m->directories && ensure_table(m, 0) != STATUS_OK)) {
-        memory_release(m);
+    if (!pages || pages > MEMORY_PAGES_MAX)
+        return STATUS_BAD_ARG;
+    m->pages = pages;
+    m->directories = pages <= SMALL_PAGES ? 0 : (uint32_t)((pages + DIRECTORY_SPAN - 1) / DIRECTORY_SPAN);
+    m->pager = named(r, 3);
+    m->base = named(r, 4).ref;
+    m->tree[PAGING_X86] = kmem_alloc(m->object.payer, tree_bytes(m));
+    if (!m->tree[PAGING_X86])
         return STATUS_NO_QUOTA;
-    }
-    *out = m;
-    return STATUS_OK;
+    return m->directories ? STATUS_OK : ensure_table(m, 0);
 }
 
-void memory_release(struct memory *m)
+bool memory_release(void *o)
 {
-    struct memory *base = (struct memory *)ref_get(m->base);
+    struct memory *m = o, *base = (struct memory *)ref_get(m->base);
+    if (!list_empty(&m->mappings)) {
+        mapping_end(CONTAINER(m->mappings.next, struct mapping, node));
+        return false;
+    }
+    memory_wake(m, 0, m->pages);
     if (base)
         base->lent -= m->borrowed;
     for (enum paging_format f = 0; f < PAGING_FORMATS; f++)
         tree_free(m, f);
-    object_free(&m->object);
+    return true;
 }
 
 bool memory_is_empty(const struct memory *m)
@@ -322,5 +322,5 @@ enum fault_verdict memory_fault(const struct mapping *map, uint64_t address, uin
     uint64_t slot = memory_slot(m, *page);
     if (slot && !(rights & ~entry_allows(slot)))
         return FAULT_RETRY;
-    return ref_get(m->pager) ? FAULT_PAGER : FAULT_VIOLATION;
+    return ref_get(m->pager.ref) ? FAULT_PAGER : FAULT_VIOLATION;
 }

@@ -20,9 +20,8 @@ struct memory {
     uint64_t pages;       // [I]
     uint32_t directories; // [I] 0: small
     uint64_t filled, borrowed, lent, large;
-    struct ref pager; // endpoint
-    uint64_t pager_badge;
-    struct ref base; // of borrowed pages
+    struct capability pager; // endpoint
+    struct ref base;         // of borrowed pages
     struct node mappings;
     struct node waiters; // struct call: page faults that were received; those not received are on the pager's
                          // endpoint
@@ -54,16 +53,15 @@ struct aspace {
 // aspace_release() is due even if it fails.
 enum status aspace_init(struct aspace *a, enum object_type kind, enum paging_format format,
                         struct process *payer) MUST_CHECK;
-void aspace_release(struct aspace *a); // frees its tables; nothing is mapped any more
+bool aspace_release(struct aspace *a); // one step; true: nothing is left
 uint64_t *aspace_entry(struct aspace *a, uint64_t address, uint64_t unit);
 struct mapping *aspace_find(const struct aspace *a, uint64_t address);
 
-enum status memory_create(struct process *payer, uint64_t pages, struct ref pager, uint64_t badge,
-                          struct ref base, struct memory **out) MUST_CHECK;
+enum status memory_make(void *o, const struct request *r) MUST_CHECK;
+bool memory_release(void *o);
 enum status memory_add_format(struct memory *m, enum paging_format f) MUST_CHECK;
 size_t memory_cost(const struct memory *m); // bytes charged to its payer
 bool memory_is_empty(const struct memory *m);
-void memory_release(struct memory *m); // nothing maps it any more
 
 // Boot: enters frames that belong to nobody yet.
 enum status memory_adopt(struct memory *m, uint64_t page, uint64_t frame, uint64_t pages) MUST_CHECK;
@@ -80,7 +78,7 @@ enum status memory_protect(struct memory *m, uint64_t page, uint64_t pages, uint
 
 // What an edit took away must leave the TLBs (kernel/flush.c; the host's tests have a model TLB instead).
 void aspace_flush(struct aspace *a, uint64_t address, uint64_t pages);
-// Page faults that wait for pages of this range may be tried again (kernel/fault.c).
+// Page faults that wait for pages of this range, filled by now or never, may be tried again (kernel/fault.c).
 void memory_wake(struct memory *m, uint64_t page, uint64_t pages);
 
 // The slot's x86 entry (a 4 KiB view of it), 0 when empty.

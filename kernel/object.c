@@ -30,6 +30,8 @@ struct object *object_new(enum object_type type, size_t bytes, struct process *p
     object_table[number].object = o;
     *o = (struct object){.number = number, .type = (uint8_t)type, .bytes = (uint32_t)bytes, .payer = payer};
     list_init(&o->paid);
+    list_init(&o->members);
+    list_init(&o->member);
     if (payer)
         list_append(&payer->objects, &o->paid);
     return o;
@@ -48,6 +50,7 @@ void object_free(struct object *o)
     if (!o->dying)
         object_retire(o);
     list_remove(&o->paid);
+    list_remove(&o->member);
     kmem_free(o->payer, o, o->bytes);
     e->object = NULL;
     e->next_free = first_free;

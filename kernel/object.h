@@ -15,6 +15,7 @@
 #include "libipc/abi/status.h"
 
 struct process;
+struct request;
 
 struct object {
     uint32_t number; // [I]
@@ -24,6 +25,8 @@ struct object {
     uint32_t bytes;        // charged to payer, memory of growth included
     struct process *payer; // [I] whose quota; the root task's own: NULL
     struct node paid;      // in payer->objects
+    struct node members;   // what goes when this goes: a process's threads, a VM's spaces, a space's vCPUs
+    struct node member;    // in such a list, or linked to itself
 };
 
 struct ref {
@@ -68,7 +71,12 @@ void objects_init(void);
 // A zeroed object of `bytes`, entered in the table and charged to payer. NULL: no quota.
 struct object *object_new(enum object_type type, size_t bytes, struct process *payer);
 
-// Kills all capabilities and references to it. Taking it apart is destroy()'s work (kernel/destroy.c).
+static inline void object_put_in(struct object *whole, struct object *member)
+{
+    list_append(&whole->members, &member->member);
+}
+
+// Kills all capabilities and references to it. Taking it apart is kernel/lifecycle.c's work.
 void object_retire(struct object *o);
 
 // Gives number, memory and quota back; the object is not linked anywhere any more.

@@ -10,17 +10,14 @@ enum { PORT_RANGES_MAX = 8 };
 
 struct process {
     struct object object;
-    uint64_t quota, used; // bytes of kernel memory
-    uint32_t slot_count;  // [I]
-    uint32_t thread_count;
+    uint64_t quota, used;     // bytes of kernel memory
+    uint32_t slot_count;      // [I]
     struct capability *slots; // [I]
     struct aspace aspace;
-    uint64_t *utcb_table; // [I] page table of the UTCB window
-    uint64_t cr3;         // [I] physical address of its root table
-    struct node objects;  // paid by it
-    struct node threads;
-    struct ref handler; // endpoint of its fault messages
-    uint64_t handler_badge;
+    uint64_t *utcb_table;      // [I] page table of the UTCB window
+    uint64_t cr3;              // [I] physical address of its root table
+    struct node objects;       // paid by it
+    struct capability handler; // endpoint of its fault messages
     uint32_t port_count;
     struct port_range {
         uint16_t first, last;
@@ -28,9 +25,8 @@ struct process {
     } ports[PORT_RANGES_MAX];
 };
 
-enum status process_create(struct process *payer, uint64_t quota, uint64_t slots, struct ref handler,
-                           uint64_t badge, struct process **out) MUST_CHECK;
-void process_release(struct process *p); // nothing is left in it
+enum status process_make(void *o, const struct request *r) MUST_CHECK;
+bool process_release(void *o);
 
 // Puts a capability into an empty slot. The slot was checked.
 void cap_put(struct process *p, uint64_t slot, const struct object *o, uint32_t rights, uint64_t badge);

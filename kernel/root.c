@@ -12,6 +12,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/platform/platform.h"
 #include "kernel/sched.h"
+#include "kernel/syscalls.h"
 #include "kernel/thread.h"
 
 #define TEXT_BASE 0x400000ul
@@ -97,12 +98,17 @@ static void *new_page(struct process *p)
     return page;
 }
 
+static void *make(enum object_type type, struct process *p, const struct request *r)
+{
+    struct object *o;
+    if (object_make(type, p, r, &o) != STATUS_OK)
+        panic("too little memory for the root task");
+    return o;
+}
+
 static struct memory *new_memory(struct process *p, uint64_t pages)
 {
-    struct memory *m;
-    if (memory_create(p, pages, (struct ref){0}, 0, (struct ref){0}, &m) != STATUS_OK)
-        panic("too little memory for the root task");
-    return m;
+    return make(OBJECT_MEMORY, p, &(struct request){.a = {[2] = pages}});
 }
 
 static void adopt(struct memory *m, uint64_t page, uint64_t frame, uint64_t pages)
@@ -200,20 +206,22 @@ static void give_archive(struct process *p, struct range archive)
 
 void root_start(const struct boot_info *boot, uint64_t boot_tsc)
 {
-    struct process *p;
-    struct thread *t;
     struct image image;
     root_info.boot_tsc = boot_tsc;
-    struct object *system = object_new(OBJECT_SYSTEM, sizeof *system, NULL);
-    if (!system || account_create(NULL, WEIGHT_USUAL, 0, 0, &root_account) != STATUS_OK ||
-        process_create(NULL, kmem_free_pages() * PAGE_SIZE, ROOT_SLOTS, (struct ref){0}, 0, &p) != STATUS_OK)
-        panic("too little memory for the root task");
+    const struct object *system = object_new(OBJECT_SYSTEM, sizeof *system, NULL);
+    kassert(system);
+    root_account = make(OBJECT_ACCOUNT, NULL, &(struct request){.a = {[2] = WEIGHT_USUAL}});
+    struct process *p = make(OBJECT_PROCESS, NULL,
+                             &(struct request){.a = {[2] = kmem_free_pages() * PAGE_SIZE, [3] = ROOT_SLOTS}});
     load_image(p, archive_find(boot->archive, "init"), &image);
     if (memory_map(&p->aspace, TEXT_BASE, image.text, RIGHT_READ | RIGHT_EXECUTE) != STATUS_OK ||
-        memory_map(&p->aspace, DATA_BASE, image.data, RIGHT_READ | RIGHT_WRITE) != STATUS_OK ||
-        thread_create(p, p, 0, ROOT_PRIORITY, root_account, image.entry, DATA_BASE + PAGE_2M, &t) !=
-            STATUS_OK)
+        memory_map(&p->aspace, DATA_BASE, image.data, RIGHT_READ | RIGHT_WRITE) != STATUS_OK)
         panic("too little memory for the root task");
+    struct thread *t = make(
+        OBJECT_THREAD, p,
+        &(struct request){
+            .object = {[2] = p},
+            .a = {[3] = CREATE_EXEC(0, ROOT_PRIORITY, 0), [4] = image.entry, [5] = DATA_BASE + PAGE_2M}});
     cap_put(p, ROOT_SLOT_SYSTEM, system, RIGHT_ALL, 0);
     cap_put(p, ROOT_SLOT_PROCESS, &p->object, RIGHT_ALL, 0);
     cap_put(p, ROOT_SLOT_THREAD, &t->exec.object, RIGHT_ALL, 0);

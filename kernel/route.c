@@ -4,44 +4,21 @@
 // One sorted list a kind of address and direction; a lookup is a binary search among at most ROUTES_MAX
 // ranges.
 #include "kernel/endpoint.h"
-#include "kernel/kmem.h"
 #include "kernel/lib/string.h"
+#include "kernel/virt/virt.h"
 #include "kernel/vm.h"
 
-enum { LIST_BYTES = ROUTES_MAX * sizeof(struct route) };
-
-void vm_release(struct vm *vm)
+enum status vm_make(void *o, const struct request *r)
 {
-    for (unsigned i = 0; i < 2 * ROUTE_DIRECTIONS; i++) {
-        struct route *list = vm->routes[i / ROUTE_DIRECTIONS][i % ROUTE_DIRECTIONS].route;
-        if (list)
-            kmem_free(vm->object.payer, list, LIST_BYTES);
-    }
-    object_free(&vm->object);
-}
-
-enum status vm_create(struct process *payer, struct vm **out)
-{
-    struct vm *vm = (struct vm *)object_new(OBJECT_VM, sizeof *vm, payer);
-    if (!vm)
-        return STATUS_NO_QUOTA;
-    list_init(&vm->spaces);
-    for (unsigned i = 0; i < 2 * ROUTE_DIRECTIONS; i++) {
-        struct route *list = kmem_alloc(payer, LIST_BYTES);
-        if (!list) {
-            vm_release(vm);
-            return STATUS_NO_QUOTA;
-        }
-        vm->routes[i / ROUTE_DIRECTIONS][i % ROUTE_DIRECTIONS].route = list;
-    }
+    struct vm *vm = o;
+    (void)r;
     for (unsigned i = 0; i < EXIT_KINDS; i++)
         vm->groups[i] = GROUP_ALL;
-    *out = vm;
-    return STATUS_OK;
+    return virt ? STATUS_OK : STATUS_UNSUPPORTED;
 }
 
 // The first route that ends at or behind the address, or the list's end.
-static struct route *position(const struct route_list *l, uint64_t at)
+static struct route *position(struct route_list *l, uint64_t at)
 {
     struct route *r = l->route;
     uint32_t n = l->count;
@@ -63,7 +40,7 @@ const struct route *route_search(struct route_list *l, uint64_t at)
     return r;
 }
 
-static enum status check_add(const struct route_list *l, const struct route *r)
+static enum status check_add(struct route_list *l, const struct route *r)
 {
     const struct route *next = position(l, r->first);
     if (next < l->route + l->count && next->first <= r->last)
@@ -78,7 +55,7 @@ static void add(struct route_list *l, const struct route *r)
     *at = *r;
 }
 
-static enum status check_remove(const struct route_list *l, const struct route *r)
+static enum status check_remove(struct route_list *l, const struct route *r)
 {
     const struct route *at = position(l, r->first);
     bool there = at < l->route + l->count && at->first == r->first && at->last == r->last;
@@ -113,13 +90,13 @@ static enum status target(struct process *p, uint64_t slot, uint32_t rights, str
         return STATUS_BAD_CAP;
     if (doorbell && rights != RIGHT_WRITE)
         return STATUS_BAD_ARG;
-    r->target = ref_to(o);
+    r->target.ref = ref_to(o);
     return STATUS_OK;
 }
 
 // Each direction named in the rights: all checked, then all done.
 static enum status change(struct route_list lists[ROUTE_DIRECTIONS], uint32_t rights, const struct route *r,
-                          enum status (*check)(const struct route_list *, const struct route *),
+                          enum status (*check)(struct route_list *, const struct route *),
                           void (*act)(struct route_list *, const struct route *))
 {
     for (unsigned d = 0; d < ROUTE_DIRECTIONS; d++) {
@@ -147,7 +124,7 @@ uint64_t sys_route(uint64_t slot, uint64_t kind, uint64_t first, uint64_t last, 
     if (base > ROUTE_GPA || first > last || (base == ROUTE_PORT && last > 0xffff) || !rights ||
         (rights & ~(uint32_t)(RIGHT_READ | RIGHT_WRITE)))
         return STATUS_BAD_ARG;
-    struct route r = {.first = first, .last = last, .badge = badge};
+    struct route r = {.first = first, .last = last, .target.badge = badge};
     if (kind & ROUTE_REMOVE)
         return change(vm->routes[base], rights, &r, check_remove, remove);
     if ((s = target(p, to, rights, &r)) != STATUS_OK)

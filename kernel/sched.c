@@ -10,6 +10,7 @@
 #include "kernel/platform/platform.h"
 #include "kernel/platform/x86.h"
 #include "kernel/switch.h"
+#include "kernel/syscalls.h"
 #include "kernel/thread.h"
 #include "kernel/vm.h"
 
@@ -32,23 +33,32 @@ void sched_init_cpu(struct cpu *cpu)
     cpu->timer_deadline = UINT64_MAX;
 }
 
-enum status account_create(struct process *payer, uint64_t weight, uint64_t budget, uint64_t period,
-                           struct account **out)
+enum status account_make(void *o, const struct request *r)
 {
-    if (!weight || weight > WEIGHT_MAX || (budget && (period < (uint64_t)tsc_khz / 10 || budget > period)))
-        return STATUS_BAD_ARG;
-    struct account *a = (struct account *)object_new(OBJECT_ACCOUNT, sizeof *a, payer);
-    if (!a)
-        return STATUS_NO_QUOTA;
+    struct account *a = o;
+    uint64_t weight = r->a[2], budget = r->a[3], period = r->a[4];
+    list_init(&a->execs);
+    list_init(&a->parked);
     a->weight = weight;
     a->budget = budget;
     a->period = period;
     a->limit = budget ? budget : INT64_MAX;
     a->since = rdtsc();
-    list_init(&a->execs);
-    list_init(&a->parked);
-    *out = a;
-    return STATUS_OK;
+    return !weight || weight > WEIGHT_MAX || (budget && (period < tsc_khz / 10 || budget > period))
+               ? STATUS_BAD_ARG
+               : STATUS_OK;
+}
+
+// Whoever it paid for is charged to the root task's account from now on.
+bool account_release(void *o)
+{
+    struct account *a = o;
+    if (!list_empty(&a->execs)) {
+        exec_set_account(CONTAINER(a->execs.next, struct exec, charged), root_account);
+        return false;
+    }
+    timer_cancel(&a->replenish);
+    return true;
 }
 
 static uint64_t slice_of(const struct exec *e)

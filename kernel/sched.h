@@ -32,8 +32,8 @@ extern struct account *root_account; // [I]
 
 enum { WEIGHT_USUAL = 100, WEIGHT_MAX = 1000 };
 
-enum status account_create(struct process *payer, uint64_t weight, uint64_t budget, uint64_t period,
-                           struct account **out) MUST_CHECK;
+enum status account_make(void *o, const struct request *r) MUST_CHECK;
+bool account_release(void *o);
 
 void sched_init_cpu(struct cpu *cpu);
 

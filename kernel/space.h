@@ -8,9 +8,7 @@ struct vm;
 
 struct space {
     struct object object;
-    struct vm *vm;       // [I]
-    struct node sibling; // in vm->spaces
-    struct node vcpus;
+    struct vm *vm;        // [I]
     uint64_t root;        // [I] physical address of the top table, in the back-end's paging format
     struct aspace aspace; // aspace.flushes: a CPU that saw a smaller number must flush
 };

@@ -22,6 +22,16 @@ struct request {
 
 enum status look_up(struct request *r, const uint32_t needs[ARGUMENTS]) MUST_CHECK;
 
+// The capability of an argument that may be left out.
+static inline struct capability named(const struct request *r, unsigned argument)
+{
+    return r->cap[argument] ? *r->cap[argument] : (struct capability){0};
+}
+
+// A new object, arguments as of CREATE; kernel/lifecycle.c.
+enum status object_make(enum object_type type, struct process *payer, const struct request *r,
+                        struct object **out) MUST_CHECK;
+
 // An object's operations: a[1] is the operation's number, a[2] its argument.
 struct operation {
     enum status (*act)(const struct request *r);

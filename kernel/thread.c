@@ -21,58 +21,51 @@ static bool canonical(uint64_t address)
     return address < USER_ADDRESS_LIMIT;
 }
 
-enum status thread_create(struct process *payer, struct process *p, uint32_t utcb_index, uint32_t priority,
-                          struct account *account, uint64_t rip, uint64_t rsp, struct thread **out)
+enum status thread_make(void *o, const struct request *r)
 {
-    if (utcb_index >= UTCB_COUNT_MAX || priority > PRIORITY_MAX || !canonical(rip) || !canonical(rsp))
-        return STATUS_BAD_ARG;
-    if (p->utcb_table[utcb_index])
-        return STATUS_EXISTS;
-    struct thread *t = (struct thread *)object_new(OBJECT_THREAD, sizeof *t, payer);
-    if (!t)
-        return STATUS_NO_QUOTA;
-    t->utcb = kmem_alloc(payer, PAGE_SIZE);
-    t->exec.fpu = t->utcb ? fpu_alloc(payer) : NULL;
-    if (!t->exec.fpu) {
-        if (t->utcb)
-            kmem_free(payer, t->utcb, PAGE_SIZE);
-        object_free(&t->exec.object);
-        return STATUS_NO_QUOTA;
-    }
-    exec_init(&t->exec, priority, account);
+    struct thread *t = o;
+    struct process *p = t->process = r->object[2];
+    uint64_t rip = r->a[4], rsp = r->a[5];
     list_init(&t->waiting);
     list_init(&t->received);
-    list_append(&p->threads, &t->sibling);
+    object_put_in(&p->object, &t->exec.object);
+    enum status s = exec_init(&t->exec, r->a[3]);
+    if (s != STATUS_OK)
+        return s;
+    t->utcb_index = CREATE_UTCB(r->a[3]);
+    if (t->utcb_index >= UTCB_COUNT_MAX || !canonical(rip) || !canonical(rsp))
+        return STATUS_BAD_ARG;
+    if (p->utcb_table[t->utcb_index])
+        return STATUS_EXISTS;
+    t->utcb = kmem_alloc(t->exec.object.payer, PAGE_SIZE);
+    if (!t->utcb)
+        return STATUS_NO_QUOTA;
+    t->fs_base = t->utcb->self = UTCB_ADDRESS(t->utcb_index);
+    p->utcb_table[t->utcb_index] = entry_leaf(PAGING_X86, phys_of(t->utcb), RIGHT_READ | RIGHT_WRITE, false);
     t->exec.suspended = true;
-    t->process = p;
-    t->utcb_index = utcb_index;
-    t->fs_base = t->utcb->self = UTCB_ADDRESS(utcb_index);
-    p->thread_count++;
-    p->utcb_table[utcb_index] = entry_leaf(PAGING_X86, phys_of(t->utcb), RIGHT_READ | RIGHT_WRITE, false);
     t->frame = (struct frame){.rip = rip,
                               .cs = SELECTOR_USER_CODE,
                               .rflags = RFLAGS_IF | RFLAGS_1,
                               .rsp = rsp,
                               .ss = SELECTOR_USER_DATA, // CS and SS stay so: SYSCALL does not store them
                               .rdi = t->fs_base};
-    *out = t;
     return STATUS_OK;
 }
 
-void thread_release(struct thread *t)
+bool thread_release(void *o)
 {
-    struct process *payer = t->exec.object.payer, *p = t->process;
+    struct thread *t = o;
     while (!list_empty(&t->received))
         call_requeue(CONTAINER(t->received.next, struct call, node));
     if (t->exec.state == EXEC_WAITS)
         thread_end_wait(t, STATUS_GONE);
     exec_release(&t->exec);
-    list_remove(&t->sibling);
-    p->thread_count--;
-    p->utcb_table[t->utcb_index] = 0;
-    aspace_flush(&p->aspace, UTCB_ADDRESS(t->utcb_index), 1);
-    kmem_free(payer, t->utcb, PAGE_SIZE);
-    object_free(&t->exec.object);
+    if (t->utcb) {
+        t->process->utcb_table[t->utcb_index] = 0;
+        aspace_flush(&t->process->aspace, t->fs_base, 1);
+        kmem_free(t->exec.object.payer, t->utcb, PAGE_SIZE);
+    }
+    return true;
 }
 
 void thread_fault(struct thread *t, enum fault_kind kind, uint64_t code, uint64_t address)
@@ -83,7 +76,7 @@ void thread_fault(struct thread *t, enum fault_kind kind, uint64_t code, uint64_
                                       .rip = t->frame.rip,
                                       .rsp = t->frame.rsp,
                                       .rbp = t->frame.rbp};
-    if (call_start(&t->exec, t->process->handler, t->process->handler_badge, CALL_FAULT))
+    if (call_start(&t->exec, &t->process->handler, CALL_FAULT))
         return;
     t->exec.suspended = true;
     t->exec.state = EXEC_STOPPED;

@@ -19,7 +19,6 @@ struct thread {
     uint32_t utcb_index;     // [I]
     bool stepping;           // a debug exception is a step, not a fault
     bool signalled;          // its notification may have bits for it
-    struct node sibling;     // in process->threads
     struct node waiting;     // in an endpoint's waiters, or linked to itself
     struct reply *receive_into;
     struct ref notification; // bound
@@ -29,10 +28,8 @@ struct thread {
     struct object *demolishing; // what it destroys, step by step
 };
 
-enum status thread_create(struct process *payer, struct process *p, uint32_t utcb_index, uint32_t priority,
-                          struct account *account, uint64_t rip, uint64_t rsp,
-                          struct thread **out) MUST_CHECK;
-void thread_release(struct thread *t);
+enum status thread_make(void *o, const struct request *r) MUST_CHECK;
+bool thread_release(void *o);
 
 static inline struct thread *current_thread(void)
 {

@@ -11,6 +11,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/platform/x86.h"
 #include "kernel/sched.h"
+#include "kernel/syscalls.h"
 #include "kernel/virt/virt.h"
 #include "kernel/vm.h"
 
@@ -51,7 +52,7 @@ void vcpu_exit_to_monitor(struct vcpu *v, enum exit_kind kind)
     v->exit.kind = kind;
     v->exits_by_kind[kind]++;
     v->action = PENDING_EXIT;
-    if (call_start_as(&v->exec, v->monitor.ref, v->monitor.badge, CALL_EXIT, message_exit))
+    if (call_start_as(&v->exec, &v->monitor, CALL_EXIT, message_exit))
         return;
     v->stopped = true;
     v->exec.state = EXEC_STOPPED;
@@ -79,12 +80,12 @@ enum routed { ROUTED_CALL, ROUTED_DONE, ROUTED_NOWHERE };
 static inline enum routed route_access(struct vcpu *v, const struct vcpu_access *a)
 {
     const struct route *r = route_find(v->vm, a->space, a->write ? ROUTE_WRITES : ROUTE_READS, a->address);
-    const struct object *target = r ? ref_get(r->target) : NULL;
+    const struct object *target = r ? ref_get(r->target.ref) : NULL;
     if (!target || a->address + a->size - 1 > r->last)
         return ROUTED_NOWHERE;
     if (target->type == OBJECT_NOTIFICATION) {
         v->doorbells++;
-        notification_signal((struct notification *)target, r->badge, true);
+        notification_signal((struct notification *)target, r->target.badge, true);
         return ROUTED_DONE;
     }
     v->accesses++;
@@ -92,7 +93,7 @@ static inline enum routed route_access(struct vcpu *v, const struct vcpu_access 
     v->access_words[ACCESS_VALUE] = a->value;
     v->access_words[ACCESS_INFO] = ACCESS_INFO_MAKE(a->size, a->write, v->number);
     v->action = PENDING_ACCESS;
-    return call_start(&v->exec, r->target, r->badge, CALL_ACCESS) ? ROUTED_CALL : ROUTED_NOWHERE;
+    return call_start(&v->exec, &r->target, CALL_ACCESS) ? ROUTED_CALL : ROUTED_NOWHERE;
 }
 
 static ALWAYS_INLINE bool send_access(struct vcpu *v, const struct vcpu_access *a)
@@ -311,43 +312,35 @@ bool vcpu_answer_access(struct vcpu *v, uint64_t value)
     return false;
 }
 
-enum status vcpu_create(struct process *payer, struct vm *vm, struct space *space, struct ref monitor,
-                        uint64_t badge, uint32_t priority, struct account *account, struct vcpu **out)
+enum status vcpu_make(void *o, const struct request *r)
 {
-    if (vm->vcpus == VCPUS_MAX)
+    struct vcpu *v = o;
+    v->vm = r->object[2];
+    v->space = r->object[3];
+    object_put_in(&v->space->object, &v->exec.object);
+    enum status s = exec_init(&v->exec, r->a[5]);
+    if (s != STATUS_OK)
+        return s;
+    if (v->space->vm != v->vm)
+        return STATUS_BAD_ARG;
+    v->hw = kmem_alloc(v->exec.object.payer, virt->vcpu_bytes);
+    if (!v->hw || v->vm->vcpus == VCPUS_MAX)
         return STATUS_NO_QUOTA;
-    struct vcpu *v = (struct vcpu *)object_new(OBJECT_VCPU, sizeof *v, payer);
-    if (!v)
-        return STATUS_NO_QUOTA;
-    v->hw = kmem_alloc(payer, virt->vcpu_bytes);
-    v->exec.fpu = v->hw ? fpu_alloc(payer) : NULL;
-    if (!v->exec.fpu) {
-        if (v->hw)
-            kmem_free(payer, v->hw, virt->vcpu_bytes);
-        object_free(&v->exec.object);
-        return STATUS_NO_QUOTA;
-    }
-    exec_init(&v->exec, priority, account);
     v->exec.timer.expire = deadline_passed;
     v->exec.xcr0 = 1;
-    v->vm = vm;
-    v->space = space;
-    v->number = vm->vcpus++;
-    list_append(&space->vcpus, &v->sibling);
-    v->monitor.ref = monitor;
-    v->monitor.badge = badge;
+    v->number = v->vm->vcpus++;
+    v->monitor = named(r, 4);
     virt->vcpu_init(v);
-    *out = v;
     vcpu_exit_to_monitor(v, EXIT_START);
     return STATUS_OK;
 }
 
-void vcpu_release(struct vcpu *v)
+bool vcpu_release(void *o)
 {
-    struct process *payer = v->exec.object.payer;
+    struct vcpu *v = o;
     exec_release(&v->exec);
-    list_remove(&v->sibling);
-    virt->vcpu_release(v);
-    kmem_free(payer, v->hw, virt->vcpu_bytes);
-    object_free(&v->exec.object);
+    if (v->hw)
+        virt->vcpu_release(v);
+    kmem_free(v->exec.object.payer, v->hw, virt->vcpu_bytes);
+    return true;
 }

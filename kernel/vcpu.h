@@ -23,17 +23,13 @@ struct vcpu {
     uint64_t gpr[GPR_COUNT]; // whole and true whenever the guest does not run
     struct vm *vm;           // [I]
     struct space *space;     // [I]
-    struct node sibling;     // in space->vcpus
     uint32_t number;         // [I] within its VM
     uint8_t action;          // enum vcpu_pending: what it waits for when it does not run
     bool kicked;             // sticky until the KICK exit
     bool deadline_passed;
-    bool stopped;           // by VCPU_CANCEL, or because its monitor's endpoint is gone
-    bool access_by_monitor; // the access in flight was decoded by the monitor: v->access
-    struct endpoint_ref {
-        struct ref ref;
-        uint64_t badge;
-    } monitor; // who gets its exits
+    bool stopped;              // by VCPU_CANCEL, or because its monitor's endpoint is gone
+    bool access_by_monitor;    // the access in flight was decoded by the monitor: v->access
+    struct capability monitor; // who gets its exits
     struct vcpu_exit exit;
     uint64_t offer; // OFFER_* as last replied; taken: zero
     struct vcpu_access access;

@@ -11,14 +11,13 @@ enum { ROUTES_MAX = 64, VCPUS_MAX = 64 };
 
 struct route {
     uint64_t first, last;
-    struct ref target; // endpoint or notification
-    uint64_t badge;
+    struct capability target; // endpoint or notification
 };
 
 struct route_list {
     uint32_t count;
-    uint32_t recent;     // index of the one last found
-    struct route *route; // [I] ROUTES_MAX, sorted, disjoint; then zeroes, whose targets are dead
+    uint32_t recent;                // index of the one last found
+    struct route route[ROUTES_MAX]; // sorted, disjoint; then zeroes, whose targets are dead
 };
 
 enum route_direction { ROUTE_READS, ROUTE_WRITES, ROUTE_DIRECTIONS };
@@ -28,7 +27,6 @@ struct vm {
     struct route_list routes[2][ROUTE_DIRECTIONS]; // by enum access_space
     uint32_t groups[EXIT_KINDS];                   // of state that comes with an exit
     uint32_t vcpus;                                // ever made: their numbers
-    struct node spaces;
 };
 
 const struct route *route_search(struct route_list *l, uint64_t at);
@@ -42,15 +40,12 @@ static inline const struct route *route_find(struct vm *vm, enum access_space sp
     return r->first <= at && at <= r->last ? r : route_search(l, at);
 }
 
-enum status vm_create(struct process *payer, struct vm **out) MUST_CHECK;
-void vm_release(struct vm *vm);
+enum status vm_make(void *o, const struct request *r) MUST_CHECK;
 uint64_t sys_route(uint64_t vm, uint64_t kind, uint64_t first, uint64_t last, uint64_t target,
                    uint64_t badge);
 
-enum status vcpu_create(struct process *payer, struct vm *vm, struct space *space, struct ref monitor,
-                        uint64_t badge, uint32_t priority, struct account *account,
-                        struct vcpu **out) MUST_CHECK;
-void vcpu_release(struct vcpu *v);
+enum status vcpu_make(void *o, const struct request *r) MUST_CHECK;
+bool vcpu_release(void *o);
 void vcpu_enter(struct vcpu *v);
 void vcpu_message_exit(const struct call *c, struct thread *to);
 void vcpu_message_access(const struct call *c, struct thread *to);

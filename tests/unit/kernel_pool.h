@@ -10,6 +10,7 @@
 #include "kernel/lib/print.h"
 #include "kernel/platform/layout.h"
 #include "kernel/process.h"
+#include "kernel/syscalls.h"
 
 enum { POOL_PAGES = 8192 };
 
@@ -34,5 +35,14 @@ static inline void payer_init(struct process *p, uint64_t quota)
 {
     *p = (struct process){.quota = quota};
     list_init(&p->objects);
-    list_init(&p->threads);
+}
+
+// A memory object as CREATE makes it; the caller says what is to come of it.
+static inline enum status make_memory(struct process *payer, uint64_t pages, struct ref pager,
+                                      struct ref base, struct memory **out)
+{
+    const struct capability caps[] = {{.ref = pager}, {.ref = base}};
+    const struct request r = {.a = {[2] = pages}, .cap = {[3] = &caps[0], [4] = &caps[1]}};
+    *out = (struct memory *)object_new(OBJECT_MEMORY, sizeof **out, payer);
+    return *out ? memory_make(*out, &r) : STATUS_NO_QUOTA;
 }

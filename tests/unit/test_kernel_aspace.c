@@ -34,7 +34,7 @@ static void make_spaces(void)
 static struct memory *new_object(uint64_t pages, struct ref pager)
 {
     struct memory *m;
-    assert_int_equal(memory_create(&payer, pages, pager, 0, (struct ref){0}, &m), STATUS_OK);
+    assert_int_equal(make_memory(&payer, pages, pager, (struct ref){0}, &m), STATUS_OK);
     return m;
 }
 

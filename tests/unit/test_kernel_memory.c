@@ -300,7 +300,7 @@ static void make(int index)
     struct object_under_test *o = &object[index];
     struct ref base = o->base == NONE ? (struct ref){0} : ref_to(&object[o->base].memory->object);
     payer_init(&o->payer, 1u << 30);
-    assert_int_equal(memory_create(&o->payer, o->pages, (struct ref){0}, 0, base, &o->memory), STATUS_OK);
+    assert_int_equal(make_memory(&o->payer, o->pages, (struct ref){0}, base, &o->memory), STATUS_OK);
     o->base_alive = o->base != NONE;
 }
 
@@ -319,13 +319,13 @@ static void destroy(int index)
     struct object_under_test *o = &object[index];
     if (!memory_is_empty(o->memory))
         return;
-    while (!list_empty(&o->memory->mappings))
-        mapping_end(CONTAINER(o->memory->mappings.next, struct mapping, node));
     for (int a = 0; a < SPACES; a++)
         for (int s = 0; s < SEATS; s++)
             if (seat[a][s].memory == o->memory)
                 seat[a][s].memory = NULL;
-    memory_release(o->memory);
+    while (!memory_release(o->memory))
+        ;
+    object_free(&o->memory->object);
     assert_int_equal(o->payer.used, 0);
     memset(o->slot, 0, sizeof o->slot);
     for (int d = 0; d < OBJECTS; d++)

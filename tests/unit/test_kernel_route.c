@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "kernel/endpoint.h"
+#include "kernel/virt/virt.h"
 #include "kernel/vm.h"
 #include "tests/unit/kernel_pool.h"
 
@@ -35,6 +36,7 @@ static struct {
 } of_badge[ROUNDS + 1];
 static unsigned count[2][ROUTE_DIRECTIONS];
 
+const struct virt_ops *virt = &(const struct virt_ops){0};
 struct cpu host_cpu = {.current = &thread.exec};
 
 enum status cap_error(const struct process *p, uint64_t slot, enum object_type type)
@@ -52,11 +54,11 @@ static void assert_as_the_model(enum access_space space, enum route_direction d,
     const struct route *r = route_find(vm, space, d, at);
     uint64_t badge = takes[space][d][at];
     if (!badge) {
-        assert_true(!r || !ref_get(r->target));
+        assert_true(!r || !ref_get(r->target.ref));
         return;
     }
     assert_non_null(r);
-    assert_int_equal(r->badge, badge);
+    assert_int_equal(r->target.badge, badge);
     assert_int_equal(r->first, of_badge[badge].first);
     assert_int_equal(r->last, of_badge[badge].last);
 }
@@ -182,7 +184,8 @@ static int set_up(void **state)
     payer_init(&process, 1u << 24);
     process.slots = slots;
     process.slot_count = SLOTS;
-    if (vm_create(&process, &vm) != STATUS_OK)
+    vm = (struct vm *)object_new(OBJECT_VM, sizeof *vm, &process);
+    if (!vm || vm_make(vm, NULL) != STATUS_OK)
         return 1;
     put(SLOT_VM, &vm->object, RIGHT_CONTROL);
     put(SLOT_ENDPOINT, object_new(OBJECT_ENDPOINT, sizeof(struct endpoint), &process), RIGHT_SEND);
