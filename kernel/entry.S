@@ -135,6 +135,31 @@ trap_common:
     add $16, %rsp
     iretq
 
+// Debug exceptions, on a stack of their own: a single step of SYSCALL may trap at the kernel's first instruction, where
+// RSP is the caller's [SDM] 3B 18.3.1.4 (processors do not, Bochs does). SYSCALL has masked TF, so such a one is over with
+// its IRET. Those of user mode go on where RSP0 would have put them.
+.global debug_entry
+debug_entry:
+    testb $3, 8(%rsp)
+    jz 1f
+    swapgs
+    push %rax
+    push %rcx
+    mov %gs:CPU_FRAME_TOP, %rax
+    swapgs
+    .irp word, 0, 8, 16, 24, 32
+    mov 16 + \word(%rsp), %rcx
+    mov %rcx, \word - 40(%rax)
+    .endr
+    pop %rcx
+    sub $40, %rax
+    xchg %rax, (%rsp)
+    pop %rsp
+    push $0
+    push $1
+    jmp trap_common
+1:  iretq
+
 // NMI on its own stack: GS may be anybody's, so nothing is touched that needs it.
 .global nmi_entry
 nmi_entry:

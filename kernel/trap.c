@@ -11,7 +11,7 @@
 #include "kernel/sched.h"
 #include "kernel/virt/virt.h"
 
-enum { GDT_ENTRIES = 7, IDT_ENTRIES = 256, IST_NMI = 1, IST_FAULT = 2 };
+enum { GDT_ENTRIES = 7, IDT_ENTRIES = 256, IST_NMI = 1, IST_FAULT = 2, IST_DEBUG = 3 };
 
 struct gate {
     uint16_t offset_low, selector;
@@ -20,7 +20,7 @@ struct gate {
     uint32_t offset_high, reserved;
 };
 
-extern const char trap_stubs[], nmi_entry[], syscall_entry[];
+extern const char trap_stubs[], debug_entry[], nmi_entry[], syscall_entry[];
 static struct gate idt[IDT_ENTRIES];
 
 static struct gate gate(const char *entry, unsigned ist)
@@ -38,6 +38,7 @@ static void idt_init(void)
 {
     for (unsigned i = 0; i < IDT_ENTRIES; i++)
         idt[i] = gate(trap_stubs + 16 * i, 0);
+    idt[VECTOR_DEBUG] = gate(debug_entry, IST_DEBUG);
     idt[VECTOR_NMI] = gate(nmi_entry, IST_NMI);
     idt[VECTOR_DOUBLE_FAULT] = gate(trap_stubs + 16 * VECTOR_DOUBLE_FAULT, IST_FAULT);
 }
@@ -55,6 +56,7 @@ static void tss_init(struct tss *tss)
     tss->io_map = IO_MAP_NONE;
     tss->ist[IST_NMI - 1] = (uint64_t)stack_page();
     tss->ist[IST_FAULT - 1] = (uint64_t)stack_page();
+    tss->ist[IST_DEBUG - 1] = (uint64_t)stack_page();
 }
 
 static void gdt_load(const struct tss *tss)
