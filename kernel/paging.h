@@ -27,6 +27,9 @@ enum { RIGHTS_RWX = RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE };
 #define EPT_WRITE     (1ul << 1)
 #define EPT_EXECUTE   (1ul << 2)
 #define EPT_WRITEBACK (6ul << 3)
+#define EPT_ACCESSED  (1ul << 8)
+#define EPT_DIRTY     (1ul << 9)
+
 static inline uint64_t entry_rights(enum paging_format format, uint32_t rights)
 {
     if (format == PAGING_EPT)
@@ -47,7 +50,7 @@ static inline uint64_t entry_leaf(enum paging_format format, uint64_t frame, uin
 {
     uint64_t e = frame | entry_rights(format, rights);
     if (format == PAGING_EPT)
-        return e | EPT_WRITEBACK | (large ? PTE_PS : 0);
+        return e | EPT_WRITEBACK | EPT_ACCESSED | EPT_DIRTY | (large ? PTE_PS : 0);
     return e | PTE_A | PTE_D | (large ? PTE_PS : 0);
 }
 
