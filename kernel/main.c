@@ -27,7 +27,9 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     objects_init();
     fpu_init();
     virt_init();
-    kprintf("virtualization: %s\n", virt ? virt->name : virt_missing);
+    kprintf("virtualization: %s\n", virt ? virt->name : "none");
+    for (const char **missing = virt_missing; !virt && *missing; missing++)
+        kprintf("virtualization: %s\n", *missing);
     cpu_init(this_cpu());
     kprintf("%u CPUs, kernel pool %lu KiB\n", smp_start(), kmem_total_pages() * 4);
     root_start(boot, boot_tsc);

@@ -4,10 +4,11 @@
 #include "kernel/platform/x86.h"
 
 const struct virt_ops *virt;
-const char *virt_missing = "not probed";
 struct virt_limits virt_limits;
 
-static struct virt_ops *const back_ends[] = {&svm_ops};
+static struct virt_ops *const back_ends[] = {&svm_ops, &vmx_ops};
+enum { BACK_ENDS = sizeof(back_ends) / sizeof(back_ends[0]) };
+const char *virt_missing[BACK_ENDS + 1];
 
 // CR4 bits that a guest may set when the CPU has the feature. Not here: what needs more state than we switch
 // (CET, PKS, PKE), paging of five levels, VMXE and SMXE.
@@ -72,9 +73,9 @@ static void find_limits(void)
 void virt_init(void)
 {
     find_limits();
-    for (unsigned i = 0; i < sizeof(back_ends) / sizeof(back_ends[0]) && !virt; i++) {
-        virt_missing = back_ends[i]->probe();
-        if (!virt_missing)
+    for (unsigned i = 0; i < BACK_ENDS && !virt; i++) {
+        virt_missing[i] = back_ends[i]->probe();
+        if (!virt_missing[i])
             virt = back_ends[i];
     }
 }

@@ -56,10 +56,10 @@ struct virt_ops {
 };
 
 extern const struct virt_ops *virt; // NULL: none; the machine can then run no guest
-extern const char *virt_missing;    // why, one line
+extern const char *virt_missing[];  // why, one line a back-end; ends with NULL
 
 void virt_init(void); // probes the back-ends in turn
-extern struct virt_ops svm_ops;
+extern struct virt_ops svm_ops, vmx_ops;
 
 // The groups that a back-end knows; CHECK_MODE_GROUPS decide together in which mode a vCPU is.
 #define VIRT_GROUPS       (GROUP_ALL & ~(GROUP_GPR | GROUP_XCR0))

@@ -1,0 +1,296 @@
+// Intel VMX: what the exits mean
+// SPDX-License-Identifier: MIT
+//
+// One table by reason gives the normalised kind and a small function; what is no monitor's business (host
+// interrupts, windows of offered interrupts, exceptions that are intercepted only so that a guest cannot bind
+// the CPU with them) is settled in those functions.
+#include "kernel/platform/x86.h"
+#include "kernel/virt/vmx.h"
+#include "kernel/virt/vmx_instructions.h"
+
+// Qualifications [SDM] 3C 28.2.1
+#define CR_NUMBER(q)   ((q)&0xf)
+#define CR_ACCESS(q)   ((q) >> 4 & 3)
+#define CR_GPR(q)      ((q) >> 8 & 0xf)
+#define CR_MOV_TO      0u
+#define DR_NUMBER(q)   ((q)&7)
+#define DR_READ        (UINT64_C(1) << 4)
+#define IO_IN          (UINT64_C(1) << 3)
+#define IO_STRING      (UINT64_C(1) << 4)
+#define IO_REP         (UINT64_C(1) << 5)
+#define EPT_WRITES     (UINT64_C(1) << 1)
+#define EPT_FETCHES    (UINT64_C(1) << 2)
+#define EPT_LINEAR     (UINT64_C(1) << 7)
+#define EPT_TRANSLATED (UINT64_C(1) << 8)
+#define NMI_UNBLOCKED  (UINT64_C(1) << 12) // by an IRET that the exit cut off; also of event words
+#define DEBUG_CAUSES   UINT64_C(0x600f)    // as in DR6
+
+enum {
+    REASON_EXCEPTION,
+    REASON_INTERRUPT,
+    REASON_TRIPLE_FAULT,
+    REASON_INIT,
+    REASON_INTERRUPT_WINDOW = 7,
+    REASON_NMI_WINDOW,
+    REASON_TASK_SWITCH,
+    REASON_CPUID,
+    REASON_GETSEC,
+    REASON_HLT,
+    REASON_INVD,
+    REASON_RDPMC = 15,
+    REASON_VMCALL = 18,
+    REASON_VMCLEAR,
+    REASON_VMXON = 27,
+    REASON_CR,
+    REASON_DR,
+    REASON_IO,
+    REASON_RDMSR,
+    REASON_WRMSR,
+    REASON_MWAIT = 36,
+    REASON_MONITOR = 39,
+    REASON_EPT_VIOLATION = 48,
+    REASON_INVEPT = 50,
+    REASON_TIMER = 52,
+    REASON_INVVPID,
+    REASON_WBINVD,
+    REASON_XSETBV,
+    REASON_VMFUNC = 59,
+    REASONS
+};
+
+struct exit_row;
+typedef enum vmx_next exit_function(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row);
+
+struct exit_row {
+    exit_function *handle;
+    uint8_t kind; // enum exit_kind
+};
+
+static enum vmx_next report(struct vcpu *vcpu, uint32_t kind, uint64_t address, uint64_t value, uint32_t info)
+{
+    const struct vmx_vcpu *hw = vcpu->hw;
+    vcpu->exit =
+        (struct vcpu_exit){.kind = kind, .info = info, .address = address, .value = value, .raw = hw->reason};
+    return VMX_EXIT;
+}
+
+static enum vmx_next event(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+{
+    (void)hw;
+    return report(vcpu, row->kind, 0, 0, 0);
+}
+
+// The length is that of the instruction for exits that an instruction caused alone [SDM] 3C 28.2.5.
+static enum vmx_next instruction(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+{
+    (void)hw;
+    return report(vcpu, row->kind, 0, 0, (uint32_t)vmread(VMCS_LENGTH) << 8);
+}
+
+static enum vmx_next control_register(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+{
+    uint64_t q = vmread(VMCS_QUALIFICATION);
+    uint32_t length = (uint32_t)vmread(VMCS_LENGTH);
+    (void)hw;
+    return report(vcpu, row->kind, CR_NUMBER(q), CR_ACCESS(q) == CR_MOV_TO ? CR_GPR(q) : GPR_COUNT,
+                  EXIT_WRITE | length << 8);
+}
+
+static enum vmx_next debug_register(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+{
+    uint64_t q = vmread(VMCS_QUALIFICATION);
+    uint32_t length = (uint32_t)vmread(VMCS_LENGTH);
+    (void)hw;
+    return report(vcpu, row->kind, DR_NUMBER(q), CR_GPR(q), (q & DR_READ ? 0 : EXIT_WRITE) | length << 8);
+}
+
+static enum vmx_next port(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+{
+    struct vcpu_exit *e = &vcpu->exit;
+    uint64_t io = vmread(VMCS_QUALIFICATION);
+    uint32_t size = (io & 7) + 1, length = (uint32_t)vmread(VMCS_LENGTH), info = size | length << 8;
+    e->kind = row->kind;
+    e->address = io >> 16 & 0xffff;
+    e->value = 0;
+    e->raw = hw->reason;
+    e->next_rip = vmread(VMCS_RIP) + length;
+    if (!(io & IO_IN)) {
+        info |= EXIT_WRITE;
+        e->value = vcpu->gpr[GPR_RAX] & ((UINT64_C(1) << 8 * size) - 1);
+    }
+    if (io & (IO_STRING | IO_REP)) {
+        info |= ((io & IO_STRING) ? EXIT_STRING : 0) | ((io & IO_REP) ? EXIT_REP : 0);
+        e->value = 0;
+    }
+    e->info = info;
+    return VMX_EXIT;
+}
+
+void vmx_skip_pio(struct vcpu *vcpu, uint64_t value)
+{
+    struct vmx_vcpu *hw = vcpu->hw;
+    uint32_t info = vcpu->exit.info;
+    vmx_load(hw);
+    if (!(info & EXIT_WRITE)) {
+        uint64_t mask = (UINT64_C(1) << 8 * EXIT_INFO_SIZE(info)) - 1;
+        uint64_t kept = EXIT_INFO_SIZE(info) == 4 ? 0 : vcpu->gpr[GPR_RAX] & ~mask;
+        vcpu->gpr[GPR_RAX] = kept | (value & mask);
+    }
+    vmwrite(VMCS_RIP, vcpu->exit.next_rip);
+    uint64_t blocking = vmread(VMCS_BLOCKING), rflags = vmread(VMCS_RFLAGS);
+    if (blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) {
+        vmwrite(VMCS_BLOCKING, blocking & VMCS_BLOCKING_NMI);
+        vmwrite(VMCS_PENDING_DEBUG, 0);
+    }
+    if (rflags & (RFLAGS_TF | RFLAGS_RF)) {
+        vmwrite(VMCS_RFLAGS, rflags & ~RFLAGS_RF);
+        if (rflags & RFLAGS_TF) {
+            hw->dr6 |= DR6_BS;
+            hw->event = EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_DB);
+        }
+    }
+}
+
+// An IRET that ended the blocking of NMIs and was cut off has not ended it [SDM] 3C 28.2.3.
+static void block_nmi_again(uint64_t bits)
+{
+    if (bits & NMI_UNBLOCKED)
+        vmwrite(VMCS_BLOCKING, vmread(VMCS_BLOCKING) | VMCS_BLOCKING_NMI);
+}
+
+// A page walk counts as a write: with accessed and dirty bits the processor sees it so, as AMD's do always.
+static enum vmx_next ept_violation(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+{
+    uint64_t q = vmread(VMCS_QUALIFICATION);
+    bool walk = (q & EPT_LINEAR) && !(q & EPT_TRANSLATED);
+    uint32_t info = ((q & EPT_WRITES) || walk ? EXIT_WRITE : 0) |
+                    ((q & EPT_FETCHES) && !walk ? EXIT_FETCH : 0) | (walk ? EXIT_PAGE_WALK : 0);
+    if (!hw->event)
+        block_nmi_again(q);
+    report(vcpu, row->kind, vmread(VMCS_GPA), 0, info);
+    vcpu->exit.raw = q;
+    return VMX_EXIT;
+}
+
+// It is still pending and comes now. Also when the preemption timer said that the host's is due.
+static enum vmx_next interrupt(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+{
+    (void)vcpu, (void)hw, (void)row;
+    asm volatile("sti; nop; cli" ::: "memory");
+    return VMX_INTERRUPT;
+}
+
+static enum vmx_next again(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+{
+    (void)vcpu, (void)hw, (void)row;
+    return VMX_RESUME;
+}
+
+static enum vmx_next nmi_window(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+{
+    vcpu->offer &= ~OFFER_NMI_WINDOW;
+    return event(vcpu, hw, row);
+}
+
+// Into the guest after all, with what the delivery would have done beside. The host's turn in between keeps a
+// guest from binding the CPU by an exception whose delivery raises it again. An NMI that it cut off goes
+// first; the exception comes again.
+static enum vmx_next reflect(struct vcpu *vcpu, struct vmx_vcpu *hw, uint64_t info)
+{
+    uint32_t vector = EXCEPTION_VECTOR(info);
+    if (EXCEPTION_TYPE(hw->event) == EVENT_NMI)
+        return interrupt(vcpu, hw, NULL);
+    if (vector == EXCEPTION_DB) {
+        hw->dr6 |= vmread(VMCS_QUALIFICATION) & DEBUG_CAUSES;
+        hw->dr7 &= ~DR7_GD; // [SDM] 3B 18.2.4
+        vmwrite(VMCS_DR7, hw->dr7);
+    } else {
+        vmwrite(VMCS_RFLAGS, vmread(VMCS_RFLAGS) | RFLAGS_RF); // pushed with faults
+    }
+    hw->event = EVENT_MAKE(EVENT_EXCEPTION, vector) |
+                ((info & EVENT_ERROR_VALID) ? EVENT_ERROR(vmread(VMCS_EVENT_ERROR)) : 0);
+    return interrupt(vcpu, hw, NULL);
+}
+
+// NMIs and machine checks are the machine's; the exit consumed them.
+static enum vmx_next exception(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+{
+    uint64_t info = vmread(VMCS_EVENT);
+    (void)row;
+    if (EXCEPTION_TYPE(info) == EVENT_NMI) {
+        asm volatile("int $2" ::: "memory");
+        return VMX_INTERRUPT;
+    }
+    if (EXCEPTION_VECTOR(info) == EXCEPTION_MC) {
+        asm volatile("int %0" ::"i"(EXCEPTION_MC) : "memory");
+        return VMX_INTERRUPT;
+    }
+    if (EXCEPTION_TYPE(info) == EVENT_ICEBP)
+        return report(vcpu, EXIT_PRIVILEGED, 0, 0, (uint32_t)vmread(VMCS_LENGTH) << 8);
+    if (!hw->event)
+        block_nmi_again(info);
+    return reflect(vcpu, hw, info);
+}
+
+// VM entry tells the errors of the guest's state from those of ours; the number of the check that failed is
+// zero where the processor knows better than we. What was to go in is gone.
+enum virt_result vmx_failed(struct vcpu *vcpu)
+{
+    struct vmx_vcpu *hw = vcpu->hw;
+    struct vcpu_state state;
+    vmwrite(VMCS_ENTRY_EVENT, 0);
+    hw->offered = false;
+    vmx_read(vcpu, GROUP_ALL, &state);
+    report(vcpu, EXIT_ERROR, 0, virt_check(GROUP_ALL, &state, &virt_limits), 0);
+    if (!(hw->reason & REASON_FAILED))
+        vcpu->exit.raw = vmread(VMCS_INSTRUCTION_ERROR);
+    return VIRT_EXIT;
+}
+
+// An exception has an error code in protected mode when its vector has one, and only then [SDM] 3C 27.2.1.3.
+uint64_t vmx_event(const struct vmx_vcpu *hw, uint64_t e)
+{
+    bool has = EXCEPTION_TYPE(e) == EVENT_EXCEPTION && (hw->cr0 & CR0_PE) &&
+               EXCEPTION_VECTOR(e) < EXCEPTION_CP && (ERROR_CODE_VECTORS >> EXCEPTION_VECTOR(e) & 1);
+    return has ? e | EVENT_ERROR_VALID : e & ~EVENT_ERROR_VALID;
+}
+
+static const struct exit_row rows[REASONS] = {
+    [REASON_EXCEPTION] = {exception, 0},
+    [REASON_INTERRUPT] = {interrupt, 0},
+    [REASON_TRIPLE_FAULT] = {event, EXIT_TRIPLE_FAULT},
+    [REASON_INIT] = {interrupt, 0},
+    [REASON_INTERRUPT_WINDOW] = {again, 0},
+    [REASON_NMI_WINDOW] = {nmi_window, EXIT_NMI_WINDOW},
+    [REASON_TASK_SWITCH] = {instruction, EXIT_PRIVILEGED},
+    [REASON_CPUID] = {instruction, EXIT_CPUID},
+    [REASON_GETSEC] = {instruction, EXIT_PRIVILEGED},
+    [REASON_HLT] = {instruction, EXIT_HLT},
+    [REASON_INVD] = {instruction, EXIT_INVALIDATE},
+    [REASON_RDPMC] = {instruction, EXIT_PRIVILEGED},
+    [REASON_VMCALL] = {instruction, EXIT_VMCALL},
+    [REASON_VMCLEAR... REASON_VMXON] = {instruction, EXIT_PRIVILEGED},
+    [REASON_CR] = {control_register, EXIT_CR},
+    [REASON_DR] = {debug_register, EXIT_DR},
+    [REASON_IO] = {port, EXIT_PIO},
+    [REASON_RDMSR] = {instruction, EXIT_RDMSR},
+    [REASON_WRMSR] = {instruction, EXIT_WRMSR},
+    [REASON_MWAIT] = {instruction, EXIT_PRIVILEGED},
+    [REASON_MONITOR] = {instruction, EXIT_PRIVILEGED},
+    [REASON_EPT_VIOLATION] = {ept_violation, EXIT_MMIO},
+    [REASON_INVEPT] = {instruction, EXIT_PRIVILEGED},
+    [REASON_TIMER] = {interrupt, 0},
+    [REASON_INVVPID] = {instruction, EXIT_PRIVILEGED},
+    [REASON_WBINVD] = {instruction, EXIT_INVALIDATE},
+    [REASON_XSETBV] = {instruction, EXIT_XSETBV},
+    [REASON_VMFUNC] = {instruction, EXIT_PRIVILEGED},
+};
+
+enum vmx_next vmx_exit(struct vcpu *vcpu)
+{
+    struct vmx_vcpu *hw = vcpu->hw;
+    uint32_t reason = REASON_BASIC(hw->reason);
+    if (reason < REASONS && rows[reason].handle)
+        return rows[reason].handle(vcpu, hw, &rows[reason]);
+    return report(vcpu, EXIT_ERROR, 0, 0, 0);
+}

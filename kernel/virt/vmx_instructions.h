@@ -1,0 +1,61 @@
+// Intel VMX: the instructions
+// SPDX-License-Identifier: MIT
+//
+// [SDM] 3C 31. The tests on the host have functions of their own instead.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef BULKHEAD_HOST
+uint64_t vmread(uint32_t field);
+void vmwrite(uint32_t field, uint64_t value);
+void vmptrld(uint64_t phys);
+void vmclear(uint64_t phys);
+bool vmxon(uint64_t phys);
+void invept(uint64_t type, uint64_t eptp);
+void invvpid(uint64_t type, uint64_t vpid);
+#else
+
+// Of the current VMCS. Fields that the CPU has do not fail.
+static inline uint64_t vmread(uint32_t field)
+{
+    uint64_t v;
+    asm volatile("vmread %1, %0" : "=rm"(v) : "r"((uint64_t)field) : "cc");
+    return v;
+}
+
+static inline void vmwrite(uint32_t field, uint64_t value)
+{
+    asm volatile("vmwrite %0, %1" ::"rm"(value), "r"((uint64_t)field) : "cc", "memory");
+}
+
+static inline void vmptrld(uint64_t phys)
+{
+    asm volatile("vmptrld %0" ::"m"(phys) : "cc", "memory");
+}
+
+static inline void vmclear(uint64_t phys)
+{
+    asm volatile("vmclear %0" ::"m"(phys) : "cc", "memory");
+}
+
+static inline bool vmxon(uint64_t phys)
+{
+    bool failed;
+    asm volatile("vmxon %1" : "=@ccbe"(failed) : "m"(phys) : "memory");
+    return !failed;
+}
+
+static inline void invept(uint64_t type, uint64_t eptp)
+{
+    const uint64_t descriptor[2] = {eptp, 0};
+    asm volatile("invept %0, %1" ::"m"(descriptor), "r"(type) : "cc", "memory");
+}
+
+static inline void invvpid(uint64_t type, uint64_t vpid)
+{
+    const uint64_t descriptor[2] = {vpid, 0};
+    asm volatile("invvpid %0, %1" ::"m"(descriptor), "r"(type) : "cc", "memory");
+}
+#endif

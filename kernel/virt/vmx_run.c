@@ -1,0 +1,195 @@
+// Intel VMX: one run of a vCPU, from entry to an exit that somebody else must answer
+// SPDX-License-Identifier: MIT
+//
+// What waits for injection is in hw->event: put there by the monitor's reply, by an exit that cut its
+// delivery off, or by a reflected exception. An offered interrupt goes in when the guest can take it; until
+// then the interrupt window is an exit that never leaves this file.
+//
+// Translations. (1) An edit of the space's tables that took something away (aspace.flushes moved on): INVEPT
+// of its EPTP before the next entry, which drops all that was derived from those tables, whatever the VPID.
+// (2) What only gains rights needs none: the EPT violation itself dropped the stale entry [SDM] 3C 29.4.3.1.
+// (3) A mode or PAT written by the monitor: a new VPID, since what the old one left in the TLB is dead. (4)
+// When the VPIDs of this CPU have all been used: INVVPID of all. (5) A new vCPU: both, as its root and its
+// VPID may have been another's. Without VPIDs each entry and exit drops the guest's linear translations, and
+// (3), (4) are void.
+#include "kernel/percpu.h"
+#include "kernel/platform/x86.h"
+#include "kernel/space.h"
+#include "kernel/virt/vmx.h"
+#include "kernel/virt/vmx_instructions.h"
+
+enum { VPID_FIRST = 1, VPID_END = 0x10000 };
+
+bool vmx_interruptible(const struct vcpu *vcpu)
+{
+    vmx_load(vcpu->hw);
+    return (vmread(VMCS_RFLAGS) & RFLAGS_IF) && !(vmread(VMCS_BLOCKING) & (BLOCKING_STI | BLOCKING_MOV_SS));
+}
+
+static void take_vpid(struct vmx_vcpu *hw, struct vmx_cpu *cpu)
+{
+    if (!(vmx.words[WORD_SECONDARY] & SECONDARY_VPID))
+        return;
+    if (cpu->next_vpid >= VPID_END) {
+        cpu->next_vpid = VPID_FIRST;
+        cpu->era++;
+        invvpid(FLUSH_ALL, 0);
+    }
+    hw->era = cpu->era;
+    vmwrite(VMCS_VPID, cpu->next_vpid++);
+}
+
+static void drop_translations(const struct vcpu *vcpu, struct vmx_vcpu *hw, struct vmx_cpu *cpu)
+{
+    if (hw->era != cpu->era)
+        take_vpid(hw, cpu);
+    if (hw->flushes != vcpu->space->aspace.flushes) {
+        hw->flushes = vcpu->space->aspace.flushes;
+        invept(vmx.flush_ept, vcpu->space->root | vmx.eptp);
+    }
+}
+
+// Always armed: the host's interrupts may not reach it while the guest keeps them off (vmx_quirks.c). One
+// tick late, never early.
+static void arm_timer(uint64_t deadline)
+{
+    int64_t left = (int64_t)(deadline - rdtsc());
+    uint64_t ticks = deadline == UINT64_MAX ? UINT32_MAX
+                     : left <= 0            ? 0
+                                            : ((uint64_t)left >> vmx.timer_shift) + 1;
+    vmwrite(VMCS_TIMER, ticks < UINT32_MAX ? ticks : UINT32_MAX);
+}
+
+// An exit sets limits that are not ours: the GDT's, which a thread could use to load what lies behind it, and
+// the TSS's, behind which are the ports [SDM] 3C 28.5.2.
+static void restore_tables(const struct vmx_cpu *cpu)
+{
+    uint8_t *task = (uint8_t *)cpu->gdt.base + SELECTOR_TSS;
+    load_gdt(&cpu->gdt);
+    task[5] &= (uint8_t)~2; // not busy
+    load_task_register(SELECTOR_TSS);
+}
+
+// What of the host may have changed since this vCPU last ran.
+static void write_host(struct vmx_vcpu *hw, const struct cpu *cpu)
+{
+    if (!hw->launched)
+        vmx_host_state(hw);
+    if (hw->host_cr3 != cpu->root)
+        vmwrite(VMCS_HOST_CR3, hw->host_cr3 = cpu->root);
+    if (hw->host_fs_base != cpu->fs_base)
+        vmwrite(VMCS_HOST_FS_BASE, hw->host_fs_base = cpu->fs_base);
+}
+
+// The guest's accesses are intercepted, and the host's DR7 arms nothing, so these change by vmx_write() only.
+static void load_debug(const struct vmx_vcpu *hw)
+{
+    write_dr0(hw->dr[0]);
+    write_dr1(hw->dr[1]);
+    write_dr2(hw->dr[2]);
+    write_dr3(hw->dr[3]);
+}
+
+static bool enter(struct vcpu *vcpu, struct vmx_vcpu *hw)
+{
+    struct cpu *cpu = this_cpu();
+    drop_translations(vcpu, hw, cpu->virt);
+    write_host(hw, cpu);
+    if (hw->dr7 & DR7_ENABLE)
+        load_debug(hw);
+    if (hw->rsp != vcpu->gpr[GPR_RSP])
+        vmwrite(VMCS_RSP, vcpu->gpr[GPR_RSP]);
+    if (read_cr2() != hw->cr2)
+        write_cr2(hw->cr2);
+    arm_timer(cpu->timer_deadline);
+    if (!vmx_enter(&hw->gpr, hw->launched))
+        return false;
+    restore_tables(cpu->virt);
+    hw->launched = true;
+    hw->cr2 = read_cr2();
+    hw->rsp = vcpu->gpr[GPR_RSP] = vmread(VMCS_RSP);
+    hw->reason = (uint32_t)vmread(VMCS_REASON);
+    return !(hw->reason & REASON_FAILED);
+}
+
+// Events that were cut off wait again; an interrupt does so as the offer that it was, and what an instruction
+// raises is raised again by it.
+static void take_back(struct vmx_vcpu *hw, uint64_t event)
+{
+    if (EXCEPTION_TYPE(event) == EVENT_NMI) {
+        vmwrite(VMCS_BLOCKING, vmread(VMCS_BLOCKING) & ~(uint64_t)VMCS_BLOCKING_NMI);
+        hw->event = EVENT_MAKE(EVENT_NMI, 2);
+    }
+    if (EXCEPTION_TYPE(event) == EVENT_EXCEPTION)
+        hw->event = EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_VECTOR(event)) |
+                    ((event & EVENT_ERROR_VALID) ? EVENT_ERROR(vmread(VMCS_CUT_OFF_ERROR)) : 0);
+}
+
+static void settle(struct vcpu *vcpu, struct vmx_vcpu *hw)
+{
+    uint64_t event = vmread(VMCS_CUT_OFF);
+    bool taken = hw->offered;
+    if (event & EVENT_VALID) {
+        take_back(hw, event);
+        taken = taken && EXCEPTION_TYPE(event) != EVENT_INTERRUPT;
+    }
+    hw->offered = false;
+    if (taken) {
+        vcpu->offer &= OFFER_NMI_WINDOW;
+        vcpu->interrupts++;
+    }
+}
+
+// With what shadows and blocking the event can go in [SDM] 3C 27.3.1.5.
+static void put_event(struct vmx_vcpu *hw, uint64_t event)
+{
+    uint64_t keep = EXCEPTION_TYPE(event) == EVENT_NMI ? 0 : VMCS_BLOCKING_NMI,
+             blocking = vmread(VMCS_BLOCKING);
+    event = vmx_event(hw, event);
+    if (blocking & ~keep) {
+        vmwrite(VMCS_BLOCKING, blocking & keep);
+        vmwrite(VMCS_PENDING_DEBUG, 0);
+    }
+    if (event & EVENT_ERROR_VALID)
+        vmwrite(VMCS_ENTRY_ERROR, event >> 32);
+    vmwrite(VMCS_ENTRY_EVENT, (uint32_t)event);
+}
+
+static void set_windows(struct vmx_vcpu *hw, uint64_t offer)
+{
+    uint32_t primary = vmx.words[WORD_PRIMARY] |
+                       ((offer & OFFER_VALID) && !hw->offered ? PRIMARY_INTERRUPT_WINDOW : 0) |
+                       ((offer & OFFER_NMI_WINDOW) ? PRIMARY_NMI_WINDOW : 0);
+    if (primary != hw->primary)
+        vmwrite(VMCS_PRIMARY, primary);
+    hw->primary = primary;
+}
+
+// What waits goes in with this entry; windows are asked for where something waits on.
+static void prepare(struct vcpu *vcpu, struct vmx_vcpu *hw)
+{
+    uint64_t event = hw->event;
+    if (!event && (vcpu->offer & OFFER_VALID) && vmx_interruptible(vcpu)) {
+        hw->offered = true;
+        event = EVENT_MAKE(EVENT_INTERRUPT, EXCEPTION_VECTOR(vcpu->offer));
+    }
+    if (event)
+        put_event(hw, event);
+    hw->event = 0;
+    set_windows(hw, vcpu->offer);
+}
+
+enum virt_result vmx_run(struct vcpu *vcpu)
+{
+    struct vmx_vcpu *hw = vcpu->hw;
+    enum vmx_next next;
+    vmx_load(hw);
+    do {
+        prepare(vcpu, hw);
+        if (!enter(vcpu, hw))
+            return vmx_failed(vcpu);
+        settle(vcpu, hw);
+        next = vmx_exit(vcpu);
+    } while (next == VMX_RESUME);
+    return (enum virt_result)next;
+}
