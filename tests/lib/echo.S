@@ -5,9 +5,13 @@
 // 'q' ends the run well, 'f' with failure 3, 'r' by a triple fault. Loaded by the multiboot protocol, 32-bit.
 
 #define COM1       0x3f8
+#define LCR        (COM1 + 3)
 #define LSR        (COM1 + 5)
+#define LCR_DLAB   0x80
+#define LCR_8N1    0x03
 #define LSR_DR     0x01 // a byte has been received
 #define LSR_THRE   0x20 // the next byte may be written
+#define LSR_TEMT   0x40 // the last one is on its way
 #define EXIT_PORT  0xf4
 #define MB_MAGIC   0x1badb002
 #define PAUSE_TURN 20000000
@@ -18,6 +22,16 @@
 
     .globl _start
 _start:
+    mov $LCR, %dx
+    mov $LCR_DLAB | LCR_8N1, %al
+    out %al, %dx
+    mov $COM1, %dx
+    mov $1, %ax // divisor: 115200 baud
+    out %ax, %dx
+    mov $LCR, %dx
+    mov $LCR_8N1, %al
+    out %al, %dx
+
     mov $PAUSE_TURN, %ecx
 1:  dec %ecx
     jnz 1b
@@ -33,6 +47,11 @@ next:
     in %dx, %al
     mov %al, %bl
 
+    mov $LSR, %dx
+3:  in %dx, %al
+    test $LSR_TEMT, %al
+    jz 3b
+
     xor %eax, %eax
     cmp $'q', %bl
     je end
@@ -44,9 +63,9 @@ next:
 
 print:
     mov $LSR, %dx
-3:  in %dx, %al
+4:  in %dx, %al
     test $LSR_THRE, %al
-    jz 3b
+    jz 4b
     mov %bl, %al
     mov $COM1, %dx
     out %al, %dx

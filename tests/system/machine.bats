@@ -42,7 +42,7 @@ at_terminal() {
 
 @test "at a terminal Ctrl-A X stops the machine" {
     run at_terminal '\x01x'
-    [[ $output == *"stopped from QEMU's monitor"*"status 2"* ]]
+    [[ $output == *"stopped by hand"*"status 2"* ]]
     [[ $output == *" icanon"* ]]
 }
 
