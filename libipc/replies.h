@@ -15,6 +15,9 @@
 
 #define STORED_WORDS 4u
 
+// The table's section in every server's state, so that who serves in its place finds it.
+#define REPLIES_SECTION 0x100u
+
 // All zero: free.
 struct stored_reply {
     uint64_t caller; // not 0: what tells the callers with separate numbering apart, such as the badge

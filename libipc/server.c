@@ -104,6 +104,19 @@ static const struct server_handler *handler_of(const struct server *s, uint32_t 
     return NULL;
 }
 
+// The guest's device errs in its own terms, as one that does not answer its bus. Nothing is stored: it will
+// be failed again if this incarnation dies too.
+static bool failed_before(const struct server *s, const struct message_in *in, struct message *answer)
+{
+    if (!s->tries || in->deliveries < s->tries || TAG_LABEL(in->message.tag) != LABEL_ACCESS)
+        return false;
+    log_error("a guest's access (route %llx, offset %llx) is failed: %u died of it",
+              (unsigned long long)in->badge, (unsigned long long)in->message.words[ACCESS_OFFSET],
+              in->deliveries);
+    *answer = MESSAGE(STATUS_OK, UINT64_MAX);
+    return true;
+}
+
 static enum reply_how handle(struct server *s, const struct message_in *in, struct message *answer)
 {
     uint32_t label = TAG_LABEL(in->message.tag);
@@ -114,7 +127,7 @@ static enum reply_how handle(struct server *s, const struct message_in *in, stru
         answer->tag = TAG(STATUS_UNSUPPORTED, 0);
         return label == LABEL_PAGE_FAULT ? NO_REPLY : REPLY_NOW;
     }
-    if (in->deliveries && answered_before(s, in, answer))
+    if (in->deliveries && (answered_before(s, in, answer) || failed_before(s, in, answer)))
         return REPLY_NOW;
     enum reply_how how = h->handle(s, in, answer);
     if (how == REPLY_LATER)

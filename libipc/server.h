@@ -17,7 +17,7 @@
 #include "libipc/state.h"
 #include "libipc/syscall.h"
 
-enum { SERVER_REPLIES_MAX = 64, SERVER_RANGES_MAX = 24 };
+enum { SERVER_REPLIES_MAX = 64, SERVER_RANGES_MAX = 24, SERVER_TRIES = 3 };
 
 enum reply_how {
     REPLY_NOW,   // with what the handler left in its answer
@@ -57,6 +57,10 @@ struct server {
     // The kernel refuses an answer (a vCPU's state that cannot be): puts another one into *answer, or ends
     // the process, which is also what happens without it.
     void (*refused)(struct server *s, enum status why, struct message *answer);
+
+    // A guest's access that so many incarnations received and did not live to answer is failed: a read gives
+    // all ones, a write is lost, and the server goes on. 0: never, for who keeps accesses (REPLY_LATER).
+    uint32_t tries;
 
     // What is to survive; stored lies in a section of the state. NULL: nothing is.
     struct state *state;

@@ -14,7 +14,7 @@
 const char program_name[] = "testdev";
 
 enum { KIND = 0x74736574, VERSION = 1, LOG_BYTES = 16 << 10, VCPUS_MAX = 32, REPLIES = 8 };
-enum section { SECTION_DEVICE = 1, SECTION_REPLIES };
+enum section { SECTION_DEVICE = 1 };
 
 static struct state state;
 static struct testdev *device;
@@ -70,7 +70,7 @@ static void open_state(void)
 {
     static const struct state_section sections[] = {
         {SECTION_DEVICE, sizeof(struct testdev)},
-        {SECTION_REPLIES, VCPUS_MAX * sizeof(struct stored_reply)},
+        {REPLIES_SECTION, VCPUS_MAX * sizeof(struct stored_reply)},
     };
     static const struct state_layout layout = {KIND, VERSION, LOG_BYTES, 2, sections};
     enum state_status s =
@@ -95,7 +95,7 @@ int main(void)
                                    .stored_count = VCPUS_MAX};
     log_use_ring(SLOT_LOG_SIGNAL);
     open_state();
-    server.stored = state_section(&state, SECTION_REPLIES);
+    server.stored = state_section(&state, REPLIES_SECTION);
     enum status s = server_init(&server);
     if (s != STATUS_OK)
         die("cannot start: %s", status_name(s));

@@ -8,6 +8,9 @@
 // enum fragile_answer.
 enum fragile_label { LABEL_FRAGILE_COUNT = LABEL_TEST };
 
+// It also dies of every access, as of a guest's, at this offset; others give the count.
+enum { FRAGILE_POISON = 7 };
+
 enum crash {
     CRASH_READ,
     CRASH_WRITE_TEXT,

@@ -11,7 +11,7 @@
 
 const char program_name[] = "fragile";
 
-enum { SECTION_COUNT = 1, SECTION_REPLIES, CALLERS = 4, STATE_PAGES = 4 };
+enum { SECTION_COUNT = 1, CALLERS = 4, STATE_PAGES = 4 };
 
 struct counts {
     uint64_t count, starts;
@@ -123,10 +123,19 @@ static enum reply_how count(struct server *s, const struct message_in *in, struc
     return REPLY_NOW;
 }
 
+static enum reply_how access(struct server *s, const struct message_in *in, struct message *answer)
+{
+    (void)s;
+    if (in->message.words[ACCESS_OFFSET] == FRAGILE_POISON)
+        crash_read();
+    *answer = MESSAGE(STATUS_OK, counts->count);
+    return REPLY_NOW;
+}
+
 static void open_state(void)
 {
     static const struct state_section sections[] = {{SECTION_COUNT, sizeof(struct counts)},
-                                                    {SECTION_REPLIES, CALLERS * sizeof(struct stored_reply)}};
+                                                    {REPLIES_SECTION, CALLERS * sizeof(struct stored_reply)}};
     static const struct state_layout layout = {0x66726167, 1, 4096, 2, sections};
     enum state_status s =
         state_open(&state, (void *)MAP_STATE, STATE_PAGES * 4096, &layout, program_start.kind);
@@ -142,17 +151,19 @@ static void open_state(void)
 
 int main(void)
 {
-    static const struct server_handler handlers[] = {{LABEL_FRAGILE_COUNT, LABEL_FRAGILE_COUNT, count}};
+    static const struct server_handler handlers[] = {{LABEL_FRAGILE_COUNT, LABEL_FRAGILE_COUNT, count},
+                                                     {LABEL_ACCESS, LABEL_ACCESS, access}};
     static struct server server = {.endpoint = SLOT_ENDPOINT,
                                    .replies = SLOT_REPLY,
                                    .reply_count = 2,
                                    .handlers = handlers,
-                                   .handler_count = 1,
+                                   .handler_count = 2,
                                    .publish = publish,
+                                   .tries = SERVER_TRIES,
                                    .state = &state,
                                    .stored_count = CALLERS};
     open_state();
-    server.stored = state_section(&state, SECTION_REPLIES);
+    server.stored = state_section(&state, REPLIES_SECTION);
     if (server_init(&server) != STATUS_OK)
         die("it cannot start");
     (void)server_run(&server);
