@@ -55,7 +55,7 @@ static void add_memory(const struct scope *s, const char *pattern, const char *p
     o->memory.fill = fill;
 }
 
-static void add_cap(const struct scope *s, struct plan_server *to, struct kind_cap row)
+static void add_cap(const struct scope *s, struct plan_program *to, struct kind_cap row)
 {
     *PLAN_ADD(s->plan, &to->caps, struct plan_cap) =
         (struct plan_cap){row.slot, name_of(s, row.object), row.rights, row.badge};
@@ -67,7 +67,7 @@ static void add_map(const struct scope *s, struct list *maps, struct kind_map ro
         (struct plan_map){row.address, name_of(s, row.memory), row.rights};
 }
 
-static void add_rows(const struct scope *s, struct plan_server *to, const struct kind_cap *caps,
+static void add_rows(const struct scope *s, struct plan_program *to, const struct kind_cap *caps,
                      const struct kind_map *maps)
 {
     for (; caps->object; caps++)
@@ -81,9 +81,9 @@ static void add_account(const struct scope *s, const char *pattern, const char *
     add_object(s, MANIFEST_ACCOUNT, pattern, payer)->account.weight = weight;
 }
 
-static void add_config(const struct scope *s, const char *payer, const char *text)
+static void add_text(const struct scope *s, const char *pattern, const char *payer, const char *text)
 {
-    struct plan_object *o = add_object(s, MANIFEST_MEMORY, "@.config", payer);
+    struct plan_object *o = add_object(s, MANIFEST_MEMORY, pattern, payer);
     o->memory.fill = FILL_TEXT;
     o->memory.text = text;
     o->memory.pages = strlen(text) / PAGE + 1;
@@ -98,12 +98,11 @@ static struct plan_server *add_server(struct scope *s, enum kind_index index, co
     add_object(s, MANIFEST_NOTIFICATION, "@.bits", k->payer);
     for (const struct kind_memory *m = k->memory; m->name; m++)
         add_memory(s, m->name, k->payer, m->bytes, FILL_ZERO);
-    add_config(s, k->payer, config);
+    add_text(s, "@.config", k->payer, config);
     if (!k->account)
         add_account(s, "@.account", k->payer, 100);
     struct plan_server *server = PLAN_ADD(s->plan, &s->plan->servers, struct plan_server);
     *server = (struct plan_server){.name = s->server,
-                                   .image = k->image,
                                    .payer = name_of(s, k->payer),
                                    .account = name_of(s, k->account ? k->account : "@.account"),
                                    .vm = k->payer ? s->vm : NULL,
@@ -111,14 +110,32 @@ static struct plan_server *add_server(struct scope *s, enum kind_index index, co
                                    .slots = k->slots,
                                    .heap = k->heap,
                                    .priority = k->priority,
-                                   .takes_console = k->takes_console};
-    add_rows(s, server, common_caps, common_maps);
+                                   .takes_console = k->takes_console,
+                                   .program = {.image = k->image}};
+    add_rows(s, &server->program, common_caps, common_maps);
     if (s->console) {
         add_memory(s, "@.log", k->payer, RING_PAGES(LOG_RING_BYTES) * PAGE, FILL_ZERO);
-        add_rows(s, server, log_caps, log_maps);
+        add_rows(s, &server->program, log_caps, log_maps);
     }
-    add_rows(s, server, k->caps, k->maps);
+    add_rows(s, &server->program, k->caps, k->maps);
     return server;
+}
+
+// What stands in for a server that has failed for good. more: of its configuration.
+static void add_stand_in(struct scope *s, struct plan_server *server, enum kind_index index, const char *more)
+{
+    const struct kind *k = &kinds[index];
+    uint64_t state = 0;
+    s->server = server->name;
+    for (const struct kind_memory *m = k->memory; m->name; m++)
+        state = strcmp(m->name, "@.state") == 0 ? m->bytes : state;
+    add_text(s, "@.failed", k->payer,
+             arena_format(s->plan->arena, "{\"state\": %llu%s}", (unsigned long long)state, more));
+    server->failed.image = "failed";
+    add_rows(s, &server->failed, common_failed_caps, common_failed_maps);
+    if (s->console)
+        add_rows(s, &server->failed, log_caps, log_maps);
+    add_rows(s, &server->failed, k->failed_caps, k->failed_maps);
 }
 
 // Guest memory: below the hole one object, the rest behind 4 GiB another. The pager tells them apart by the
@@ -128,14 +145,14 @@ static void add_ram(const struct scope *s, struct plan_vm *vm, struct list *maps
 {
     static const uint64_t first = MEMORY_SLOT_RAM;
     uint32_t number = 0;
-    PLAN_EACH(struct plan_cap, cap, &memory->caps)
+    PLAN_EACH(struct plan_cap, cap, &memory->program.caps)
     number += cap->slot >= first;
     add_memory(s, pattern, "%.quota", bytes, FILL_NONE);
     struct plan_object *o = (struct plan_object *)s->plan->objects.items + s->plan->objects.count - 1;
     o->memory.pager = "memory";
     o->memory.badge = 1 + number;
-    add_cap(s, memory, (struct kind_cap){MEMORY_SLOT_RAM + number, pattern, "rc", 0});
-    add_map(s, &memory->maps,
+    add_cap(s, &memory->program, (struct kind_cap){MEMORY_SLOT_RAM + number, pattern, "rc", 0});
+    add_map(s, &memory->program.maps,
             (struct kind_map){MEMORY_MAP_RAM + number * MANIFEST_RAM_STRIDE, pattern, "rw"});
     add_map(s, maps, (struct kind_map){gpa, pattern, "rwx"});
     *PLAN_ADD(s->plan, &vm->memory, const char *) = name_of(s, pattern);
@@ -240,13 +257,13 @@ static void add_vm(struct scope *s, const struct config_vm *c)
                                         (struct kind_map){VMM_MAP_INITRD, "%.initrd", "r"}, &maps));
     struct plan_server *vmm = add_server(s, KIND_VMM, monitor_config(s, c, images));
     PLAN_EACH(struct plan_map, m, &maps)
-    *PLAN_ADD(s->plan, &vmm->maps, struct plan_map) = *m;
+    *PLAN_ADD(s->plan, &vmm->program.maps, struct plan_map) = *m;
     if (s->console != c) // a page that nobody writes
         add_memory(s, "%.line0", "%.quota", PAGE, FILL_ZERO);
-    add_map(s, &vmm->maps, (struct kind_map){VMM_MAP_LINE, "%.line0", "rw"});
+    add_map(s, &vmm->program.maps, (struct kind_map){VMM_MAP_LINE, "%.line0", "rw"});
     if (c->test_devices.number) {
-        add_map(s, &vmm->maps, (struct kind_map){VMM_MAP_LINE + 0x200000, "%.line1", "rw"});
-        add_server(s, KIND_TESTDEV, "{}");
+        add_map(s, &vmm->program.maps, (struct kind_map){VMM_MAP_LINE + 0x200000, "%.line1", "rw"});
+        add_stand_in(s, add_server(s, KIND_TESTDEV, "{}"), KIND_TESTDEV, ", \"line\": true");
     }
     add_machine(s, c, &space_maps);
 }
@@ -258,7 +275,13 @@ static void add_host_line(struct scope *s)
     struct plan_object *ports = add_object(s, MANIFEST_IOPORTS, "uart.ports", NULL);
     ports->ioports.first = COM1_FIRST;
     ports->ioports.last = COM1_LAST;
-    add_server(s, KIND_UART, "{}");
+    add_stand_in(s, add_server(s, KIND_UART, "{}"), KIND_UART, ", \"prints\": true");
+}
+
+static void add_log(const struct scope *s, struct plan_server *console, uint64_t at, const char *ring)
+{
+    add_map(s, &console->program.maps, (struct kind_map){at, ring, "rw"});
+    add_map(s, &console->failed.maps, (struct kind_map){at, ring, "rw"});
 }
 
 // The console has the logs of all servers, so it comes last; its VM's quota pays.
@@ -275,15 +298,16 @@ static void add_console(struct scope *s)
     const char *names = "\"init\"";
     PLAN_EACH(struct plan_server, other, &p->servers)
     names = arena_format(p->arena, "%s, \"%s\"", names, other->name);
-    struct plan_server *console =
-        add_server(s, KIND_CONSOLE,
-                   arena_format(p->arena, "{\"level\": \"%s\", \"logs\": [%s, \"console\"]}", p->log, names));
+    const char *logs =
+        arena_format(p->arena, "\"level\": \"%s\", \"logs\": [%s, \"console\"]", p->log, names);
+    struct plan_server *console = add_server(s, KIND_CONSOLE, arena_format(p->arena, "{%s}", logs));
+    add_stand_in(s, console, KIND_CONSOLE, arena_format(p->arena, ", \"line\": true, %s", logs));
     uint64_t at = CONSOLE_MAP_LOGS;
-    add_map(s, &console->maps, (struct kind_map){at, "init.log", "rw"});
+    add_log(s, console, at, "init.log");
     PLAN_EACH(struct plan_server, other, &p->servers)
     {
         s->server = other->name;
-        add_map(s, &console->maps, (struct kind_map){at += 0x200000, "@.log", "rw"});
+        add_log(s, console, at += 0x200000, "@.log");
         *PLAN_ADD(p, &p->drain, const char *) = name_of(s, "@.log");
     }
     *PLAN_ADD(p, &p->drain, const char *) = "uart.output";

@@ -20,6 +20,20 @@ const struct kind_map common_maps[] = {
     {0},
 };
 
+// Of what stands in for a server.
+const struct kind_cap common_failed_caps[] = {
+    {SLOT_PROCESS, OBJECT_SELF_PROCESS, "p", 0},
+    {SLOT_THREAD, OBJECT_SELF_THREAD, "c", 0},
+    {SLOT_ENDPOINT, "@", "v", 0},
+    {SLOT_NOTIFICATION, "@.bits", "v", 0},
+    {0},
+};
+
+const struct kind_map common_failed_maps[] = {
+    {MAP_CONFIG, "@.failed", "r"},
+    {0},
+};
+
 // Where there is a console server.
 const struct kind_cap log_caps[] = {
     {SLOT_LOG_SIGNAL, "console.bits", "s", CONSOLE_BIT_LOG},
@@ -68,6 +82,11 @@ static const struct kind_memory uart_memory[] = {
     {0},
 };
 
+static const struct kind_cap uart_failed_caps[] = {{FAILED_SLOT_PEER, "console.bits", "s", CONSOLE_BIT_UART},
+                                                   {0}};
+
+static const struct kind_map uart_failed_maps[] = {{FAILED_MAP_OUTPUT, "uart.output", "rw"}, {0}};
+
 static const struct kind_cap console_caps[] = {
     {CONSOLE_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES},
     {CONSOLE_SLOT_UART, "uart.bits", "s", UART_BIT_RING},
@@ -79,6 +98,20 @@ static const struct kind_map console_maps[] = {
     {CONSOLE_MAP_LINE, "%.line0", "rw"},
     {CONSOLE_MAP_OUTPUT, "uart.output", "rw"},
     {CONSOLE_MAP_INPUT, "uart.input", "rw"},
+    {0},
+};
+
+// It has the logs of all servers besides (expand.c).
+static const struct kind_cap console_failed_caps[] = {
+    {FAILED_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES},
+    {FAILED_SLOT_PEER, "uart.bits", "s", UART_BIT_RING},
+    {0},
+};
+
+static const struct kind_map console_failed_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {FAILED_MAP_LINE, "%.line0", "rw"},
+    {FAILED_MAP_OUTPUT, "uart.output", "rw"},
     {0},
 };
 
@@ -107,6 +140,15 @@ static const struct kind_map testdev_maps[] = {
     {0},
 };
 
+static const struct kind_cap testdev_failed_caps[] = {{FAILED_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES},
+                                                      {0}};
+
+static const struct kind_map testdev_failed_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {FAILED_MAP_LINE, "%.line1", "rw"},
+    {0},
+};
+
 static const struct kind_memory testdev_memory[] = {
     {"@.state", TESTDEV_STATE_BYTES}, {"%.line1", 4 * KIB}, {0}};
 
@@ -129,7 +171,9 @@ const struct kind kinds[KINDS] = {
                    .takes_console = true,
                    .caps = uart_caps,
                    .maps = uart_maps,
-                   .memory = uart_memory},
+                   .memory = uart_memory,
+                   .failed_caps = uart_failed_caps,
+                   .failed_maps = uart_failed_maps},
     [KIND_CONSOLE] = {.name = "console",
                       .image = "console",
                       .payer = "%.quota",
@@ -140,7 +184,9 @@ const struct kind kinds[KINDS] = {
                       .priority = 24,
                       .caps = console_caps,
                       .maps = console_maps,
-                      .memory = console_memory},
+                      .memory = console_memory,
+                      .failed_caps = console_failed_caps,
+                      .failed_maps = console_failed_maps},
     [KIND_VMM] = {.name = "vmm.%",
                   .image = "vmm",
                   .payer = "%.quota",
@@ -162,5 +208,7 @@ const struct kind kinds[KINDS] = {
                       .priority = 22,
                       .caps = testdev_caps,
                       .maps = testdev_maps,
-                      .memory = testdev_memory},
+                      .memory = testdev_memory,
+                      .failed_caps = testdev_failed_caps,
+                      .failed_maps = testdev_failed_maps},
 };

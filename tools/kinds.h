@@ -42,8 +42,11 @@ struct kind {
     const struct kind_cap *caps; // ended by a row without object
     const struct kind_map *maps; // ended by a row without memory
     const struct kind_memory *memory;
+    // Of what stands in for it when it has failed for good; NULL: nothing does.
+    const struct kind_cap *failed_caps;
+    const struct kind_map *failed_maps;
 };
 
 extern const struct kind kinds[KINDS];
-extern const struct kind_cap common_caps[], log_caps[];
-extern const struct kind_map common_maps[], log_maps[];
+extern const struct kind_cap common_caps[], log_caps[], common_failed_caps[];
+extern const struct kind_map common_maps[], log_maps[], common_failed_maps[];

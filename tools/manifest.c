@@ -85,30 +85,41 @@ static void write_objects(const struct plan *p, FILE *to)
     }
 }
 
-static void write_server(const struct plan_server *s, FILE *to)
+static void write_program(const struct plan_program *p, FILE *to)
 {
-    fprintf(to, "    {\"name\": \"%s\", \"image\": \"%s\"", s->name, s->image);
-    if (s->payer)
-        fprintf(to, ", \"payer\": \"%s\"", s->payer);
-    if (s->vm)
-        fprintf(to, ", \"vm\": \"%s\"", s->vm);
-    fprintf(
-        to,
-        ", \"account\": \"%s\", \"priority\": %llu,\n     \"quota\": %llu, \"slots\": %llu, \"heap\": %llu%s",
-        s->account, (number)s->priority, (number)s->quota, (number)s->slots, (number)s->heap,
-        s->takes_console ? ", \"takes_console\": true" : "");
-    fputs(",\n     \"caps\": [", to);
-    PLAN_EACH(struct plan_cap, c, &s->caps)
+    fprintf(to, "\"image\": \"%s\",\n     \"caps\": [", p->image);
+    PLAN_EACH(struct plan_cap, c, &p->caps)
     {
-        fprintf(to, "%s      {\"slot\": %u, \"object\": \"%s\", \"rights\": \"%s\"", comma(c, s->caps.items),
+        fprintf(to, "%s      {\"slot\": %u, \"object\": \"%s\", \"rights\": \"%s\"", comma(c, p->caps.items),
                 c->slot, c->object, c->rights);
         if (c->badge)
             fprintf(to, ", \"badge\": %llu", (number)c->badge);
         fputs("}", to);
     }
     fputs("],\n     \"maps\": [", to);
-    write_maps(&s->maps, "      ", to);
-    fputs("]}", to);
+    write_maps(&p->maps, "      ", to);
+    fputs("]", to);
+}
+
+static void write_server(const struct plan_server *s, FILE *to)
+{
+    fprintf(to, "    {\"name\": \"%s\"", s->name);
+    if (s->payer)
+        fprintf(to, ", \"payer\": \"%s\"", s->payer);
+    if (s->vm)
+        fprintf(to, ", \"vm\": \"%s\"", s->vm);
+    fprintf(to,
+            ", \"account\": \"%s\", \"priority\": %llu,\n     \"quota\": %llu, \"slots\": %llu, \"heap\": "
+            "%llu%s, ",
+            s->account, (number)s->priority, (number)s->quota, (number)s->slots, (number)s->heap,
+            s->takes_console ? ", \"takes_console\": true" : "");
+    write_program(&s->program, to);
+    if (s->failed.image) {
+        fputs(",\n     \"failed\": {", to);
+        write_program(&s->failed, to);
+        fputs("}", to);
+    }
+    fputs("}", to);
 }
 
 static void write_names(const struct list *names, FILE *to)

@@ -30,7 +30,11 @@ void pack_plan(struct pack *p, const struct plan *plan)
     }
     free(text);
     PLAN_EACH(struct plan_server, s, &plan->servers)
-    pack_image(p, s->image);
+    {
+        pack_image(p, s->program.image);
+        if (s->failed.image)
+            pack_image(p, s->failed.image);
+    }
     p->files = plan->files;
 }
 

@@ -11,7 +11,7 @@
 
 // Of the top level and of its objects and servers, the keys that matter here.
 struct wanted {
-    struct json_node objects, servers;
+    struct json_node objects, servers, failed;
     struct json_text image, file;
 };
 
@@ -20,6 +20,7 @@ static bool skip_read(struct json *j, struct json_node object, struct wanted *w)
     static const struct json_field fields[] = {
         {.key = "objects", .offset = offsetof(struct wanted, objects), .kind = JSON_ARRAY},
         {.key = "servers", .offset = offsetof(struct wanted, servers), .kind = JSON_ARRAY},
+        {.key = "failed", .offset = offsetof(struct wanted, failed), .kind = JSON_OBJECT},
         {.key = "image", .offset = offsetof(struct wanted, image), .kind = JSON_TEXT},
         {.key = "file", .offset = offsetof(struct wanted, file), .kind = JSON_TEXT},
     };
@@ -34,12 +35,14 @@ static const char *copy(struct pack *p, struct json_text t)
 
 static bool collect(struct pack *p, struct json *j, struct json_node array, const char *folder)
 {
-    struct wanted w;
+    struct wanted w, failed;
     for (struct json_node n = {0}; array.token && json_next(j, array, &n);) {
-        if (!skip_read(j, n, &w))
+        if (!skip_read(j, n, &w) || (w.failed.token && !skip_read(j, w.failed, &failed)))
             return false;
         if (w.image.length)
             pack_image(p, copy(p, w.image));
+        if (w.failed.token && failed.image.length)
+            pack_image(p, copy(p, failed.image));
         if (!w.file.length)
             continue;
         const char *name = copy(p, w.file);

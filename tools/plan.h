@@ -58,12 +58,17 @@ struct plan_cap {
     uint64_t badge;
 };
 
+struct plan_program {
+    const char *image; // NULL: none
+    struct list caps;  // struct plan_cap
+    struct list maps;  // struct plan_map
+};
+
 struct plan_server {
-    const char *name, *image, *payer, *account, *vm;
+    const char *name, *payer, *account, *vm;
     uint64_t quota, slots, heap, priority;
     bool takes_console;
-    struct list caps; // struct plan_cap
-    struct list maps; // struct plan_map
+    struct plan_program program, failed;
 };
 
 struct plan_vm {

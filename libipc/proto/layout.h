@@ -90,6 +90,19 @@ enum memory_slot {
 #define MEMORY_MAP_POOL    UINT64_C(0x10000000000)  // + 1 TiB * number
 #define MEMORY_MAP_RAM     UINT64_C(0x200000000000) // + 1 TiB * number, up to 64
 
+// failed (stands in for a server that has failed for good): what it is given lies where that server had it.
+// Its configuration, all of it optional:
+//   "state": bytes of the state object, whose stored replies hold
+//   "line": true: the lines of FAILED_MAP_LINE are to fall
+//   "prints": true: what comes through FAILED_MAP_OUTPUT goes to the kernel's debug output
+//   "level", "logs": as the console's; lines of CONSOLE_MAP_LOGS go into FAILED_MAP_OUTPUT
+enum failed_slot {
+    FAILED_SLOT_VMM = SLOT_SPECIFIC,      // send: the VMM's notification, VMM_BIT_LINES
+    FAILED_SLOT_PEER = SLOT_SPECIFIC + 1, // send: the notification of who is at the output's other end
+};
+#define FAILED_MAP_LINE   UINT64_C(0x11000000)
+#define FAILED_MAP_OUTPUT UINT64_C(0x11200000)
+
 // testdev (what the suite kvm-unit-tests expects of a machine): the badge of each of its routes
 enum testdev_route {
     TESTDEV_ROUTE_PORTS = 1, // 0xe0 to 0xeb

@@ -73,8 +73,11 @@ static const char *const manifest_fill_names[] = {"zero", "none", "file", "text"
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 
 // "kind" of an entry in "faults".
-enum manifest_fault { INJECT_KILL };
-static const char *const manifest_fault_names[] = {"kill", NULL};
+enum manifest_fault {
+    INJECT_KILL,
+    INJECT_FAIL // a death that counts as one without a completed request, whatever it did
+};
+static const char *const manifest_fault_names[] = {"kill", "fail", NULL};
 
 // "space" of a route.
 static const char *const manifest_space_names[] = {"port", "memory", NULL};

@@ -15,22 +15,7 @@ struct keys {
     struct json_node logs;
 };
 
-static bool read_names(struct json *j, struct json_node names, struct console_config *config)
-{
-    struct json_node name = {0};
-    if (names.count > CONSOLE_LOGS_MAX)
-        return json_fail(j, names, "logs: %u of them, at most %u are possible", names.count,
-                         CONSOLE_LOGS_MAX);
-    while (json_next(j, names, &name)) {
-        if (!json_copy(json_raw(j, name), config->name[config->logs], sizeof config->name[0]))
-            return json_fail(j, name, "logs: a name of less than %u characters was expected",
-                             CONSOLE_NAME_MAX);
-        config->logs++;
-    }
-    return true;
-}
-
-static bool read_keys(struct json *j, void *tokens, struct console_config *config)
+static bool read_keys(struct json *j, void *tokens, struct log_names *config)
 {
     static const struct json_field fields[] = {
         {JSON_FIELD(struct keys, level), .kind = JSON_CHOICE, .names = log_level_names},
@@ -42,14 +27,13 @@ static bool read_keys(struct json *j, void *tokens, struct console_config *confi
         !json_read(j, root, "the console's configuration", JSON_FIELDS(fields), &keys))
         return false;
     config->level = keys.level;
-    return read_names(j, keys.logs, config);
+    return log_names_read(j, keys.logs, config);
 }
 
-bool config_read(struct console_config *config, const char *text, char *error)
+bool config_read(struct log_names *config, const char *text, char *error)
 {
     static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
     struct json j;
-    *config = (struct console_config){0};
     uint32_t count = json_count(&j, text, strlen(text));
     bool fits = json_token_bytes(count) <= sizeof tokens;
     bool good = count && fits && read_keys(&j, tokens, config);

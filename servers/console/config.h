@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "servers/console/console.h"
+#include "servers/common/log_lines.h"
 
 // False: `error`, of JSON_ERROR_MAX bytes, says why.
-bool config_read(struct console_config *config, const char *text, char *error);
+bool config_read(struct log_names *config, const char *text, char *error);

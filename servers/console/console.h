@@ -12,15 +12,8 @@
 #include "libipc/proto/layout.h"
 #include "libipc/proto/line.h"
 #include "libipc/ring.h"
+#include "servers/common/log_lines.h"
 #include "servers/console/uart16550.h"
-
-enum { CONSOLE_NAME_MAX = 32, CONSOLE_LINE_MAX = 320 /* name, text, ends of lines */ };
-
-struct console_config {
-    uint32_t level; // enum log_level
-    uint32_t logs;
-    char name[CONSOLE_LOGS_MAX][CONSOLE_NAME_MAX];
-};
 
 // The first section of the state object.
 struct console_port {
@@ -41,7 +34,7 @@ enum console_change { CHANGED_PORT = 1, CHANGED_LOG = 2 /* the position of log `
 struct console {
     struct console_port *port; // in the state object's working copy
     struct console_logs *logs;
-    const struct console_config *config;
+    const struct log_names *config;
     struct line_page *line;
     struct ring output, input;
     struct ring log[CONSOLE_LOGS_MAX];

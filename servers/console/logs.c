@@ -4,9 +4,6 @@
 // A line waits while the guest is in the middle of one of its own: until that ends, or until the guest has
 // been silent for a while (a prompt), or until too much has waited for too long. Then it begins on a new line
 // of the host's. A ring whose producer is at fault is read on from where that says it is.
-#include <stdio.h>
-#include <string.h>
-
 #include "libipc/log.h"
 #include "libipc/proto/layout.h"
 #include "libipc/time.h"
@@ -19,26 +16,13 @@ enum { HELD_MAX = LOG_RING_BYTES / 4 };
 
 struct line {
     uint32_t log;
-    uint32_t bytes; // that it takes in its ring
-    char text[LOG_LINE_MAX];
+    struct log_line line;
 };
 
-// The first line of a ring. An overlong one is cut.
 static bool line_at(const struct console *c, uint32_t log, struct line *line)
 {
-    const struct ring *r = &c->log[log];
-    uint32_t filled;
-    bool good = ring_filled(r, &filled);
-    if (!good || !filled)
-        return false;
-    uint32_t bytes = filled < sizeof line->text ? filled : sizeof line->text;
-    ring_get(r, r->position, line->text, bytes);
-    const char *end = memchr(line->text, '\n', bytes);
-    if (!end && bytes < sizeof line->text)
-        return false;
     line->log = log;
-    line->bytes = end ? (uint32_t)(end - line->text) + 1 : bytes;
-    return true;
+    return log_line_first(&c->log[log], &line->line);
 }
 
 // The next line, each log in its turn.
@@ -81,27 +65,14 @@ static bool has_room(struct console *c, uint32_t bytes)
     return !sleeps && ring_room(&c->output, &room) && room >= bytes;
 }
 
-// What the host's terminal is to see of a character that anybody may have written.
-static char shown(char c)
-{
-    return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
-}
-
 static uint32_t format(const struct console *c, const struct line *line, char *out)
 {
-    int at = snprintf(out, CONSOLE_NAME_MAX + 8, "%s[%s] ", c->port->mid_line ? "\r\n" : "",
-                      c->config->name[line->log]);
-    char *to = out + at;
-    for (uint32_t i = 1; i < line->bytes && line->text[i] != '\n'; i++)
-        *to++ = shown(line->text[i]);
-    *to++ = '\r';
-    *to++ = '\n';
-    return (uint32_t)(to - out);
-}
-
-static bool is_wanted(const struct console *c, const struct line *line)
-{
-    return (uint32_t)(line->text[0] - LOG_LEVEL_MARK) <= c->config->level;
+    uint32_t begin = 0;
+    if (c->port->mid_line) {
+        out[begin++] = '\r';
+        out[begin++] = '\n';
+    }
+    return begin + log_line_show(&line->line, c->config->name[line->log], out + begin);
 }
 
 static void take(struct console *c, uint32_t log, uint64_t position)
@@ -113,9 +84,9 @@ static void take(struct console *c, uint32_t log, uint64_t position)
 
 static void print(struct console *c, const struct line *line)
 {
-    char out[CONSOLE_LINE_MAX];
-    take(c, line->log, c->log[line->log].position + line->bytes);
-    if (!is_wanted(c, line))
+    char out[LOG_SHOWN_MAX];
+    take(c, line->log, c->log[line->log].position + line->line.bytes);
+    if (!log_line_wanted(&line->line, c->config->level))
         return;
     uint32_t bytes = format(c, line, out);
     ring_put(&c->output, c->port->output, out, bytes);
@@ -154,7 +125,7 @@ bool console_print_log(struct console *c, uint64_t now)
         found = next_line(c, &line); // what came in between woke nobody
     }
     c->logs_idle = !found;
-    c->logs_blocked = found && !has_room(c, CONSOLE_LINE_MAX);
+    c->logs_blocked = found && !has_room(c, LOG_SHOWN_MAX);
     if (!found || c->logs_blocked || is_held(c, now))
         return false;
     print(c, &line);

@@ -12,15 +12,16 @@
 #include "libipc/thread.h"
 #include "libipc/time.h"
 #include "servers/console/config.h"
+#include "servers/console/console.h"
 
 const char program_name[] = "console";
 
 enum { KIND = 0x736e6f63, VERSION = 1, LOG_BYTES = 16 << 10, VCPUS_MAX = 32 };
-enum section { SECTION_PORT = 1, SECTION_LOGS, SECTION_REPLIES };
+enum section { SECTION_PORT = 1, SECTION_LOGS };
 enum { LINES_AT_ONCE = 16, LOG_STRIDE = 0x200000 };
 
 static struct console console;
-static struct console_config config;
+static struct log_names config;
 static struct state state;
 
 // Signals are sent when what they tell of can be seen.
@@ -90,7 +91,7 @@ static void open_state(void)
     static const struct state_section sections[] = {
         {SECTION_PORT, sizeof(struct console_port)},
         {SECTION_LOGS, sizeof(struct console_logs)},
-        {SECTION_REPLIES, VCPUS_MAX * sizeof(struct stored_reply)},
+        {REPLIES_SECTION, VCPUS_MAX * sizeof(struct stored_reply)},
     };
     static const struct state_layout layout = {KIND, VERSION, LOG_BYTES, 3, sections};
     enum state_status status =
@@ -130,11 +131,12 @@ int main(void)
                                    .bits = handle_bits,
                                    .due = print_logs,
                                    .publish = publish,
+                                   .tries = SERVER_TRIES,
                                    .state = &state,
                                    .stored_count = VCPUS_MAX};
     log_use_ring(SLOT_LOG_SIGNAL);
     open_console();
-    server.stored = state_section(&state, SECTION_REPLIES);
+    server.stored = state_section(&state, REPLIES_SECTION);
     enum status status = server_init(&server);
     if (status == STATUS_OK)
         status = thread_bind(SLOT_THREAD, SLOT_NOTIFICATION);

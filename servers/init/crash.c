@@ -93,7 +93,7 @@ static void log_lines(const char *tail, size_t bytes)
 // What it logged last, from its ring; who has none wrote to the kernel's debug output.
 static void log_last_lines(uint32_t n)
 {
-    const struct manifest_maps *maps = &init.m.server[n].maps;
+    const struct manifest_maps *maps = &init.server[n].program->maps;
     char tail[TAIL_BYTES];
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < maps->count; i++) {

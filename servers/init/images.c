@@ -54,13 +54,17 @@ static uint32_t image_of(struct json_text name)
 
 void images_load(void)
 {
-    uint32_t most = init.m.server_count < IMAGES_MAX ? init.m.server_count : IMAGES_MAX;
+    uint32_t most = 2 * init.m.server_count < IMAGES_MAX ? 2 * init.m.server_count : IMAGES_MAX;
     init.image = calloc(most + 1, sizeof *init.image);
     if (!init.image)
         fatal("too little memory for the list of programs");
     for (uint32_t n = 0; n < init.m.server_count; n++) {
-        init.server[n].image = image_of(init.m.server[n].image);
+        const struct manifest_server *m = &init.m.server[n];
+        init.server[n].program = &m->program;
+        init.server[n].image = image_of(m->program.image);
         init.image[init.server[n].image].instances++;
+        if (m->failed.image.length)
+            init.server[n].failed_image = image_of(m->failed.image);
     }
 }
 

@@ -50,7 +50,8 @@ enum server_state { SERVER_OFF, SERVER_RUNS, SERVER_BACKS_OFF, SERVER_FAILED };
 
 struct server_run {
     enum server_state state;
-    uint32_t image;
+    const struct manifest_program *program; // the server's own, or what stands in for it
+    uint32_t image, failed_image;           // of either
     uint32_t starts;
     bool ready;          // an incarnation adopted a state, or waited once: the next ones go on from there
     uint64_t died_at;    // address of the last death that was recorded
@@ -117,6 +118,8 @@ void server_prepare(uint32_t n); // once: the memory of its data
 // A status: its payer cannot afford the process just now.
 MUST_CHECK enum status server_start(uint32_t n, enum start_kind kind);
 void server_stop(uint32_t n);
+// From now on what stands in for it is started. False: there is nothing, or it does already.
+bool server_stand_in(uint32_t n);
 bool server_has_state(uint32_t n);                 // a closed one, good or damaged; of a stopped server
 bool server_receives(uint32_t n, uint16_t object); // from this endpoint
 

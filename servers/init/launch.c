@@ -26,6 +26,11 @@ static const struct image *image_of(uint32_t n)
     return &init.image[init.server[n].image];
 }
 
+static const struct manifest_program *program_of(uint32_t n)
+{
+    return init.server[n].program;
+}
+
 static void must(uint32_t n, enum status s, const char *what, uint64_t which)
 {
     const struct json_text name = manifest_of(n)->name;
@@ -40,16 +45,31 @@ static uint32_t payer_of(uint32_t n)
     return payer == MANIFEST_NONE ? ROOT_SLOT_PROCESS : object_slot(payer);
 }
 
+static uint64_t heap_pages(uint32_t n)
+{
+    return (manifest_of(n)->heap + PAGE - 1) / PAGE;
+}
+
 static uint64_t used_pages(uint32_t n)
 {
-    return image_of(n)->program.data_pages + (manifest_of(n)->heap + PAGE - 1) / PAGE;
+    return image_of(n)->program.data_pages + heap_pages(n);
+}
+
+// Whichever program runs in it.
+static uint64_t most_pages(uint32_t n)
+{
+    uint64_t own = used_pages(n);
+    if (!manifest_of(n)->failed.image.length)
+        return own;
+    uint64_t other = init.image[init.server[n].failed_image].program.data_pages + heap_pages(n);
+    return own > other ? own : other;
 }
 
 bool server_receives(uint32_t n, uint16_t object)
 {
-    const struct manifest_server *m = manifest_of(n);
-    for (uint32_t i = 0; i < m->cap_count; i++)
-        if (m->cap[i].object == object && (m->cap[i].rights & RIGHT_RECEIVE))
+    const struct manifest_program *p = program_of(n);
+    for (uint32_t i = 0; i < p->cap_count; i++)
+        if (p->cap[i].object == object && (p->cap[i].rights & RIGHT_RECEIVE))
             return true;
     return false;
 }
@@ -68,12 +88,12 @@ void server_prepare(uint32_t n)
 {
     uint32_t data = server_slot(n, SERVER_DATA);
     struct json_text name = manifest_of(n)->name;
-    if (used_pages(n) > WINDOW_PAGES - STACK_PAGES)
+    if (most_pages(n) > WINDOW_PAGES - STACK_PAGES)
         fatal("server %.*s: heap: %llu bytes do not fit behind its data", (int)name.length, name.at,
               (unsigned long long)manifest_of(n)->heap);
     must(n, sys_create(OBJECT_MEMORY, data, payer_of(n), WINDOW_PAGES, SLOT_NONE, SLOT_NONE, 0),
          "its data, pages", WINDOW_PAGES);
-    stock_take(data, 0, used_pages(n), name);
+    stock_take(data, 0, most_pages(n), name);
     stock_take(data, WINDOW_PAGES - STACK_PAGES, STACK_PAGES, name);
     must(n,
          sys_grant(ROOT_SLOT_PROCESS, server_slot(n, SERVER_ENDPOINT), SLOT_OWN_ENDPOINT, RIGHT_ALL,
@@ -109,8 +129,8 @@ static void map_all(uint32_t n)
          "window", PROGRAM_TEXT);
     must(n, sys_map(process, PROGRAM_DATA, server_slot(n, SERVER_DATA), RIGHT_READ | RIGHT_WRITE), "window",
          PROGRAM_DATA);
-    for (uint32_t i = 0; i < manifest_of(n)->maps.count; i++) {
-        const struct manifest_map *m = &manifest_of(n)->maps.map[i];
+    for (uint32_t i = 0; i < program_of(n)->maps.count; i++) {
+        const struct manifest_map *m = &program_of(n)->maps.map[i];
         uint32_t memory = m->memory == BUILTIN_ARCHIVE ? ROOT_SLOT_ARCHIVE : object_slot(m->memory);
         if (m->memory == BUILTIN_RAM)
             map_ram(n, m);
@@ -135,8 +155,8 @@ static uint32_t source_of(uint32_t n, uint16_t object)
 static void grant_all(uint32_t n)
 {
     uint32_t process = server_slot(n, SERVER_PROCESS);
-    for (uint32_t i = 0; i < manifest_of(n)->cap_count; i++) {
-        const struct manifest_cap *c = &manifest_of(n)->cap[i];
+    for (uint32_t i = 0; i < program_of(n)->cap_count; i++) {
+        const struct manifest_cap *c = &program_of(n)->cap[i];
         uint32_t count = c->object == BUILTIN_RAM ? init.info.ram_regions : 1;
         for (uint32_t k = 0; k < count; k++)
             must(n, sys_grant(process, c->slot + k, source_of(n, c->object) + k, c->rights, c->badge), "slot",
@@ -189,7 +209,7 @@ enum status server_start(uint32_t n, enum start_kind kind)
 
 bool server_has_state(uint32_t n)
 {
-    const struct manifest_maps *maps = &manifest_of(n)->maps;
+    const struct manifest_maps *maps = &program_of(n)->maps;
     for (uint32_t i = 0; i < maps->count; i++) {
         uint16_t object = maps->map[i].memory;
         if (maps->map[i].address != MAP_STATE || object >= BUILTIN_FIRST)
@@ -209,4 +229,19 @@ void server_stop(uint32_t n)
 {
     must(n, sys_destroy(server_slot(n, SERVER_PROCESS)), "its end", 0);
     init.server[n].state = SERVER_OFF;
+}
+
+bool server_stand_in(uint32_t n)
+{
+    struct server_run *run = &init.server[n];
+    if (run->program == &manifest_of(n)->failed || !manifest_of(n)->failed.image.length)
+        return false;
+    init.image[run->image].instances--;
+    run->program = &manifest_of(n)->failed;
+    run->image = run->failed_image;
+    init.image[run->image].instances++;
+    run->barren = 0;
+    if (manifest_of(n)->takes_console) // the kernel prints again, for whoever asks it to
+        must(n, sys_machine(ROOT_SLOT_SYSTEM, MACHINE_SEIZE_CONSOLE, 0), "the console", 1);
+    return true;
 }

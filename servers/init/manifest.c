@@ -269,6 +269,12 @@ bool manifest_read(struct manifest *m, const char *text, size_t bytes, char erro
     return good;
 }
 
+static void free_program(struct manifest_program *p)
+{
+    free(p->cap);
+    free(p->maps.map);
+}
+
 void manifest_free(struct manifest *m)
 {
     for (uint32_t i = 0; i < m->object_count; i++) {
@@ -278,8 +284,8 @@ void manifest_free(struct manifest *m)
             free(m->object[i].space.maps.map);
     }
     for (uint32_t i = 0; i < m->server_count; i++) {
-        free(m->server[i].cap);
-        free(m->server[i].maps.map);
+        free_program(&m->server[i].program);
+        free_program(&m->server[i].failed);
     }
     for (uint32_t i = 0; i < m->vm_count; i++)
         free(m->vm[i].memory);

@@ -79,17 +79,24 @@ struct manifest_object {
     };
 };
 
+// What runs in a server's place, and all that it may touch.
+struct manifest_program {
+    struct json_text image;
+    uint32_t cap_count;
+    struct manifest_cap *cap;
+    struct manifest_maps maps;
+};
+
 struct manifest_server {
-    struct json_text name, image;
+    struct json_text name;
     uint16_t payer, account;
     uint16_t vm; // index among the VMs, or MANIFEST_NONE
     uint16_t slots;
     uint8_t priority;
     bool takes_console; // the kernel's debug output ends before it starts
     uint64_t quota, heap;
-    uint32_t cap_count;
-    struct manifest_cap *cap;
-    struct manifest_maps maps;
+    struct manifest_program program;
+    struct manifest_program failed; // in its place when it has failed for good; no image: nothing
 };
 
 struct manifest_vm {

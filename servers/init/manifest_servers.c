@@ -11,20 +11,35 @@
 #define SLOTS_MIN 8
 #define SLOTS_MAX 4096
 
-struct raw_server {
-    struct json_text name, image, payer, vm, account;
-    uint64_t priority, quota, slots, heap;
-    bool takes_console;
+struct raw_program {
+    struct json_text image;
     struct json_node caps, maps;
 };
 
+struct raw_server {
+    struct json_text name, payer, vm, account;
+    uint64_t priority, quota, slots, heap;
+    bool takes_console;
+    struct raw_program program;
+    struct json_node failed;
+};
+
+#define PROGRAM_KEYS(base)                                                                                   \
+    {.key = "image",                                                                                         \
+     .offset = (base) + offsetof(struct raw_program, image),                                                 \
+     .kind = JSON_TEXT,                                                                                      \
+     .least = 1,                                                                                             \
+     .most = IMAGE_MAX},                                                                                     \
+        {.key = "caps", .offset = (base) + offsetof(struct raw_program, caps), .kind = JSON_ARRAY},          \
+    {                                                                                                        \
+        .key = "maps", .offset = (base) + offsetof(struct raw_program, maps), .kind = JSON_ARRAY             \
+    }
+
+static const struct json_field program_fields[] = {PROGRAM_KEYS(0)};
+
 static const struct json_field server_fields[] = {
     READER_NAME(raw_server, name),
-    {.key = "image",
-     .offset = offsetof(struct raw_server, image),
-     .kind = JSON_TEXT,
-     .least = 1,
-     .most = IMAGE_MAX},
+    PROGRAM_KEYS(offsetof(struct raw_server, program)),
     READER_OPTIONAL(raw_server, payer, JSON_TEXT),
     READER_OPTIONAL(raw_server, vm, JSON_TEXT),
     READER_NAME(raw_server, account),
@@ -33,8 +48,7 @@ static const struct json_field server_fields[] = {
     READER_RANGE(raw_server, slots, SLOTS_MIN, SLOTS_MAX),
     READER_RANGE(raw_server, heap, 0, HEAP_MAX),
     READER_OPTIONAL(raw_server, takes_console, JSON_BOOL),
-    READER_FIELD(raw_server, caps, JSON_ARRAY),
-    READER_FIELD(raw_server, maps, JSON_ARRAY),
+    READER_OPTIONAL(raw_server, failed, JSON_OBJECT),
 };
 
 struct raw_cap {
@@ -49,34 +63,43 @@ static const struct json_field cap_fields[] = {
     READER_OPTIONAL(raw_cap, badge, JSON_NUMBER),
 };
 
-static bool read_cap(struct manifest_reader *r, struct json_node n, const struct manifest_server *s,
-                     struct manifest_cap *to)
+static bool read_cap(struct manifest_reader *r, struct json_node n, uint32_t slots,
+                     const struct manifest_program *p, struct manifest_cap *to)
 {
     struct raw_cap raw = {0};
     if (!json_read(&r->json, n, "a capability", JSON_FIELDS(cap_fields), &raw) ||
         !reader_object(r, n, "object", raw.object, UINT32_MAX, &to->object) ||
         !reader_rights(r, n, raw.rights, RIGHT_ALL, &to->rights))
         return false;
-    if (raw.slot >= s->slots)
-        return json_fail(&r->json, n, "slot: %llu, the server has %u", (unsigned long long)raw.slot,
-                         s->slots);
-    for (uint32_t i = 0; i < s->cap_count; i++)
-        if (s->cap[i].slot == raw.slot)
+    if (raw.slot >= slots)
+        return json_fail(&r->json, n, "slot: %llu, the server has %u", (unsigned long long)raw.slot, slots);
+    for (uint32_t i = 0; i < p->cap_count; i++)
+        if (p->cap[i].slot == raw.slot)
             return json_fail(&r->json, n, "slot: %llu is taken already", (unsigned long long)raw.slot);
     to->slot = (uint16_t)raw.slot;
     to->badge = raw.badge;
     return true;
 }
 
-static bool read_caps(struct manifest_reader *r, struct json_node array, struct manifest_server *s)
+static bool read_program(struct manifest_reader *r, const struct raw_program *raw, uint32_t slots,
+                         struct manifest_program *p)
 {
-    s->cap = reader_array(r, array, MANIFEST_CAPS_MAX, sizeof *s->cap, "capabilities");
-    if (!s->cap)
+    p->image = raw->image;
+    p->cap = reader_array(r, raw->caps, MANIFEST_CAPS_MAX, sizeof *p->cap, "capabilities");
+    if (!p->cap)
         return false;
-    for (struct json_node n = {0}; json_next(&r->json, array, &n); s->cap_count++)
-        if (!read_cap(r, n, s, &s->cap[s->cap_count]))
+    for (struct json_node n = {0}; json_next(&r->json, raw->caps, &n); p->cap_count++)
+        if (!read_cap(r, n, slots, p, &p->cap[p->cap_count]))
             return false;
-    return true;
+    return reader_maps(r, raw->maps, &p->maps);
+}
+
+static bool read_failed(struct manifest_reader *r, struct json_node n, struct manifest_server *s)
+{
+    struct raw_program raw = {0};
+    return !n.token ||
+           (json_read(&r->json, n, "what is there when it failed", JSON_FIELDS(program_fields), &raw) &&
+            read_program(r, &raw, s->slots, &s->failed));
 }
 
 static bool same(struct json_text a, struct json_text b)
@@ -102,7 +125,6 @@ static bool read_server(struct manifest_reader *r, struct json_node n, struct ma
             return json_fail(&r->json, n, "name: a second server \"%.*s\"", (int)raw.name.length,
                              raw.name.at);
     *s = (struct manifest_server){.name = raw.name,
-                                  .image = raw.image,
                                   .payer = MANIFEST_NONE,
                                   .vm = MANIFEST_NONE,
                                   .slots = (uint16_t)raw.slots,
@@ -113,7 +135,7 @@ static bool read_server(struct manifest_reader *r, struct json_node n, struct ma
     return (!raw.payer.length || reader_object(r, n, "payer", raw.payer, 1u << MANIFEST_QUOTA, &s->payer)) &&
            (!raw.vm.length || find_vm(r, n, raw.vm, &s->vm)) &&
            reader_object(r, n, "account", raw.account, 1u << MANIFEST_ACCOUNT, &s->account) &&
-           read_caps(r, raw.caps, s) && reader_maps(r, raw.maps, &s->maps);
+           read_program(r, &raw.program, s->slots, &s->program) && read_failed(r, raw.failed, s);
 }
 
 bool reader_servers(struct manifest_reader *r, struct json_node array)

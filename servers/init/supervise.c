@@ -43,13 +43,27 @@ static void end_dependents(uint32_t n)
     }
 }
 
+// What stands in for a device answers its guest as a bus does where nothing is. Where nothing stands in,
+// callers wait.
 static void fail(uint32_t n)
 {
-    init.server[n].state = SERVER_FAILED;
-    log_error(
-        "%.*s has failed for good, after %u deaths in a row without a completed request; its callers wait",
-        (int)name_of(n).length, name_of(n).at, init.server[n].barren);
+    struct server_run *run = &init.server[n];
+    uint32_t deaths = run->barren;
+    bool served = server_stand_in(n);
+    log_error("%.*s has failed for good, after %u deaths in a row without a completed request; %s",
+              (int)name_of(n).length, name_of(n).at, deaths,
+              served ? "its callers get errors" : "its callers wait");
+    run->state = served ? SERVER_BACKS_OFF : SERVER_FAILED;
+    run->restart_at = now();
     end_dependents(n);
+}
+
+static enum start_kind kind_of(uint32_t n)
+{
+    const struct server_run *run = &init.server[n];
+    if (run->program == &init.m.server[n].failed)
+        return START_FAILED;
+    return run->ready ? START_RESTART : START_FRESH;
 }
 
 // Until its first state is adopted a server starts FRESH, whatever it did; from then on never again.
@@ -65,7 +79,7 @@ static void stop(uint32_t n)
 static void start_again(uint32_t n)
 {
     struct server_run *run = &init.server[n];
-    enum status s = server_start(n, run->ready ? START_RESTART : START_FRESH);
+    enum status s = server_start(n, kind_of(n));
     if (s == STATUS_OK)
         return;
     log_error("%.*s cannot be started: %s", (int)name_of(n).length, name_of(n).at, status_name(s));
@@ -196,6 +210,10 @@ static void inject(uint32_t i)
     bool progress = thread_info(n, &info) && policy_progress(&info);
     log_debug("%.*s is killed, as the manifest says", (int)name_of(n).length, name_of(n).at);
     init.schedule[i].done++;
+    if (init.m.injection[i].kind == INJECT_FAIL) {
+        bury(n, false);
+        return;
+    }
     stop(n);
     init.server[n].barren = progress ? 0 : init.server[n].barren;
     start_again(n);

@@ -36,6 +36,15 @@ static void check_object(const struct manifest *m, const struct manifest_object 
     }
 }
 
+static void check_program(const struct manifest *m, const struct manifest_server *s,
+                          const struct manifest_program *p)
+{
+    check_maps(m, &p->maps);
+    for (uint32_t k = 0; k < p->cap_count; k++)
+        if (p->cap[k].slot >= s->slots || p->cap[k].rights > RIGHT_ALL)
+            __builtin_trap();
+}
+
 static void check(const struct manifest *m)
 {
     for (uint32_t i = 0; i < m->object_count; i++)
@@ -43,10 +52,8 @@ static void check(const struct manifest *m)
     for (uint32_t i = 0; i < m->server_count; i++) {
         const struct manifest_server *s = &m->server[i];
         known(m, s->account, MANIFEST_ACCOUNT);
-        check_maps(m, &s->maps);
-        for (uint32_t k = 0; k < s->cap_count; k++)
-            if (s->cap[k].slot >= s->slots || s->cap[k].rights > RIGHT_ALL)
-                __builtin_trap();
+        check_program(m, s, &s->program);
+        check_program(m, s, &s->failed);
     }
     for (uint32_t i = 0; i < m->injection_count; i++)
         if (m->injection[i].server >= m->server_count)

@@ -44,8 +44,12 @@ teardown() {
     diff "$BATS_TEST_TMPDIR/first" <(machine_output)
 }
 
-@test "a server that dies of every call fails for good" {
+@test "an access that kills its server is failed alone; of a server that dies of every call only errors are left" {
     boot poison
-    machine_expect '^\[init\] error: a has failed for good, after 6 deaths in a row without a completed request'
+    machine_expect '^\[fragile\] error: a guest.s access \(route 1, offset 7\) is failed: 3 died of it$'
+    machine_expect '^\[init\] error: a has failed for good, after 6 deaths in a row without a completed request; its callers get errors$'
+    machine_expect '^\[caller\] poisoned$'
+    [ "$(machine_exit_status)" -eq 0 ]
     [ "$(machine_output | grep -c 'a died: page fault, read at 0')" -eq 6 ]
+    [ "$(machine_output | grep -c 'b died: page fault, read at 0')" -eq 3 ]
 }

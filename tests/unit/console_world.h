@@ -21,7 +21,7 @@ static uint64_t world_input_memory[RING_PAGES(INPUT_RING_BYTES) * 512];
 
 static struct {
     struct console console;
-    struct console_config config;
+    struct log_names config;
     struct line_page line;
     struct console_port port, committed_port;
     struct console_logs logs, committed_logs;
@@ -53,7 +53,7 @@ static inline void world_begin(void)
     memset(world_log_memory, 0, sizeof world_log_memory);
     memset(world_output_memory, 0, sizeof world_output_memory);
     memset(world_input_memory, 0, sizeof world_input_memory);
-    world.config = (struct console_config){LOG_INFO, WORLD_LOGS, {"alpha", "memory"}};
+    world.config = (struct log_names){LOG_INFO, WORLD_LOGS, {"alpha", "memory"}};
     world.now = NS_PER_S;
     uart_reset(&world.committed_port.uart);
     bool good =

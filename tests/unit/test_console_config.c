@@ -1,6 +1,6 @@
 // The console's configuration: what is read, and one line for what is wrong
 // SPDX-License-Identifier: MIT
-// LINK: servers/console/config.c libipc/json.c
+// LINK: servers/console/config.c servers/common/log_lines.c libipc/json.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "libipc/log.h"
 #include "servers/console/config.h"
 
-static struct console_config config;
+static struct log_names config;
 static char error[JSON_ERROR_MAX];
 
 static void test_good(void **unused)

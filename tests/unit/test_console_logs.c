@@ -1,6 +1,7 @@
 // Logs on the console: levels, whole lines, their place between the guest's, faulty rings, death
 // SPDX-License-Identifier: MIT
 // LINK: servers/console/console.c servers/console/uart16550.c servers/console/logs.c
+// LINK: servers/common/log_lines.c libipc/json.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

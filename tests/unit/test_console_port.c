@@ -1,6 +1,7 @@
 // The console's port: bytes between guest and host, back-pressure, the line page, death around commits
 // SPDX-License-Identifier: MIT
 // LINK: servers/console/console.c servers/console/uart16550.c servers/console/logs.c
+// LINK: servers/common/log_lines.c libipc/json.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -133,11 +133,11 @@ static void one_vm(void **state)
     assert_int_equal(f.m.server_count, 4);
     assert_int_equal(object(&f, "a.ram")->memory.pages, 16384);
     assert_int_equal(object(&f, "a.ram")->memory.badge, 1);
-    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->maps, VMM_MAP_RAM), "a.ram");
-    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->maps, VMM_MAP_INITRD), "a.initrd");
-    assert_string_equal(mapped(&f, &server(&f, "memory")->maps, MEMORY_MAP_RAM), "a.ram");
-    assert_string_equal(mapped(&f, &server(&f, "console")->maps, CONSOLE_MAP_LINE), "a.line0");
-    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->maps, VMM_MAP_LINE), "a.line0");
+    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->program.maps, VMM_MAP_RAM), "a.ram");
+    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->program.maps, VMM_MAP_INITRD), "a.initrd");
+    assert_string_equal(mapped(&f, &server(&f, "memory")->program.maps, MEMORY_MAP_RAM), "a.ram");
+    assert_string_equal(mapped(&f, &server(&f, "console")->program.maps, CONSOLE_MAP_LINE), "a.line0");
+    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->program.maps, VMM_MAP_LINE), "a.line0");
     assert_int_equal(object(&f, "a.vm")->vm.route[0].first, 0x3f8);
     struct json_text config = object(&f, "vmm.a.config")->memory.content;
     assert_non_null(memmem(config.at, config.length, "\"say \\\"hi\\\"\"", 12));
@@ -153,10 +153,10 @@ static void large_memory(void **state)
     assert_int_equal(object(&f, "a.ram")->memory.pages, 3 * GIB / 4096);
     assert_int_equal(object(&f, "a.ram-high")->memory.pages, 5 * GIB / 4096);
     assert_string_equal(mapped(&f, &object(&f, "a.space")->space.maps, 4 * GIB), "a.ram-high");
-    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->maps, VMM_MAP_RAM + 4 * GIB), "a.ram-high");
+    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->program.maps, VMM_MAP_RAM + 4 * GIB), "a.ram-high");
     assert_int_equal(object(&f, "b.ram")->memory.badge, 3);
-    assert_string_equal(mapped(&f, &server(&f, "memory")->maps, MEMORY_MAP_RAM + 2 * MANIFEST_RAM_STRIDE),
-                        "b.ram");
+    assert_string_equal(
+        mapped(&f, &server(&f, "memory")->program.maps, MEMORY_MAP_RAM + 2 * MANIFEST_RAM_STRIDE), "b.ram");
     assert_int_equal(object(&f, "b.space")->space.maps.count, 1);
     assert_int_equal(f.m.vm[0].memory_count, 2);
     drop(&f);
@@ -184,17 +184,57 @@ static void memory_is_apart(void **state)
     make(&f, "name: x\nvms:\n" VM("a", "memory: 8G, console: true") VM("b", "memory: 64M"));
     for (uint32_t s = 0; s < f.m.server_count; s++) {
         const struct manifest_server *m = &f.m.server[s];
-        for (uint32_t i = 0; i < m->maps.count && !json_is(m->name, "memory"); i++)
+        for (uint32_t i = 0; i < m->program.maps.count && !json_is(m->name, "memory"); i++)
             for (uint32_t v = 0; v < f.m.vm_count; v++)
                 for (uint32_t k = 0; k < f.m.vm[v].memory_count; k++)
-                    assert_false(m->maps.map[i].memory == f.m.vm[v].memory[k] && m->vm != v);
+                    assert_false(m->program.maps.map[i].memory == f.m.vm[v].memory[k] && m->vm != v);
     }
+    drop(&f);
+}
+
+static bool may(const struct manifest_program *p, const struct manifest_cap *cap)
+{
+    for (uint32_t i = 0; i < p->cap_count; i++)
+        if (p->cap[i].object == cap->object && !(cap->rights & ~p->cap[i].rights))
+            return true;
+    return false;
+}
+
+static bool maps(const struct manifest_program *p, const struct manifest_map *map)
+{
+    for (uint32_t i = 0; i < p->maps.count; i++)
+        if (p->maps.map[i].memory == map->memory && !(map->rights & ~p->maps.map[i].rights))
+            return true;
+    return false;
+}
+
+// What stands in for a server has its endpoint, and no right that the server lacks but to its configuration.
+static void stand_ins_have_less(void **state)
+{
+    (void)state;
+    struct fixture f;
+    unsigned count = 0;
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, console: true, test_devices: true"));
+    for (uint32_t s = 0; s < f.m.server_count; s++) {
+        const struct manifest_server *m = &f.m.server[s];
+        if (!m->failed.image.length)
+            continue;
+        count++;
+        for (uint32_t i = 0; i < m->failed.cap_count; i++)
+            assert_true(may(&m->program, &m->failed.cap[i]));
+        for (uint32_t i = 0; i < m->failed.maps.count; i++)
+            assert_true(maps(&m->program, &m->failed.maps.map[i]) ||
+                        m->failed.maps.map[i].address == MAP_CONFIG);
+        assert_string_equal(mapped(&f, &m->failed.maps, MAP_LOG), mapped(&f, &m->program.maps, MAP_LOG));
+    }
+    assert_int_equal(count, 3); // uart, console, testdev: guests cannot do without the others
     drop(&f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(one_vm), cmocka_unit_test(large_memory),
-                                       cmocka_unit_test(no_console), cmocka_unit_test(memory_is_apart)};
+                                       cmocka_unit_test(no_console), cmocka_unit_test(memory_is_apart),
+                                       cmocka_unit_test(stand_ins_have_less)};
     return cmocka_run_group_tests_name("expand", tests, make_folder, drop_folder);
 }

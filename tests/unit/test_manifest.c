@@ -32,6 +32,11 @@ struct parts {
     "{" SERVER                                                                                               \
     ", \"caps\": [{\"slot\": 3, \"object\": \"e\", \"rights\": \"sv\", \"badge\": 7}], \"maps\": []}"
 
+#define CAP(text)    "{" SERVER ", \"caps\": [" text "], \"maps\": []}"
+#define MAP(text)    "{" SERVER ", \"caps\": [], \"maps\": [" text "]}"
+#define FAILED(text) "{" SERVER ", \"caps\": [], \"maps\": [], \"failed\": {" text "}}"
+#define OBJECT(text) OBJECTS ", " text
+
 static bool read_parts(struct manifest *m, struct parts p, char error[JSON_ERROR_MAX])
 {
     static char text[8192]; // what was read points into it
@@ -58,10 +63,30 @@ static void good(void **state)
     assert_int_equal(m.object[4].payer, MANIFEST_NONE);
     assert_int_equal(m.log_signal, MANIFEST_NONE);
     assert_int_equal(m.vm[0].memory[0], 4);
-    assert_int_equal(m.server[0].cap[0].rights, RIGHT_SEND | RIGHT_RECEIVE);
-    assert_int_equal(m.server[0].cap[0].badge, 7);
+    assert_int_equal(m.server[0].program.cap[0].rights, RIGHT_SEND | RIGHT_RECEIVE);
+    assert_int_equal(m.server[0].program.cap[0].badge, 7);
     assert_int_equal(m.server[0].account, 2);
+    assert_int_equal(m.server[0].failed.image.length, 0);
     assert_int_equal(m.injection[0].every_us, 8);
+    manifest_free(&m);
+}
+
+static void failed(void **state)
+{
+    (void)state;
+    struct manifest m;
+    char error[JSON_ERROR_MAX];
+    assert_true(read_parts(
+        &m,
+        (struct parts){.servers = FAILED("\"image\": \"f\", \"caps\": [{\"slot\": 5, \"object\": \"e\", "
+                                         "\"rights\": \"v\"}], \"maps\": [{\"address\": 8192, "
+                                         "\"memory\": \"m\", \"rights\": \"r\"}]")},
+        error));
+    assert_true(json_is(m.server[0].program.image, "i"));
+    assert_int_equal(m.server[0].program.cap_count, 0);
+    assert_true(json_is(m.server[0].failed.image, "f"));
+    assert_int_equal(m.server[0].failed.cap[0].slot, 5);
+    assert_int_equal(m.server[0].failed.maps.map[0].address, 8192);
     manifest_free(&m);
 }
 
@@ -101,10 +126,6 @@ static void all_types(void **state)
     assert_int_equal(m.object[10].gsi, 4);
     manifest_free(&m);
 }
-
-#define CAP(text)    "{" SERVER ", \"caps\": [" text "], \"maps\": []}"
-#define MAP(text)    "{" SERVER ", \"caps\": [], \"maps\": [" text "]}"
-#define OBJECT(text) OBJECTS ", " text
 
 static const struct {
     struct parts parts;
@@ -166,6 +187,12 @@ static const struct {
      "line 4: rights: 's' is no right that fits here, expected some of rwx"},
     {{.servers = MAP("{\"address\": 4096, \"memory\": \"m\", \"right\": \"r\"}")},
      "line 4: unknown key \"right\" of a map"},
+    {{.servers = FAILED("\"image\": \"f\", \"caps\": []")},
+     "line 4: what is there when it failed lacks \"maps\""},
+    {{.servers =
+          FAILED("\"image\": \"f\", \"maps\": [], \"caps\": [{\"slot\": 64, \"object\": \"e\", \"rights\": "
+                 "\"v\"}]")},
+     "line 4: slot: 64, the server has 64"},
     {{.faults = "{\"server\": \"t\", \"kind\": \"kill\", \"every_us\": 8, \"count\": 2}"},
      "line 5: server: there is no server \"t\""},
 };
@@ -201,7 +228,8 @@ static void too_many(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(good), cmocka_unit_test(all_types),
-                                       cmocka_unit_test(mistakes), cmocka_unit_test(too_many)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(good), cmocka_unit_test(failed),
+                                       cmocka_unit_test(all_types), cmocka_unit_test(mistakes),
+                                       cmocka_unit_test(too_many)};
     return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }

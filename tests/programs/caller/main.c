@@ -10,6 +10,7 @@
 #include "libipc/log.h"
 #include "libipc/proto/init.h"
 #include "libipc/proto/layout.h"
+#include "libipc/server.h"
 #include "libipc/start.h"
 #include "libipc/syscall.h"
 #include "tests/programs/fragile/fragile.h"
@@ -96,6 +97,27 @@ static void do_calls(uint64_t calls)
              (unsigned long long)m.words[FRAGILE_STARTS]);
 }
 
+static struct message access(uint32_t slot, uint64_t offset)
+{
+    struct message m = {.tag = TAG(LABEL_ACCESS, ACCESS_WORDS)};
+    m.words[ACCESS_OFFSET] = offset;
+    expect(sys_call(slot, &m), STATUS_OK, "the access's status", "a server");
+    return m;
+}
+
+// An access that kills its server is failed alone; a call that does so goes on until nothing but errors is
+// left of the server.
+static void do_poison(void)
+{
+    expect(access(SLOT_SECOND, FRAGILE_POISON).words[0], UINT64_MAX, "the value", "the poisonous access");
+    expect(access(SLOT_SECOND, 0).words[0], 0, "the value", "another access");
+    expect(call(SLOT_SECOND, CRASHES, 0).words[FRAGILE_STARTS], 1 + SERVER_TRIES, "the starts", "its server");
+    struct message m = call(SLOT_FIRST, CRASH_READ, UINT64_MAX);
+    expect(TAG_LABEL(m.tag), STATUS_UNSUPPORTED, "the answer", "what stands in");
+    expect(access(SLOT_FIRST, 0).words[0], UINT64_MAX, "the value", "what stands in");
+    log_info("poisoned");
+}
+
 int main(void)
 {
     struct config c = read_config();
@@ -104,7 +126,7 @@ int main(void)
     else if (c.todo == DO_CALLS)
         do_calls(c.calls);
     else
-        (void)call(SLOT_FIRST, CRASH_READ, UINT64_MAX);
+        do_poison();
     struct message m = MESSAGE(LABEL_INIT_VM_OFF, VM_END_POWER_OFF, failures < 100 ? failures : 100);
     (void)!sys_call(SLOT_INIT, &m);
     die("the machine runs on");

@@ -1,0 +1,153 @@
+// Stands in for a server that has failed for good.
+// SPDX-License-Identifier: MIT
+//
+// A guest's device answers as a bus does where nothing is: reads give all ones, writes are lost, its
+// interrupt lines are low. Only what the dead server had committed and not answered yet is answered as it
+// would have been. The state object stays as it is. Other servers go on: the console's stand-in hands their
+// logs to the host's line, that of the host's line gives everything to the kernel's debug output.
+//
+// Life: read the configuration, lower the lines, then answer and hand on for ever.
+#include <string.h>
+
+#include "libipc/log.h"
+#include "libipc/proto/layout.h"
+#include "libipc/proto/line.h"
+#include "libipc/proto/manifest.h"
+#include "libipc/server.h"
+#include "libipc/start.h"
+#include "libipc/status.h"
+#include "libipc/thread.h"
+#include "servers/failed/forward.h"
+
+const char program_name[] = "failed";
+
+enum { TOKENS_MAX = CONSOLE_LOGS_MAX + 16, TOKEN_WORDS = 4, LOG_STRIDE = 0x200000, PAGE = 4096 };
+enum { PRINT_BYTES = 64 }; // at once: the kernel waits for the line meanwhile
+
+static struct {
+    uint64_t state; // bytes
+    bool line, prints;
+    uint32_t level;
+    struct json_node logs;
+} config;
+
+static struct log_names names;
+static struct forward forward;
+static struct ring output; // of which it is the consumer
+static struct state state;
+
+static void read_config(void)
+{
+    static const struct json_field fields[] = {
+        {.key = "state", .offset = offsetof(typeof(config), state), .kind = JSON_NUMBER},
+        {.key = "line", .offset = offsetof(typeof(config), line), .kind = JSON_BOOL},
+        {.key = "prints", .offset = offsetof(typeof(config), prints), .kind = JSON_BOOL},
+        {.key = "level",
+         .offset = offsetof(typeof(config), level),
+         .kind = JSON_CHOICE,
+         .names = log_level_names},
+        {.key = "logs", .offset = offsetof(typeof(config), logs), .kind = JSON_ARRAY},
+    };
+    static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
+    const char *text = (const char *)MAP_CONFIG;
+    struct json j;
+    struct json_node root;
+    uint32_t count = json_count(&j, text, strlen(text));
+    if (count && json_token_bytes(count) > sizeof tokens)
+        die("the configuration is too long");
+    if (!count || !json_parse(&j, tokens, &root) || !json_read_some(&j, root, JSON_FIELDS(fields), &config) ||
+        (config.logs.token && !log_names_read(&j, config.logs, &names)))
+        die("%s", j.error);
+    names.level = config.level;
+}
+
+static enum reply_how handle_access(struct server *s, const struct message_in *in, struct message *answer)
+{
+    (void)s, (void)in;
+    *answer = MESSAGE(STATUS_OK, UINT64_MAX);
+    return REPLY_NOW;
+}
+
+static void print(void)
+{
+    char part[PRINT_BYTES];
+    uint32_t filled;
+    bool tell = false;
+    do {
+        bool good = ring_filled(&output, &filled);
+        uint32_t bytes = filled < sizeof part ? filled : sizeof part;
+        ring_get(&output, output.position, part, bytes);
+        log_raw(part, bytes);
+        uint64_t behind = good ? output.position + bytes : ring_last_produced(output.shared);
+        tell = ring_publish_consumed(&output, behind) || tell;
+    } while (filled || !ring_sleep_empty(&output));
+    if (tell)
+        (void)!sys_signal(FAILED_SLOT_PEER); // notifications outlive their servers
+}
+
+static void handle_bits(struct server *s, uint64_t bits)
+{
+    (void)s, (void)bits;
+    if (config.prints)
+        print();
+    if (config.logs.token && forward_lines(&forward))
+        (void)!sys_signal(FAILED_SLOT_PEER);
+}
+
+// A device with fewer lines left the rest of the page zero.
+static void lower_lines(void)
+{
+    struct line_page *lines = (struct line_page *)FAILED_MAP_LINE;
+    for (unsigned i = 0; i < PAGE / sizeof *lines; i++) {
+        if (!lines[i].level)
+            continue;
+        __atomic_store_n(&lines[i].level, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&lines[i].changes, lines[i].changes + 1, __ATOMIC_RELEASE);
+    }
+    (void)!sys_signal(FAILED_SLOT_VMM);
+}
+
+// A state that cannot be read has no replies: perhaps that is what its server died of.
+static void take_replies(struct server *s)
+{
+    if (state_open(&state, (void *)MAP_STATE, config.state, NULL, program_start.kind) != STATE_OK)
+        return;
+    s->stored = state_section(&state, REPLIES_SECTION);
+    s->stored_count = state_section_size(&state, REPLIES_SECTION) / sizeof *s->stored;
+}
+
+static void open_rings(void)
+{
+    void *at = (void *)FAILED_MAP_OUTPUT;
+    if (config.prints && !ring_open(&output, at, RING_PAGES(OUTPUT_RING_BYTES) * PAGE, OUTPUT_RING_BYTES, 1,
+                                    ring_last_consumed(at)))
+        die("the output does not fit");
+    if (config.logs.token && !forward_open(&forward, &names, at, (uint8_t *)CONSOLE_MAP_LOGS, LOG_STRIDE))
+        die("the rings do not fit");
+}
+
+int main(void)
+{
+    static const struct server_handler handlers[] = {{LABEL_ACCESS, LABEL_ACCESS, handle_access}};
+    static struct server server = {.endpoint = SLOT_ENDPOINT,
+                                   .replies = SLOT_REPLY,
+                                   .reply_count = 1,
+                                   .handlers = handlers,
+                                   .handler_count = 1,
+                                   .bits = handle_bits};
+    log_use_ring(SLOT_LOG_SIGNAL);
+    read_config();
+    if (config.line)
+        lower_lines();
+    if (config.state)
+        take_replies(&server);
+    open_rings();
+    enum status status = server_init(&server);
+    if (status == STATUS_OK)
+        status = thread_bind(SLOT_THREAD, SLOT_NOTIFICATION);
+    if (status != STATUS_OK)
+        die("cannot start: %s", status_name(status));
+    handle_bits(&server, 0); // what peers signalled to the dead server
+    status = server_run(&server);
+    die("the endpoint is gone: %s", status_name(status));
+}

@@ -1,0 +1,63 @@
+#!/usr/bin/env bats
+# Servers that have failed for good: what stands in for them, and what becomes of the rest
+# SPDX-License-Identifier: MIT
+#
+# A server is killed six times a second apart, each time as if it had done nothing. On the machine of the bench two runs are
+# the same.
+
+load ../lib/machine
+
+# vm NAME COMMANDS [KEY...]: a Debian VM that executes these at its prompt
+vm() {
+    echo "  - name: $1"
+    echo "    memory: 96M"
+    echo "    kernel: $PWD/build/guest/vmlinuz"
+    echo "    initrd: $PWD/build/guest/initramfs.cpio"
+    echo "    cmdline: 'console=ttyS0 quiet guest_run=\"$2\"'"
+    printf '    %s\n' "${@:3}"
+}
+
+# boot SERVER VM...: starts the machine; that server fails
+boot() {
+    local file=$BATS_TEST_TMPDIR/failed
+    printf '%s\n' 'name: failed' 'vms:' "${@:2}" "faults: [{server: $1, kind: fail, every: 1s, count: 6}]" >"$file.yaml"
+    build/bulkhead archive "$file.yaml" "$file.cpio"
+    machine_start bench -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$file.cpio"
+}
+
+teardown() {
+    machine_stop
+}
+
+@test "a VM goes on without its serial port, and the logs go on" {
+    boot console "$(vm alpha 'sleep 10; dmesg -n 8; echo lost >/dev/kmsg; echo lost; sleep 1; poweroff' 'console: true')"
+    machine_expect '^\[init\] error: console has failed for good, after 6 deaths in a row'
+    machine_expect '^\[vmm.alpha\] alpha: powered off$'
+    machine_expect '^\[init\] VM alpha is powered off$'
+    [ "$(machine_exit_status)" -eq 0 ]
+    [ "$(machine_output | grep -c 'lost\| died: ')" -eq 0 ]
+}
+
+@test "the machine goes on without the driver of its serial line, and still prints" {
+    boot uart "$(vm alpha 'sleep 10; echo still-$((6*7)); poweroff' 'console: true')"
+    machine_expect '^\[init\] error: uart has failed for good, after 6 deaths in a row'
+    machine_expect '^still-42$'
+    machine_expect '^\[init\] VM alpha is powered off$'
+    [ "$(machine_exit_status)" -eq 0 ]
+}
+
+@test "a VM whose monitor has failed ends; another goes on, and the run says that one died" {
+    boot vmm.beta "$(vm alpha 'sleep 10; echo still-$((6*7)); poweroff' 'console: true')" "$(vm beta 'sleep 60')"
+    machine_expect '^\[init\] error: vmm.beta has failed for good, after 6 deaths in a row .*; its callers wait$'
+    machine_expect '^\[init\] VM beta cannot go on$'
+    machine_expect '^still-42$'
+    machine_expect '^\[init\] VM alpha is powered off$'
+    [ "$(machine_exit_status)" -eq 3 ]
+}
+
+@test "without the pager the VMs end, and the run says so" {
+    boot memory "$(vm alpha 'sleep 60' 'console: true')"
+    machine_expect '^\[init\] error: memory has failed for good, after 6 deaths in a row'
+    machine_expect '^\[init\] VM alpha cannot go on$'
+    [ "$(machine_exit_status)" -eq 3 ]
+}
