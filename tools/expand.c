@@ -342,6 +342,7 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
     for (size_t i = 0; i < config->vms.count; i++)
         if (config_vm(config, i)->console.number)
             s.console = config_vm(config, i);
+    add_memory(&s, "clock", NULL, PAGE, FILL_CLOCK);
     s.server = "memory";
     add_memory(&s, "@.pools", NULL, PAGE, FILL_POOLS);
     add_server(&s, KIND_MEMORY, "{}");

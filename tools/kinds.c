@@ -127,6 +127,7 @@ static const struct kind_cap vmm_caps[] = {
 
 static const struct kind_map vmm_maps[] = {
     {MAP_STATE, "@.state", "rw"},
+    {MAP_CLOCK, "clock", "r"},
     {0},
 };
 

@@ -24,6 +24,7 @@ enum server_slot {
 #define MAP_STATE  UINT64_C(0x10000000) // its state object
 #define MAP_CONFIG UINT64_C(0x10200000) // read-only: its part of the manifest, JSON text, NUL-terminated
 #define MAP_LOG    UINT64_C(0x10400000) // its log ring (libipc/log.h)
+#define MAP_CLOCK  UINT64_C(0x10600000) // read-only, of monitors: struct host_clock (proto/clock.h)
 
 // Capacities of the rings of bytes (libipc/ring.h); their heads take one more page.
 #define LOG_RING_BYTES    0x4000u

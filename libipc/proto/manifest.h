@@ -61,14 +61,15 @@ static const char *const manifest_type_names[] = {
 
 // "fill" of a memory object.
 enum manifest_fill {
-    FILL_ZERO, // zeroed pages, all at once
-    FILL_NONE, // left empty: its pager's
-    FILL_FILE, // "file": pages of the boot archive, read-only
-    FILL_TEXT, // "text": a JSON object as it stands in the manifest, and a NUL, in zeroed pages
-    FILL_POOLS // struct pool_table (libipc/proto/init.h): which pages of `ram` are there
+    FILL_ZERO,  // zeroed pages, all at once
+    FILL_NONE,  // left empty: its pager's
+    FILL_FILE,  // "file": pages of the boot archive, read-only
+    FILL_TEXT,  // "text": a JSON object as it stands in the manifest, and a NUL, in zeroed pages
+    FILL_POOLS, // struct pool_table (libipc/proto/init.h): which pages of `ram` are there
+    FILL_CLOCK  // struct host_clock (libipc/proto/clock.h)
 };
 
-static const char *const manifest_fill_names[] = {"zero", "none", "file", "text", "pools", NULL};
+static const char *const manifest_fill_names[] = {"zero", "none", "file", "text", "pools", "clock", NULL};
 
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 

@@ -9,6 +9,7 @@
 #include "libipc/abi/info.h"
 #include "libipc/abi/status.h"
 #include "libipc/abi/utcb.h"
+#include "libipc/proto/clock.h"
 #include "libipc/proto/init.h"
 #include "libipc/start.h"
 #include "servers/init/archive.h"
@@ -22,6 +23,7 @@ enum init_slot {
     SLOT_OWN_REPLY,
     SLOT_OWN_LOG_SIGNAL, // the console's notification
     SLOT_SCRATCH,        // a capability with a badge, for the next call
+    SLOT_CLOCK_PORTS,    // those of the real-time clock, while it is read
     SLOT_TEXT = 64,      // + image
     SLOT_OBJECT = 192,   // + object
     SLOT_SERVER = SLOT_OBJECT + MANIFEST_OBJECTS_MAX,
@@ -108,6 +110,9 @@ enum status with_badge(uint32_t own, uint64_t badge, uint32_t *slot); // a capab
 // Maps a memory object to fill or read it. One at a time.
 void *scratch_open(uint32_t memory, uint64_t pages);
 void scratch_close(void);
+
+// clock.c: what the host's real-time clock says
+void clock_read(struct host_clock *to);
 
 // images.c
 void images_load(void);

@@ -130,11 +130,18 @@ static void fill_pools(const struct manifest_object *o, uint32_t slot)
     stock_take(slot, 0, o->memory.pages, o->name);
 }
 
+static void fill_clock(const struct manifest_object *o, uint32_t slot)
+{
+    fill_zero(o, slot);
+    clock_read(scratch_open(slot, o->memory.pages));
+    scratch_close();
+}
+
 static void make_memory(const struct manifest_object *o, uint32_t slot)
 {
     static void (*const fill[])(const struct manifest_object *, uint32_t) = {
         [FILL_ZERO] = fill_zero, [FILL_NONE] = fill_nothing, [FILL_FILE] = fill_file,
-        [FILL_TEXT] = fill_text, [FILL_POOLS] = fill_pools,
+        [FILL_TEXT] = fill_text, [FILL_POOLS] = fill_pools,  [FILL_CLOCK] = fill_clock,
     };
     uint32_t pager = SLOT_NONE;
     bool based = o->memory.fill == FILL_FILE || o->memory.fill == FILL_NONE;

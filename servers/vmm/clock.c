@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "libipc/proto/clock.h"
+#include "libipc/proto/layout.h"
 #include "libipc/time.h"
 
 struct pvclock_time {
@@ -49,8 +51,9 @@ uint64_t clock_host_tsc(uint64_t guest_ns)
 
 void clock_power_up(void)
 {
+    const struct host_clock *host = (const struct host_clock *)MAP_CLOCK;
     vm.machine->power_on = now();
-    vm.machine->unix_ns = vm.config.unix_time * NS_PER_S;
+    vm.machine->unix_ns = host->unix_ns + ns_from_ticks(vm.machine->power_on - host->tsc);
 }
 
 // time = (tsc << shift or >> -shift) * mul >> 32, with mul as large as fits.

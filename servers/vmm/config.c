@@ -1,7 +1,7 @@
 // The monitor's part of the manifest.
 // SPDX-License-Identifier: MIT
 //
-// {"name": "alpha", "memory": 268435456, "cpus": 1, "unix_time": 1767225600, "cmdline": "...",
+// {"name": "alpha", "memory": 268435456, "cpus": 1, "cmdline": "...",
 //  "kernel": {"offset": 0, "bytes": 14200000}, "initrd": {"offset": 0, "bytes": 1200000}}
 #include "servers/vmm/config.h"
 
@@ -31,7 +31,6 @@ static bool read_keys(struct json *j, struct json_node root, struct vm_config *c
     static const struct json_field plain[] = {
         {JSON_FIELD(struct vm_config, memory), .kind = JSON_NUMBER, .least = 1 << 20, .most = 1ull << 40},
         {JSON_FIELD(struct vm_config, cpus), .kind = JSON_NUMBER, .least = 1, .most = 1},
-        {JSON_FIELD(struct vm_config, unix_time), .kind = JSON_NUMBER, .optional = true},
         {JSON_FIELD(struct vm_config, test_devices), .kind = JSON_BOOL, .optional = true},
     };
     static const struct json_field others[] = {

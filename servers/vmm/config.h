@@ -17,7 +17,6 @@ struct vm_config {
     char name[CONFIG_NAME_MAX];
     uint64_t memory; // bytes
     uint64_t cpus;
-    uint64_t unix_time; // seconds at power-on; 0: not known
     struct config_image kernel, initrd;
     bool test_devices; // there is a page of the test device's lines
     char cmdline[CONFIG_CMDLINE_MAX];

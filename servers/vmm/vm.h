@@ -51,7 +51,7 @@ struct vm_cpu {
 
 struct vm_machine {
     uint64_t power_on;               // host TSC when guest time began; the guest's TSC counts from there
-    uint64_t unix_ns;                // wall clock then
+    uint64_t unix_ns;                // wall clock then, UTC
     uint64_t wall_page;              // MSR_KVM_WALL_CLOCK as written
     uint64_t timer_debt;             // PIT edges that wait for their turn
     uint32_t lines;                  // levels of the fixed devices' lines as the chips know them

@@ -5,7 +5,7 @@
 load ../lib/machine
 
 setup_file() {
-    machine_boot one-vm
+    machine_boot one-vm -rtc base=2031-02-03T04:05:06
     machine_expect '^bulkhead guest: ready, tsc=\d+$'
     machine_expect '^guest# '
 }
@@ -59,6 +59,12 @@ teardown_file() {
     machine_type 'a=$(date +%s); sleep 2; b=$(date +%s); echo slept-$((b-a)); hwclock -u >/dev/null && echo rtc-$((6*7))'
     machine_expect '^slept-[23]$'
     machine_expect '^rtc-42$'
+}
+
+@test "they show the date of the host's clock" {
+    machine_type 'date -u "+system=%Y-%m-%d %H"; hwclock -u | sed "s/^/rtc=/"'
+    machine_expect '^system=2031-02-03 04$'
+    machine_expect '^rtc=\w+ Feb +3 04:\d\d:\d\d 2031 '
 }
 
 @test "the kernel has nothing to complain of" {
