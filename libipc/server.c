@@ -46,14 +46,8 @@ void server_changed(struct server *s, const void *from, uint32_t bytes)
 // Handlers name what they may have changed; what they did change is committed.
 static void commit(struct server *s)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < s->range_count; i++) {
-        struct state_range range = state_narrow(s->state, s->ranges[i]);
-        if (range.bytes)
-            s->ranges[count++] = range;
-    }
+    enum state_status status = state_commit_changes(s->state, s->ranges, s->range_count);
     s->range_count = 0;
-    enum state_status status = count ? state_commit_ranges(s->state, s->ranges, count) : STATE_OK;
     if (status != STATE_OK)
         die("the state object refuses a commit (%u)", status);
 }

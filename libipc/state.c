@@ -138,32 +138,115 @@ static uint64_t record_words(const struct state *s, const struct state_range *ra
     return count ? words : 0;
 }
 
+// Room for a record of so many words; a checkpoint makes it.
+static inline enum state_status make_room(struct state *s, uint64_t words)
+{
+    if (s->status != STATE_OK) {
+        return s->status;
+    }
+    if (words <= s->limit - s->tail) {
+        return STATE_OK;
+    }
+    return words > s->limit ? STATE_TOO_LONG : state_checkpoint(s);
+}
+
+static inline uint64_t put_head(const struct state *s, state_word *record, uint64_t words)
+{
+    return state_put(record, state_pair((uint32_t)words, (uint32_t)s->seq + 1), s->seq + 1);
+}
+
 enum state_status state_commit_ranges(struct state *s, const struct state_range *ranges, size_t count)
 {
     uint64_t words = record_words(s, ranges, count);
 
-    if (s->status != STATE_OK) {
-        return s->status;
-    }
-    if (words == 0) {
+    if (s->status == STATE_OK && words == 0) {
         return STATE_BAD_RANGE;
     }
-    if (words > s->limit) {
-        return STATE_TOO_LONG;
-    }
-    if (words > s->limit - s->tail) {
-        enum state_status status = state_checkpoint(s);
-        if (status != STATE_OK) {
-            return status;
-        }
+    enum state_status status = make_room(s, words);
+    if (status != STATE_OK) {
+        return status;
     }
     state_word *record = s->log + s->tail;
-    uint64_t sum = state_put(record, state_pair((uint32_t)words, (uint32_t)s->seq + 1), s->seq + 1);
+    uint64_t sum = put_head(s, record, words);
     state_word *at = record + STATE_RECORD_HEAD;
     for (size_t i = 0; i < count; i++) {
         sum = put_range(s, at, &ranges[i], sum);
         at += STATE_RANGE_WORDS(ranges[i].bytes);
     }
     state_close(s, record, (uint32_t)words, sum);
+    return STATE_OK;
+}
+
+// Neighbouring words that differ. One word that does not ends a run: a range's head costs no more than it.
+struct run {
+    uint32_t first, end; // words of the working copy
+};
+
+enum { RUNS = 32 };
+
+struct runs {
+    uint32_t count;
+    uint32_t words; // of their record
+    struct run run[RUNS];
+};
+
+// False: too many.
+static inline bool find_runs(const struct state *s, const struct state_range *range, struct runs *runs)
+{
+    const size_t offset = (size_t)((uintptr_t)range->from - (uintptr_t)s->work);
+    const state_word *work = (const state_word *)(void *)s->work;
+    const uint32_t end = (uint32_t)((offset + range->bytes + 7) / 8);
+
+    for (uint32_t i = (uint32_t)(offset / 8); i < end; i++) {
+        if (__builtin_expect(work[i] == s->image[i], true)) {
+            continue;
+        }
+        uint32_t first = i;
+        do {
+            i++;
+        } while (i < end && work[i] != s->image[i]);
+        if (runs->count == RUNS) {
+            return false;
+        }
+        runs->run[runs->count++] = (struct run){first, i};
+        runs->words += 1 + i - first;
+    }
+    return true;
+}
+
+enum state_status state_commit_changes(struct state *s, const struct state_range *ranges, size_t count)
+{
+    struct runs runs;
+    runs.count = 0;
+    runs.words = STATE_RECORD_HEAD;
+
+    if (s->status != STATE_OK) {
+        return s->status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t offset = (size_t)((uintptr_t)ranges[i].from - (uintptr_t)s->work);
+        if (offset > s->bytes || ranges[i].bytes > s->bytes - offset) {
+            return STATE_BAD_RANGE;
+        }
+        if (!find_runs(s, &ranges[i], &runs)) {
+            return state_commit_ranges(s, ranges, count);
+        }
+    }
+    if (runs.count == 0) {
+        return STATE_OK;
+    }
+    enum state_status status = make_room(s, runs.words);
+    if (status != STATE_OK) {
+        return status;
+    }
+    state_word *record = s->log + s->tail;
+    uint64_t sum = put_head(s, record, runs.words);
+    state_word *at = record + STATE_RECORD_HEAD;
+    for (const struct run *r = runs.run; r < runs.run + runs.count; r++) {
+        uint32_t bytes = (r->end - r->first) * 8;
+        sum = state_put_range(s, at, s->work + r->first * 8, r->first * 8, bytes, sum);
+        at += STATE_RANGE_WORDS(bytes);
+    }
+    state_close(s, record, runs.words, sum);
     return STATE_OK;
 }

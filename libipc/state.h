@@ -132,21 +132,10 @@ void state_adopt(struct state *s);
 MUST_CHECK enum state_status state_commit_ranges(struct state *s, const struct state_range *ranges,
                                                  size_t count);
 
-// The part of a range that differs from what is committed; bytes 0: none does. Words at both ends are
-// compared, so a server may name all that it could have changed and commit what it did.
-static inline struct state_range state_narrow(const struct state *s, struct state_range range)
-{
-    const size_t offset = (size_t)((uintptr_t)range.from - (uintptr_t)s->work);
-    if (offset % 8 || offset > s->bytes || range.bytes > s->bytes - offset || range.bytes % 8)
-        return range;
-    const state_word *work = (const state_word *)range.from, *image = s->image + offset / 8;
-    uint32_t first = 0, end = range.bytes / 8;
-    while (first < end && work[first] == image[first])
-        first++;
-    while (end > first && work[end - 1] == image[end - 1])
-        end--;
-    return (struct state_range){work + first, (end - first) * 8};
-}
+// Commits what differs from what is committed within these ranges, rounded out to whole words: a server may
+// name all that it could have changed. Nothing differs: STATE_OK, and no record. Statuses as above.
+MUST_CHECK enum state_status state_commit_changes(struct state *s, const struct state_range *ranges,
+                                                  size_t count);
 
 // Makes a checkpoint and empties the log. Commits do so by themselves when the log is full; an idle server
 // may do it earlier.

@@ -158,7 +158,8 @@ static void adopt(struct state *s)
     done(STATE_OK);
 }
 
-static void commit(struct state *s, struct input *in, unsigned count)
+// Exactly these ranges, or what differs in them, rounded out to whole words.
+static void commit(struct state *s, struct input *in, unsigned count, bool changes)
 {
     struct state_range ranges[4];
 
@@ -171,9 +172,15 @@ static void commit(struct state *s, struct input *in, unsigned count)
         ranges[i] = (struct state_range){s->work + offset, bytes};
     }
     for (unsigned i = 0; i < count; i++) {
-        memcpy(model.next + ((const uint8_t *)ranges[i].from - s->work), ranges[i].from, ranges[i].bytes);
+        size_t first = (size_t)((const uint8_t *)ranges[i].from - s->work), end = first + ranges[i].bytes;
+        if (changes) {
+            first &= ~(size_t)7;
+            end = (end + 7) & ~(size_t)7;
+        }
+        memcpy(model.next + first, s->work + first, end - first);
     }
-    done(count == 1 ? state_commit(s, ranges[0].from, ranges[0].bytes)
+    done(changes      ? state_commit_changes(s, ranges, count)
+         : count == 1 ? == 1 ? state_commit(s, ranges[0].from, ranges[0].bytes)
                     : state_commit_ranges(s, ranges, count));
 }
 
@@ -193,7 +200,7 @@ static void run(struct input *in)
             check(must_open(&s, START_RESTART) == STATE_OK);
             check(memcmp(s.work, model.now, s.bytes) == 0);
             break;
-        default: commit(&s, in, 1 + op / 8 % 4); break;
+        default: commit(&s, in, 1 + op / 8 % 4, op & 64); break;
         }
     }
 }

@@ -71,6 +71,7 @@ static void step_commit(struct state *s, uint64_t *random)
 {
     struct state_range ranges[3];
     size_t count = 1 + cutoff_random(random) % 3;
+    bool changes = cutoff_random(random) % 4 == 0; // what differs, rounded out to whole words
 
     pending = history[length - 1];
     for (size_t i = 0; i < count; i++) {
@@ -79,15 +80,22 @@ static void step_commit(struct state *s, uint64_t *random)
         for (uint32_t k = 0; k < bytes; k++) {
             s->work[offset + k] = (uint8_t)cutoff_random(random);
         }
+        s->work[offset] = (uint8_t) ~((const uint8_t *)s->image)[offset]; // something differs
         ranges[i] = (struct state_range){s->work + offset, bytes};
     }
     s->work[cutoff_random(random) % s->bytes] ^= 0x55; // a wild write, perhaps into what is being committed
     for (size_t i = 0; i < count; i++) {
-        memcpy(pending.work + ((const uint8_t *)ranges[i].from - s->work), ranges[i].from, ranges[i].bytes);
+        size_t first = (size_t)((const uint8_t *)ranges[i].from - s->work), end = first + ranges[i].bytes;
+        if (changes) {
+            first &= ~(size_t)7;
+            end = (end + 7) & ~(size_t)7;
+        }
+        memcpy(pending.work + first, s->work + first, end - first);
     }
     committing = true;
-    done(count == 1 ? state_commit(s, ranges[0].from, ranges[0].bytes)
-                    : state_commit_ranges(s, ranges, count));
+    done(changes      ? state_commit_changes(s, ranges, count)
+         : count == 1 ? state_commit(s, ranges[0].from, ranges[0].bytes)
+                      : state_commit_ranges(s, ranges, count));
 }
 
 static void step_upgrade(struct state *s)
@@ -495,6 +503,9 @@ static void test_refusals(void **unused)
     assert_int_equal(state_commit_ranges(&s, NULL, 0), STATE_BAD_RANGE);
     struct state_range many[3] = {{s.work, 128}, {s.work, 128}, {s.work, 128}};
     assert_int_equal(state_commit_ranges(&s, many, 3), STATE_TOO_LONG);
+    struct state_range outside = {s.work + s.bytes - 7, 8};
+    assert_int_equal(state_commit_changes(&s, &outside, 1), STATE_BAD_RANGE);
+    assert_int_equal(state_commit_changes(&s, many, 3), STATE_OK); // nothing differs
     assert_int_equal(s.seq, seq);
 }
 
