@@ -105,7 +105,8 @@ static void svm_inject(struct vcpu *vcpu, uint64_t event)
 static bool svm_interruptible(const struct vcpu *vcpu)
 {
     const struct vmcb *vmcb = &((const struct svm_vcpu *)vcpu->hw)->vmcb;
-    return (vmcb->save.rflags & RFLAGS_IF) && !(vmcb->control.int_state & INT_STATE_SHADOW);
+    return (vmcb->save.rflags & RFLAGS_IF) && !(vmcb->control.int_state & INT_STATE_SHADOW) &&
+           !(vmcb->control.event_inj & EVENT_VALID);
 }
 
 struct virt_ops svm_ops = {

@@ -123,7 +123,7 @@ enum exit_flag {
     EXIT_FETCH = 1 << 19,
     EXIT_OFFER_PENDING =
         1 << 20, // the offered interrupt was not taken yet; clear: taken, or none was offered
-    EXIT_INTERRUPTIBLE = 1 << 21, // RFLAGS.IF is set and no shadow
+    EXIT_INTERRUPTIBLE = 1 << 21, // RFLAGS.IF is set, no shadow, no event that goes first
     EXIT_PAGE_WALK = 1 << 22,     // MMIO by the guest's page walk, not by its data access
     EXIT_DEADLINE = 1 << 23,      // KICK because the deadline passed
 };
