@@ -30,7 +30,7 @@ struct walk {
     uint32_t error;
 };
 
-enum { WALK_LEVELS = 4, WALK_HINTS = 16 };
+enum { WALK_LEVELS = 4, WALK_HINTS = 64 };
 
 struct walk_hint {
     uint64_t key; // zero: unused
