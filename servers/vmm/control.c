@@ -65,7 +65,7 @@ static bool write_cr8(struct vm_exit *x, uint64_t value)
     if (value > 15)
         return false;
     lapic_set_cr8(&vm.machine->chip.cpu[x->n].lapic, value);
-    interrupts_changed(x->n);
+    vm.changed |= 1 << PART_LAPIC;
     interrupts_show_priority(x);
     return true;
 }

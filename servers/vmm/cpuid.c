@@ -119,12 +119,17 @@ static void patch_kvm_signature(struct vm_exit *x, uint32_t subleaf, struct leaf
     *l = (struct leaf){.eax = 0x40000001, .ebx = 0x4b4d564b, .ecx = 0x564b4d56, .edx = 0x4d};
 }
 
-enum { KVM_NOP_IO_DELAY = 1 << 1, KVM_CLOCKSOURCE2 = 1 << 3, KVM_CLOCK_STABLE = 1 << 24 };
+enum {
+    KVM_NOP_IO_DELAY = 1 << 1,
+    KVM_CLOCKSOURCE2 = 1 << 3,
+    KVM_PV_EOI = 1 << 6,
+    KVM_CLOCK_STABLE = 1 << 24
+};
 
 static void patch_kvm_features(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
 {
     (void)x, (void)subleaf;
-    *l = (struct leaf){.eax = KVM_NOP_IO_DELAY | KVM_CLOCKSOURCE2 | KVM_CLOCK_STABLE};
+    *l = (struct leaf){.eax = KVM_NOP_IO_DELAY | KVM_CLOCKSOURCE2 | KVM_PV_EOI | KVM_CLOCK_STABLE};
 }
 
 #define ALL UINT32_MAX

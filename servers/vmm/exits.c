@@ -100,8 +100,8 @@ static const struct row {
     [EXIT_PIO] = {io_port_exit, GROUP_ALL & ~(GROUP_DR | GROUP_MSR)},
     [EXIT_MMIO] = {io_memory_exit, GROUP_ALL},
     [EXIT_CPUID] = {cpuid_exit, EXIT_DECODES | GROUP_XCR0},
-    [EXIT_RDMSR] = {msr_read_exit, EXIT_DECODES | GROUP_MSR},
-    [EXIT_WRMSR] = {msr_write_exit, EXIT_DECODES | GROUP_MSR},
+    [EXIT_RDMSR] = {msr_read_exit, EXIT_DECODES},
+    [EXIT_WRMSR] = {msr_write_exit, EXIT_DECODES},
     [EXIT_HLT] = {halt, EXIT_DECODES},
     [EXIT_CR] = {control_exit, GROUP_ALL},
     [EXIT_DR] = {control_debug_exit, EXIT_CONTROLS | GROUP_DR},
@@ -116,16 +116,6 @@ static const struct row {
     [EXIT_ACCESS_DONE] = {io_access_done, GROUP_ALL},
     [EXIT_ERROR] = {error, GROUP_ALL},
 };
-
-enum status exits_init(void)
-{
-    for (unsigned k = 0; k < EXIT_KINDS; k++) {
-        enum status s = sys_route(VMM_SLOT_VM, ROUTE_EXIT, k, k, SLOT_NONE, rows[k].groups);
-        if (s != STATUS_OK)
-            return s;
-    }
-    return STATUS_OK;
-}
 
 void exit_skip(struct vm_exit *x, unsigned length)
 {
@@ -203,49 +193,91 @@ void exit_dump(const struct vm_exit *x, const char *why)
               (unsigned long long)s->cr2, (unsigned long long)s->cr3, (unsigned long long)s->cr4);
 }
 
-// The part of the state that an answer with these groups gives back: mostly RIP alone, or the registers
-// before it too.
-struct part {
-    size_t first, bytes;
-};
-
-static struct part part_of(uint32_t groups)
+// Where the parts of a vCPU's state are, in the order of enum vm_part.
+static void find_parts(unsigned n)
 {
-    const size_t rip = offsetof(struct vcpu_state, rip), end = offsetof(struct vcpu_state, cr0);
-    if (groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP))
-        return (struct part){0, sizeof(struct vcpu_state)};
-    return groups & GROUP_GPR ? (struct part){0, end} : (struct part){rip, end - rip};
+    struct vm_machine *m = vm.machine;
+    struct vm_cpu *c = &vm.cpu[n];
+    struct irqchip_cpu *chip = &m->chip.cpu[n];
+    const struct state_range parts[PARTS] = {
+        [PART_ANSWER] = {c, offsetof(struct vm_cpu, access)},
+        [PART_GPR] = {c->state.gpr, sizeof c->state.gpr},
+        [PART_STATE] = {&c->state, sizeof c->state},
+        [PART_ACCESS] = {&c->access, sizeof c->access},
+        [PART_PROGRESS] = {&c->emulating, sizeof c->emulating + sizeof c->progress},
+        [PART_VECTORS] = {&chip->lapic, LAPIC_VECTORS_BYTES},
+        [PART_LAPIC] = {chip, sizeof *chip},
+        [PART_CHIPS] = {&m->chip, offsetof(struct irqchip, cpu)},
+        [PART_PIT] = {&m->platform.pit, sizeof m->platform.pit},
+        [PART_RTC] = {&m->platform.rtc, offsetof(struct platform, pci) - offsetof(struct platform, rtc)},
+        [PART_PCI] = {&m->platform.pci, sizeof m->platform.pci},
+        [PART_PCI_ADDRESS] = {&m->platform.pci.address, sizeof m->platform.pci.address},
+        [PART_HEAD] = {m, offsetof(struct vm_machine, chip)},
+    };
+    memcpy(vm.parts[n], parts, sizeof parts);
+}
+
+enum status exits_init(void)
+{
+    for (unsigned n = 0; n < VM_CPUS; n++)
+        find_parts(n);
+    for (unsigned k = 0; k < EXIT_KINDS; k++) {
+        enum status s = sys_route(VMM_SLOT_VM, ROUTE_EXIT, k, k, SLOT_NONE, rows[k].groups);
+        if (s != STATUS_OK)
+            return s;
+    }
+    return STATUS_OK;
+}
+
+void exits_name_changes(unsigned n)
+{
+    for (uint32_t left = vm.changed; left; left &= left - 1) {
+        const struct state_range *part = &vm.parts[n][__builtin_ctz(left)];
+        server_changed(&vm.server, part->from, part->bytes);
+    }
+    vm.changed = 0;
 }
 
 static void keep_answer(struct vm_exit *x, uint64_t sequence)
 {
-    struct vm_answer *a = &x->cpu->answer;
-    const struct part part = part_of(x->groups);
-    char *state = (char *)&a->state + part.first;
-    a->sequence = sequence;
-    a->action = x->action;
-    a->groups = x->groups;
-    a->event = x->event;
-    a->blocking = x->state->blocking;
-    memcpy(state, (const char *)x->state + part.first, part.bytes);
-    server_changed(&vm.server, a, offsetof(struct vm_answer, access));
-    server_changed(&vm.server, state, (uint32_t)part.bytes);
-    if (x->action != VCPU_ACCESS)
-        return;
-    a->access = x->access;
-    server_changed(&vm.server, &a->access, sizeof a->access);
+    struct vm_cpu *c = x->cpu;
+    const struct vcpu_state *s = x->state;
+    c->sequence = sequence;
+    c->action = (uint8_t)x->action;
+    c->groups = (uint16_t)x->groups;
+    c->event = x->event;
+    c->rip = s->rip;
+    c->rflags = s->rflags;
+    c->blocking = (uint8_t)s->blocking;
+    if (x->groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP)) {
+        c->state = *s;
+        vm.changed |= 1 << PART_STATE;
+    } else if (x->groups & GROUP_GPR) {
+        memcpy(c->state.gpr, s->gpr, sizeof s->gpr);
+        vm.changed |= 1 << PART_GPR;
+    }
+    if (x->action == VCPU_ACCESS) {
+        c->access = x->access;
+        vm.changed |= 1 << PART_ACCESS;
+    }
+    vm.changed |= 1 << PART_ANSWER;
 }
 
 static void take_kept(struct vm_exit *x)
 {
-    const struct vm_answer *a = &x->cpu->answer;
-    const struct part part = part_of((uint32_t)a->groups);
-    x->action = (enum vcpu_action)a->action;
-    x->groups = (uint32_t)a->groups;
-    x->event = a->event;
-    x->access = a->access;
-    memcpy((char *)x->state + part.first, (const char *)&a->state + part.first, part.bytes);
-    x->state->blocking = (uint32_t)a->blocking;
+    const struct vm_cpu *c = x->cpu;
+    struct vcpu_state *s = x->state;
+    x->action = (enum vcpu_action)c->action;
+    x->groups = c->groups;
+    x->event = c->event;
+    x->access = c->access;
+    if (x->groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP))
+        *s = c->state;
+    else if (x->groups & GROUP_GPR)
+        memcpy(s->gpr, c->state.gpr, sizeof s->gpr);
+    s->rip = c->rip;
+    s->rflags = c->rflags;
+    s->blocking = c->blocking;
 }
 
 enum reply_how vm_exit(struct server *s, const struct message_in *in, struct message *answer)
@@ -262,7 +294,7 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
                         .action = VCPU_RUN};
     x.cpu = &vm.cpu[x.n];
     x.now = clock_now(x.cpu);
-    bool again = in->deliveries && x.cpu->answer.sequence == in->sequence;
+    bool again = in->deliveries && x.cpu->sequence == in->sequence;
     bool calm = interrupts_settle(&x, again);
     if (again)
         take_kept(&x);
@@ -280,5 +312,6 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
         utcb()->access = x.access;
     if (!again && !calm) // what was settled must not be settled again: the answer is kept with it
         keep_answer(&x, in->sequence);
+    exits_name_changes(x.n);
     return vm.machine->off ? REPLY_LATER : REPLY_NOW;
 }

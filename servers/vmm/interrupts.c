@@ -29,26 +29,6 @@ static const struct line_page *line_record(unsigned n, unsigned *line)
     return n ? &test[n - 1] : com1;
 }
 
-void interrupts_changed_cpu(unsigned n)
-{
-    server_changed(&vm.server, &vm.machine->chip.cpu[n], sizeof vm.machine->chip.cpu[n]);
-}
-
-void interrupts_changed(unsigned n)
-{
-    server_changed(&vm.server, &vm.machine->chip, offsetof(struct irqchip, cpu));
-    interrupts_changed_cpu(n);
-}
-
-// After settling or making an offer; the chips that all share take part in the 8259s' offers alone.
-static void offer_changed(unsigned n, bool pic)
-{
-    if (pic)
-        interrupts_changed(n);
-    else
-        interrupts_changed_cpu(n);
-}
-
 // The guest reads CR8 without an exit: it is to see the local APIC's task priority, however that was written.
 void interrupts_show_priority(struct vm_exit *x)
 {
@@ -113,45 +93,54 @@ void interrupts_devices(struct vclock t)
     // Edges that were missed in one go collapse to one: the guest's clock is not the PIT.
     if (platform_timer_edges(&m->platform, t.ns))
         pit_edge(&kick);
-    server_changed(&vm.server, &m->platform.pit, sizeof m->platform.pit);
-    server_changed(&vm.server, &m->platform.rtc,
-                   offsetof(struct platform, pci) - offsetof(struct platform, rtc));
-    server_changed(&vm.server, m, offsetof(struct vm_machine, chip));
-    interrupts_changed(0);
+    vm.changed |= 1 << PART_PIT | 1 << PART_RTC | 1 << PART_HEAD | 1 << PART_CHIPS | 1 << PART_LAPIC;
     vm.platform_due = platform_deadline(&m->platform);
 }
 
 void interrupts_effects(struct vm_exit *x, uint32_t effects)
 {
-    interrupts_changed(x->n);
+    vm.changed |= 1 << PART_PIT | 1 << PART_RTC | 1 << PART_CHIPS | 1 << PART_LAPIC;
     if (effects & PORT_LINE)
         interrupts_devices(x->now);
     else if (effects & PORT_DEADLINE)
         vm.platform_due = platform_deadline(&vm.machine->platform);
-    const struct platform *p = &vm.machine->platform;
-    server_changed(&vm.server, &p->pit, sizeof p->pit);
-    server_changed(&vm.server, &p->rtc, offsetof(struct platform, pci) - offsetof(struct platform, rtc));
     if (effects & (PORT_DECODE | PORT_FUNCTION))
         log_debug("a PCI function changed its windows");
+}
+
+// The chips that all share take part in the 8259s' offers alone.
+static void offer_changed(unsigned n)
+{
+    vm.changed |= 1 << PART_VECTORS;
+    if (vm.machine->chip.cpu[n].offered_pic)
+        vm.changed |= 1 << PART_LAPIC | 1 << PART_CHIPS;
+}
+
+// In this order: what was taken, the end of it, and only then what came meanwhile.
+static void settle(struct vm_exit *x, bool took, bool nmi, bool ended)
+{
+    struct irqchip *chip = &vm.machine->chip;
+    uint32_t kick = 0;
+    offer_changed(x->n);
+    if (nmi)
+        vm.changed |= 1 << PART_LAPIC;
+    irqchip_settle(chip, x->n, nmi, took, &kick);
+    if (ended && irqchip_skipped_eoi(chip, x->n, &kick))
+        vm.changed |= 1 << PART_LAPIC | 1 << PART_CHIPS;
 }
 
 bool interrupts_settle(struct vm_exit *x, bool again)
 {
     struct vm_cpu *c = x->cpu;
     const struct vm_calm *calm = &vm.calm[x->n];
-    bool kept = !c->offered || (x->info & EXIT_OFFER_PENDING);
-    if (calm->valid && kept && !vm.lines_told && !c->injected && !again && x->kind != EXIT_KICK)
+    bool kept = !c->offered || (x->info & EXIT_OFFER_PENDING), ended = !again && eoi_skipped(x);
+    if (calm->valid && kept && !ended && !vm.lines_told && !c->injected && !again && x->kind != EXIT_KICK)
         return true;
-    uint32_t kick = 0;
-    bool took = !again && c->offered && !(x->info & EXIT_OFFER_PENDING);
-    if (c->offered || c->injected) {
-        offer_changed(x->n, vm.machine->chip.cpu[x->n].offered_pic);
-        irqchip_settle(&vm.machine->chip, x->n, !again && c->injected, took, &kick);
-    }
-    c->offered = c->injected = 0;
-    server_changed(&vm.server, &c->halted, VM_CPU_FLAGS);
-    if (lapic_advance(&vm.machine->chip.cpu[x->n].lapic, x->now))
-        interrupts_changed_cpu(x->n);
+    if (c->offered || c->injected || ended)
+        settle(x, !again && !kept, !again && c->injected, ended);
+    c->offered = c->injected = c->eoi_promised = 0;
+    vm.changed |= 1 << PART_ANSWER | 1 << PART_VECTORS;
+    lapic_advance(&vm.machine->chip.cpu[x->n].lapic, x->now);
     if (vm.platform_due <= x->now.ns || vm.lines_told)
         interrupts_devices(x->now);
     return false;
@@ -191,14 +180,20 @@ static bool takes_nmi(const struct vm_exit *x)
     return !x->event && !cut_off && !(x->state->blocking & BLOCKING_NMI);
 }
 
+// Does an interrupt that is offered now go in before the guest's next instruction?
+static bool goes_in_at_once(const struct vm_exit *x, uint64_t event)
+{
+    const struct vcpu_state *s = x->state;
+    bool shadow = s->blocking & (BLOCKING_STI | BLOCKING_MOV_SS);
+    return (x->info & EXIT_INTERRUPTIBLE) && (s->rflags & RFLAGS_IF) && !shadow && !event;
+}
+
 // Offer, deadline and what becomes of a HLT, into the words of the answer.
 void interrupts_answer(struct vm_exit *x, struct message *answer)
 {
     struct vm_cpu *c = x->cpu;
-    uint32_t kick = 0;
-    bool pic = vm.machine->chip.cpu[x->n].offered_pic;
     if (c->offered) // a calm exit left it: it was not taken
-        irqchip_settle(&vm.machine->chip, x->n, false, false, &kick);
+        settle(x, false, false, false);
     struct irqchip_offer o = irqchip_offer(&vm.machine->chip, x->n, x->state->blocking & BLOCKING_NMI);
     uint64_t offer = o.interrupt ? OFFER_MAKE(o.vector) : 0, event = x->event;
     bool nmi = o.nmi && takes_nmi(x);
@@ -206,8 +201,9 @@ void interrupts_answer(struct vm_exit *x, struct message *answer)
         event = EVENT_MAKE(EVENT_NMI, 2);
     else if (o.nmi)
         offer |= OFFER_NMI_WINDOW;
-    if (c->offered != o.interrupt || c->injected != nmi || o.interrupt)
-        offer_changed(x->n, pic || o.extint);
+    offer_changed(x->n);
+    if (o.nmi)
+        vm.changed |= 1 << PART_LAPIC;
     c->offered = o.interrupt;
     c->injected = nmi ? NMI_INJECTED : NMI_NONE;
     if (c->halted && (nmi || (o.interrupt && (x->state->rflags & RFLAGS_IF)))) {
@@ -215,10 +211,11 @@ void interrupts_answer(struct vm_exit *x, struct message *answer)
         if (x->action == VCPU_HALT)
             x->action = VCPU_RUN;
     }
+    eoi_promise(x, goes_in_at_once(x, event));
     answer->words[REPLY_EVENT] = event;
     answer->words[REPLY_OFFER] = offer;
     answer->words[REPLY_DEADLINE] = next_deadline(x);
-    server_changed(&vm.server, &c->halted, VM_CPU_FLAGS);
+    vm.changed |= 1 << PART_ANSWER;
     vm.calm[x->n] = (struct vm_calm){!nmi, offer, answer->words[REPLY_DEADLINE]};
 }
 

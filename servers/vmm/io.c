@@ -36,6 +36,8 @@ static void write_port(struct vm_exit *x, uint16_t port, uint8_t size, uint32_t 
         interrupts_effects(x, 0);
         return;
     }
+    if (port / 8 == PCI_ADDRESS_PORT / 8)
+        vm.changed |= port == PCI_ADDRESS_PORT ? 1 << PART_PCI_ADDRESS : 1 << PART_PCI;
     struct io_access io = {.value = value, .port = port, .size = size};
     uint32_t effects = port_write(platform_ports, platform_port_rows, &vm.machine->platform, &io, x->now.ns);
     interrupts_effects(x, effects);
@@ -146,8 +148,7 @@ static void emulate(struct vm_exit *x, bool resume, uint64_t value)
 {
     struct emu_result r;
     vm.env.ctx = x;
-    server_changed(&vm.server, &x->cpu->progress, sizeof x->cpu->progress);
-    server_changed(&vm.server, &x->cpu->halted, VM_CPU_FLAGS);
+    vm.changed |= 1 << PART_PROGRESS;
     if (resume)
         emu_resume(x->state, &vm.env, &x->cpu->progress, value, &r);
     else

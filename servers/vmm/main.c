@@ -14,7 +14,7 @@
 const char program_name[] = "vmm";
 struct vm vm;
 
-enum { KIND = 0x6d6d7601, VERSION = 1, LOG_BYTES = 128 << 10 };
+enum { KIND = 0x6d6d7601, VERSION = 2, LOG_BYTES = 128 << 10 };
 enum section { SECTION_MACHINE = 1, SECTION_CPU };
 
 static const struct state_section sections[] = {{SECTION_MACHINE, sizeof(struct vm_machine)},
@@ -31,6 +31,7 @@ static void open_state(void)
         die("the state object cannot be used (%u, damage %u)", s, vm.state.damage);
     vm.machine = state_section(&vm.state, SECTION_MACHINE);
     vm.cpu = state_section(&vm.state, SECTION_CPU);
+    eoi_start();
 }
 
 static void *ram(void *ctx, uint64_t gpa, size_t length, bool write)
@@ -79,12 +80,15 @@ static void refused(struct server *s, enum status why, struct message *answer)
     answer->tag = TAG(VCPU_RUN, REPLY_WORDS);
     answer->words[REPLY_GROUPS] = 0;
     answer->words[REPLY_EVENT] = EVENT_MAKE(EVENT_EXCEPTION, VECTOR_GP) | EVENT_ERROR(0);
+    for (unsigned n = 0; n < VM_CPUS; n++) // the exception goes first now
+        eoi_withdraw(n);
 }
 
 // Once the end is committed, the supervisor learns of it; after a restart again.
 static void publish(struct server *s)
 {
     (void)s;
+    eoi_publish();
     power_report();
 }
 

@@ -3,7 +3,11 @@
 //
 // The registers that the kernel switches (SYSCALL, SYSENTER, FS and GS bases) do not exit. PAT and EFER are
 // part of the vCPU's state; the local APIC has its own; the rest is kept in struct vm_cpu.
+#include <string.h>
+
 #include "libipc/log.h"
+#include "libipc/proto/layout.h"
+#include "libipc/status.h"
 #include "servers/vmm/vm.h"
 
 enum msr {
@@ -25,6 +29,7 @@ enum msr {
     MSR_KVM_TIME_OLD = 0x12,
     MSR_KVM_WALL_CLOCK = 0x4b564d00,
     MSR_KVM_SYSTEM_TIME = 0x4b564d01,
+    MSR_KVM_PV_EOI = 0x4b564d04,
     MSR_AMD_PMC = 0xc0010000, // four events, four counters
     MSR_AMD_HWCR = 0xc0010015,
     MSR_AMD_SYSCFG = 0xc0010010,
@@ -126,9 +131,21 @@ void msr_power_up(struct vm_cpu *cpu)
         cpu->mtrr[i] = MTRR_WRITE_BACK * 0x0101010101010101u;
 }
 
+// RDMSR and WRMSR exits come without the group that PAT is in: it is large, and PAT is rarely asked for.
+static void fetch_msr_group(struct vm_exit *x)
+{
+    const size_t first = offsetof(struct vcpu_state, star), end = offsetof(struct vcpu_state, dr);
+    enum status s =
+        sys_vcpu_ctl(VMM_SLOT_VCPU + x->n, VCPU_EXPORT, offsetof(struct vcpu_image, state) + first);
+    if (s != STATUS_OK)
+        die("the guest's registers cannot be read: %s", status_name(s));
+    memcpy((char *)x->state + first, utcb()->words, end - first);
+}
+
 static bool read_pat(struct vm_exit *x, uint32_t msr, uint64_t *value)
 {
     (void)msr;
+    fetch_msr_group(x);
     *value = x->state->pat;
     return true;
 }
@@ -140,6 +157,7 @@ static bool write_pat(struct vm_exit *x, uint32_t msr, uint64_t value)
     for (unsigned i = 0; i < 64; i += 8)
         if ((value >> i & 0xff) > 7 || (value >> i & 0xfe) == 2)
             return false;
+    fetch_msr_group(x);
     x->state->pat = value;
     x->groups |= GROUP_MSR;
     return true;
@@ -196,6 +214,19 @@ static bool write_clock(struct vm_exit *x, uint32_t msr, uint64_t value)
     return clock_write_system_time(x->cpu, value);
 }
 
+static bool read_eoi(struct vm_exit *x, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = x->cpu->eoi_word;
+    return true;
+}
+
+static bool write_eoi(struct vm_exit *x, uint32_t msr, uint64_t value)
+{
+    (void)msr;
+    return eoi_write(x, value);
+}
+
 static bool read_apic(struct vm_exit *x, uint32_t msr, uint64_t *value)
 {
     return irqchip_msr_read(&vm.machine->chip, x->n, msr, value, x->now);
@@ -205,10 +236,9 @@ static bool write_apic(struct vm_exit *x, uint32_t msr, uint64_t value)
 {
     uint32_t kick = 0;
     bool good = irqchip_msr_write(&vm.machine->chip, x->n, msr, value, x->now, &kick);
-    if (msr == MSR_TSC_DEADLINE)
-        interrupts_changed_cpu(x->n);
-    else
-        interrupts_changed(x->n);
+    vm.changed |= 1 << PART_VECTORS;
+    if (msr != MSR_TSC_DEADLINE)
+        vm.changed |= 1 << PART_LAPIC | 1 << PART_CHIPS;
     interrupts_kick(kick & ~(1u << x->n));
     interrupts_show_priority(x);
     return good;
@@ -230,6 +260,7 @@ static const struct msr_row rows[] = {
     {MSR_PAT, MSR_PAT, read_pat, write_pat},
     {MSR_KVM_WALL_OLD, MSR_KVM_TIME_OLD, read_clock, write_clock},
     {MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, read_clock, write_clock},
+    {MSR_KVM_PV_EOI, MSR_KVM_PV_EOI, read_eoi, write_eoi},
     {MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr_cap, NULL},
     {MSR_MTRR_VARIABLE, MSR_MTRR_VARIABLE + 2 * MTRR_VARIABLE - 1, read_mtrr, write_mtrr},
     {MSR_MTRR_FIXED_64K, MSR_MTRR_FIXED_64K, read_mtrr, write_mtrr},

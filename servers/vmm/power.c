@@ -35,6 +35,7 @@ static void start(struct vcpu_state *state, bool cold)
         vm.cpu[n] = (struct vm_cpu){0};
         msr_power_up(&vm.cpu[n]);
     }
+    eoi_start();
     power_up_devices(cold);
     emu_cache_reset(&vm.cache);
     if (!boot_load(state)) // it said why; the end is committed with the rest
@@ -76,6 +77,6 @@ void power_off(struct vm_exit *x, enum vm_off why)
 {
     (void)x;
     vm.machine->off = why;
-    server_changed(&vm.server, vm.machine, offsetof(struct vm_machine, chip));
+    vm.changed |= 1 << PART_HEAD;
     log_info("%s: %s", vm.config.name, reasons[why]);
 }

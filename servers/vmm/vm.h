@@ -17,24 +17,29 @@
 #include "servers/vmm/emulate/emulate.h"
 #include "servers/vmm/irq/irqchip.h"
 
-enum { VM_CPUS = 1, VM_LINES = 32, VM_CPU_FLAGS = 8 };
-
-// What an exit was answered with; offer and deadline are chosen anew each time.
-struct vm_answer {
-    uint64_t sequence; // of the exit
-    uint64_t action;   // enum vcpu_action
-    uint64_t groups;   // of state that go back
-    uint64_t event;
-    uint64_t blocking;
-    struct vcpu_access access;
-    struct vcpu_state state; // the part that the groups name
-};
+enum { VM_CPUS = 1, VM_LINES = 32 };
 
 enum vm_nmi { NMI_NONE, NMI_INJECTED };
 
 struct vm_cpu {
-    struct vm_answer answer;
+    // What nearly every exit changes lies together. First what the last exit was answered with, for when it
+    // is delivered again; offer and deadline are chosen anew each time.
+    uint64_t sequence; // of that exit
+    uint64_t rip, rflags;
+    uint16_t groups; // of state that go back
+    uint8_t action;  // enum vcpu_action
+    uint8_t blocking;
+    uint8_t halted;       // parked by HLT: runs on when an interrupt goes in
+    uint8_t offered;      // the kernel holds an offer of ours
+    uint8_t injected;     // enum vm_nmi: an NMI went with the last answer
+    uint8_t eoi_promised; // the guest may end its interrupt by its word (eoi.c)
+    uint64_t event;
+
+    struct vcpu_access access;    // with action VCPU_ACCESS
+    struct vcpu_state state;      // the part that the groups name, but RIP and RFLAGS
+    uint64_t emulating;           // progress is valid
     struct emu_progress progress; // of the instruction whose access is under way
+    uint64_t eoi_word;            // MSR_KVM_PV_EOI as written
     uint64_t clock_page;          // MSR_KVM_SYSTEM_TIME as written
     uint64_t clock_version;
     uint64_t tsc_adjust; // IA32_TSC_ADJUST: the TSC is so far ahead of power-on's
@@ -42,11 +47,24 @@ struct vm_cpu {
     uint64_t mtrr_default;
     uint64_t mtrr[28]; // fixed ranges, then pairs of variable ones
     uint64_t debug_control;
-    uint8_t halted;    // parked by HLT: runs on when an interrupt goes in
-    uint8_t offered;   // the kernel holds an offer of ours
-    uint8_t injected;  // enum vm_nmi: an NMI went with the last answer
-    uint8_t emulating; // progress is valid
-    uint8_t pad[4];
+};
+
+// Parts of the state that an exit may change. Its handler names them; what differs is committed.
+enum vm_part {
+    PART_ANSWER,   // of struct vm_cpu: what nearly every exit changes
+    PART_GPR,      // the registers of the answer
+    PART_STATE,    // all of its state
+    PART_ACCESS,   // the access of the answer
+    PART_PROGRESS, // and emulating
+    PART_VECTORS,  // of the local APIC: what taking, ending and timing an interrupt changes
+    PART_LAPIC,    // all of it
+    PART_CHIPS,    // interrupt controllers that all vCPUs share
+    PART_PIT,
+    PART_RTC, // and the devices behind it, but PCI
+    PART_PCI,
+    PART_PCI_ADDRESS,
+    PART_HEAD, // of struct vm_machine, before the chips
+    PARTS
 };
 
 struct vm_machine {
@@ -71,6 +89,10 @@ struct vm {
     struct state state;
     struct emu_cache cache;
     struct emu_env env;
+    uint32_t changed; // by this exit: bits 1 << enum vm_part
+    struct state_range parts[VM_CPUS][PARTS];
+    uint8_t *eoi[VM_CPUS]; // the guest's words; NULL: it has none
+    bool eoi_due[VM_CPUS]; // to be written once the promise is committed
     struct vm_calm { // what the last answer to a vCPU offered: an exit that changes nothing gets it again
         bool valid;
         uint64_t offer, deadline; // words of the answer
@@ -99,6 +121,7 @@ struct vm_exit {
 
 // exits.c
 enum status exits_init(void);
+void exits_name_changes(unsigned n); // vm.changed, to the server loop
 enum reply_how vm_exit(struct server *s, const struct message_in *in, struct message *answer);
 void exit_skip(struct vm_exit *x, unsigned length); // RIP behind the instruction
 // An exception; a page fault's address.
@@ -132,8 +155,14 @@ void interrupts_effects(struct vm_exit *x, uint32_t effects); // enum port_effec
 void interrupts_start(void); // after a start of ours: every enabled vector once
 void interrupts_kick(uint32_t cpus);
 void interrupts_show_priority(struct vm_exit *x); // after a write to the local APIC; wants GROUP_CR
-void interrupts_changed(unsigned n);              // the chips, as vCPU n sees them, are to be committed
-void interrupts_changed_cpu(unsigned n);          // its local APIC alone
+
+// eoi.c: KVM's paravirtual end of interrupt
+void eoi_start(void);                              // after a start of ours
+bool eoi_skipped(const struct vm_exit *x);         // the guest has ended its interrupt by its word
+void eoi_promise(struct vm_exit *x, bool at_once); // for the answer; at_once: what is offered goes in first
+void eoi_withdraw(unsigned n);                     // the promise, before anything else is committed
+void eoi_publish(void);                            // what was committed, to the guest's words
+bool eoi_write(struct vm_exit *x, uint64_t value); // the MSR; false: #GP
 
 // vector.c: for the emulator; ctx is the struct vm_exit
 void vector_get(void *ctx, unsigned index, uint8_t value[EMU_VECTOR_BYTES]);

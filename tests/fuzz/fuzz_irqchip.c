@@ -133,7 +133,6 @@ static unsigned step_exit(uint32_t *kick)
 
     check(!c->waiting || !(offer.interrupt || offer.nmi));
     check(!offer.interrupt || offer.extint || offer.vector >> 4 > lapic_ppr(&c->lapic) >> 4);
-    check(!offer.tpr_threshold || offer.tpr_threshold <= lapic_cr8(&c->lapic));
     return n;
 }
 
@@ -142,7 +141,7 @@ static unsigned step_skipped_eoi(uint32_t *kick)
     const unsigned n = (unsigned)number(1) % CPUS;
 
     irqchip_settle(&chip, n, false, true, kick);
-    if (lapic_eoi_skippable(&chip.cpu[n].lapic)) {
+    if (lapic_eoi_skippable(&chip.cpu[n].lapic, true)) {
         const uint8_t before = lapic_highest(&chip.cpu[n].lapic);
 
         irqchip_skipped_eoi(&chip, n, kick);

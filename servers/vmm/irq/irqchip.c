@@ -100,11 +100,12 @@ static void spread(struct irqchip *chip, unsigned n, const struct lapic_effect *
     }
 }
 
-void irqchip_skipped_eoi(struct irqchip *chip, unsigned n, uint32_t *kick)
+bool irqchip_skipped_eoi(struct irqchip *chip, unsigned n, uint32_t *kick)
 {
     const struct lapic_effect effect = lapic_eoi(&chip->cpu[n].lapic);
 
     spread(chip, n, &effect, kick);
+    return effect.eoi != LAPIC_NONE;
 }
 
 static bool in_ioapic(uint64_t gpa)

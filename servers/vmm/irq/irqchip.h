@@ -79,10 +79,10 @@ struct irqchip_offer {
     bool extint; // from the 8259s: CR8 does not hold it back, any other vector it may until it is taken
     bool more;   // another one could go in right behind, with no exit between that would tell
     uint8_t vector;
-    uint8_t tpr_threshold; // if not 0: come out when CR8 falls below it
 };
 struct irqchip_offer irqchip_offer(struct irqchip *chip, unsigned n, bool nmi_blocked);
 void irqchip_settle(struct irqchip *chip, unsigned n, bool took_nmi, bool took_interrupt, uint32_t *kick);
 
-// The guest skipped the EOI that lapic_eoi_skippable() had allowed.
-void irqchip_skipped_eoi(struct irqchip *chip, unsigned n, uint32_t *kick);
+// The guest skipped the EOI that lapic_eoi_skippable() had allowed. True: the chips that all share heard of
+// it.
+bool irqchip_skipped_eoi(struct irqchip *chip, unsigned n, uint32_t *kick);

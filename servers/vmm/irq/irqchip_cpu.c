@@ -154,7 +154,7 @@ static void offer_pic(struct irqchip *chip, struct irqchip_cpu *c, struct irqchi
 struct irqchip_offer irqchip_offer(struct irqchip *chip, unsigned n, bool nmi_blocked)
 {
     struct irqchip_cpu *c = &chip->cpu[n];
-    struct irqchip_offer offer = {.tpr_threshold = lapic_tpr_threshold(&c->lapic)};
+    struct irqchip_offer offer = {0};
 
     if (c->waiting)
         return (struct irqchip_offer){0};

@@ -121,15 +121,6 @@ uint8_t lapic_highest(const struct lapic *l)
     return CLASS(vector) > CLASS(lapic_ppr(l)) ? vector : LAPIC_NONE;
 }
 
-uint8_t lapic_tpr_threshold(const struct lapic *l)
-{
-    const uint8_t waiting = CLASS(highest(l->irr));
-
-    if (waiting <= CLASS(highest(l->isr)) || waiting > CLASS(l->tpr))
-        return 0;
-    return waiting >> 4;
-}
-
 bool lapic_receive(struct lapic *l, uint8_t vector, bool level)
 {
     if (!lapic_enabled(l))
@@ -186,20 +177,23 @@ struct lapic_effect lapic_eoi(struct lapic *l)
 }
 
 // One vector only: with two in service the guest's flag could be used up by the other one. Nothing
-// waiting: an EOI that is never seen could not release it.
-bool lapic_eoi_skippable(const struct lapic *l)
+// waiting: an EOI that is never seen could not release it. Nor what is offered and may wait for its turn: an
+// EOI before that would count as its own.
+bool lapic_eoi_skippable(const struct lapic *l, bool at_once)
 {
-    struct lapic taken = *l;
+    const uint8_t offered = l->offered, vector = offered != LAPIC_NONE ? offered : highest(l->isr);
+    uint64_t others = 0;
 
-    if (l->offered != LAPIC_NONE)
-        lapic_accept(&taken, l->offered);
-
-    const uint8_t vector = highest(taken.isr);
-
-    if (vector == LAPIC_NONE || vectors_have(taken.tmr, vector))
+    if (vector == LAPIC_NONE || vectors_have(l->tmr, vector))
         return false;
-    vectors_drop(taken.isr, vector);
-    return highest(taken.isr) == LAPIC_NONE && highest(taken.irr) == LAPIC_NONE;
+    if (offered != LAPIC_NONE && (!at_once || l->again))
+        return false;
+    for (unsigned i = 0; i < 4; i++) {
+        const uint64_t own = i == vector / 64u ? 1ull << vector % 64 : 0;
+
+        others |= (l->isr[i] & ~own) | (l->irr[i] & ~(offered != LAPIC_NONE ? own : 0));
+    }
+    return !others;
 }
 
 // The first error after a write to ESR interrupts; the write rearms ([SDM] 3A 10.5.3).

@@ -66,25 +66,9 @@ enum lapic_error { // ([SDM] 3A 10.5.3)
 };
 
 struct lapic {
-    uint64_t base;   // IA32_APIC_BASE
-    uint64_t irr[4]; // bit v: vector v
-    uint64_t isr[4];
-    uint64_t tmr[4];
-    uint64_t expiry;   // ns at which the count reaches zero; meaningful while `counting`
+    // First what taking, ending and timing an interrupt changes: LAPIC_VECTORS_BYTES.
     uint64_t deadline; // IA32_TSC_DEADLINE, 0 when disarmed
-    uint32_t x2id;     // initial APIC ID, the only one in x2APIC mode
-    uint32_t id;       // xAPIC ID, which software may change
-    uint32_t tpr;
-    uint32_t ldr; // eight bits, xAPIC mode only
-    uint32_t dfr; // four bits, ditto
-    uint32_t svr;
-    uint32_t esr;    // as latched by the last write
-    uint32_t errors; // collected since then
-    uint32_t icr;
-    uint32_t icr_dest; // ICR[63:32]
-    uint32_t lvt[LVT_COUNT];
-    uint32_t initial_count;
-    uint32_t divide;
+    uint64_t expiry;   // ns at which the count reaches zero; meaningful while `counting`
     uint8_t counting;
     uint8_t pins;    // levels of LINT0 and LINT1
     uint8_t offered; // vector that the kernel holds, or LAPIC_NONE
@@ -92,7 +76,26 @@ struct lapic {
     uint8_t features;
     uint8_t phys_bits; // MAXPHYADDR, for the reserved bits of IA32_APIC_BASE
     uint8_t reserved[2];
+    uint32_t esr;    // as latched by the last write
+    uint32_t errors; // collected since then
+    uint64_t irr[4]; // bit v: vector v
+    uint64_t isr[4];
+    uint64_t tmr[4];
+
+    uint64_t base; // IA32_APIC_BASE
+    uint32_t x2id; // initial APIC ID, the only one in x2APIC mode
+    uint32_t id;   // xAPIC ID, which software may change
+    uint32_t tpr;
+    uint32_t ldr; // eight bits, xAPIC mode only
+    uint32_t dfr; // four bits, ditto
+    uint32_t svr;
+    uint32_t icr;
+    uint32_t icr_dest; // ICR[63:32]
+    uint32_t lvt[LVT_COUNT];
+    uint32_t initial_count;
+    uint32_t divide;
 };
+#define LAPIC_VECTORS_BYTES offsetof(struct lapic, base)
 _Static_assert(sizeof(struct lapic) == 200, "the next incarnation reads this layout");
 
 struct lapic_config {
@@ -155,15 +158,14 @@ bool lapic_extint(const struct lapic *l); // INTR reaches the processor
 // Delivery: choose, offer, then either accept (it was taken) or withdraw (it was not).
 uint8_t lapic_ppr(const struct lapic *l);
 uint8_t lapic_highest(const struct lapic *l);
-uint8_t lapic_tpr_threshold(const struct lapic *l); // TPR class below which a vector would go in, or 0
 void lapic_offer(struct lapic *l, uint8_t vector);
 void lapic_accept(struct lapic *l, uint8_t vector);
 void lapic_withdraw(struct lapic *l);
 struct lapic_effect lapic_eoi(struct lapic *l);
 
-// May the guest skip the EOI of what is in service or offered? The caller then applies a skipped
-// one by lapic_eoi(), after the accept and before anything else of that exit.
-bool lapic_eoi_skippable(const struct lapic *l);
+// May the guest skip the EOI of what is in service, or of what is offered if it goes in `at_once`? The caller
+// then applies a skipped one by lapic_eoi(), after the accept and before anything else of that exit.
+bool lapic_eoi_skippable(const struct lapic *l, bool at_once);
 
 // Timer. Advance returns true if an interrupt became pending.
 bool lapic_advance(struct lapic *l, struct vclock now);
