@@ -180,8 +180,8 @@ static void commit(struct state *s, struct input *in, unsigned count, bool chang
         memcpy(model.next + first, s->work + first, end - first);
     }
     done(changes      ? state_commit_changes(s, ranges, count)
-         : count == 1 ? == 1 ? state_commit(s, ranges[0].from, ranges[0].bytes)
-                    : state_commit_ranges(s, ranges, count));
+         : count == 1 ? state_commit(s, ranges[0].from, ranges[0].bytes)
+                      : state_commit_ranges(s, ranges, count));
 }
 
 static void run(struct input *in)
