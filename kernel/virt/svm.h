@@ -83,31 +83,10 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "[APM] 2 15.5.1");
 
 #define INT_CTL_ALWAYS (V_INTR_MASKING | V_IGN_TPR | V_INTR_PRIO)
 
-#define SEGMENT_PRESENT     (1u << 7)
-#define TSS_BUSY            (1u << 1)
-#define INT_STATE_SHADOW    UINT64_C(1)
-#define TLB_FLUSH_ALL       1 // of every ASID
-#define NESTED_PAGING       UINT64_C(1)
-#define EXCEPTION_VECTOR(e) ((uint32_t)(e)&0xff)
-#define EXCEPTION_TYPE(e)   ((uint32_t)(e) >> 8 & 7)
-
-enum exception {
-    EXCEPTION_DB = 1,
-    EXCEPTION_BP = 3,
-    EXCEPTION_OF = 4,
-    EXCEPTION_UD = 6,
-    EXCEPTION_DF = 8,
-    EXCEPTION_GP = 13,
-    EXCEPTION_PF = 14,
-    EXCEPTION_AC = 17,
-    EXCEPTION_MC = 18
-};
-
-#define DR6_BREAKPOINTS UINT64_C(0xf)
-#define DR6_BD          UINT64_C(0x2000) // an access to a debug register
-#define DR6_BS          UINT64_C(0x4000) // single step
-#define DR7_ENABLE      UINT64_C(0xff)
-#define DR7_GD          UINT64_C(0x2000)
+#define TSS_BUSY         (1u << 1)
+#define INT_STATE_SHADOW UINT64_C(1)
+#define TLB_FLUSH_ALL    1 // of every ASID
+#define NESTED_PAGING    UINT64_C(1)
 
 // Exit codes [APM] 2 appendix C; up to 0xbf also the numbers of the interception bits [APM] 2 table B-1.
 enum svm_exit_code {

@@ -78,7 +78,7 @@ static enum svm_next port(struct vcpu *vcpu, struct svm_vcpu *hw, const struct e
     info |= ((uint32_t)(e->next_rip - vmcb->save.rip) & 0xf) << 8;
     if (!(io & IO_IN)) {
         info |= EXIT_WRITE;
-        e->value = vcpu->gpr[GPR_RAX] & ((UINT64_C(1) << 8 * size) - 1);
+        e->value = virt_port_bytes(vcpu->gpr[GPR_RAX], size);
     }
     if (io & (IO_STRING | IO_REP)) {
         info |= ((io & IO_STRING) ? EXIT_STRING : 0) | ((io & IO_REP) ? EXIT_REP : 0);
@@ -92,11 +92,8 @@ void svm_skip_pio(struct vcpu *vcpu, uint64_t value)
 {
     struct vmcb *vmcb = &((struct svm_vcpu *)vcpu->hw)->vmcb;
     uint32_t info = vcpu->exit.info;
-    if (!(info & EXIT_WRITE)) {
-        uint64_t mask = (UINT64_C(1) << 8 * EXIT_INFO_SIZE(info)) - 1;
-        uint64_t kept = EXIT_INFO_SIZE(info) == 4 ? 0 : vcpu->gpr[GPR_RAX] & ~mask;
-        vcpu->gpr[GPR_RAX] = kept | (value & mask);
-    }
+    if (!(info & EXIT_WRITE))
+        vcpu->gpr[GPR_RAX] = virt_port_read(vcpu->gpr[GPR_RAX], EXIT_INFO_SIZE(info), value);
     vmcb->save.rip = vcpu->exit.next_rip;
     vmcb->control.int_state = 0;
     if (vmcb->save.rflags & (RFLAGS_TF | RFLAGS_RF)) {

@@ -23,16 +23,6 @@ static void take_asid(struct svm_vcpu *hw, struct svm_cpu *cpu, uint64_t flushes
     hw->flushes = flushes;
 }
 
-// The guest's accesses to them are intercepted, so they change by svm_write() only. Ours stay unused: with
-// the host's DR7 nothing is armed.
-static void load_debug(const struct svm_vcpu *hw)
-{
-    write_dr0(hw->dr[0]);
-    write_dr1(hw->dr[1]);
-    write_dr2(hw->dr[2]);
-    write_dr3(hw->dr[3]);
-}
-
 static void enter(struct vcpu *vcpu, struct svm_vcpu *hw)
 {
     struct svm_cpu *cpu = this_cpu()->virt;
@@ -40,7 +30,7 @@ static void enter(struct vcpu *vcpu, struct svm_vcpu *hw)
     if (hw->asid_era != cpu->asid_era || hw->flushes != flushes)
         take_asid(hw, cpu, flushes);
     if (hw->vmcb.save.dr7 & DR7_ENABLE)
-        load_debug(hw);
+        virt_load_debug(hw->dr); // changed by svm_write() only, as accesses are intercepted
     hw->vmcb.save.rax = vcpu->gpr[GPR_RAX];
     hw->vmcb.save.rsp = vcpu->gpr[GPR_RSP];
     svm_enter(hw->phys, cpu->host, vcpu->gpr, hw->vmcb.control.int_state & INT_STATE_SHADOW);

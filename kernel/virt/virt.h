@@ -61,10 +61,54 @@ extern const char *virt_missing[];  // why, one line a back-end; ends with NULL
 void virt_init(void); // probes the back-ends in turn
 extern struct virt_ops svm_ops, vmx_ops;
 
+// What the back-ends have in common: the guest's DR0-3, whose host has none; RAX in a port access of `size`
+// bytes, and what a read makes of it.
+static inline void virt_load_debug(const uint64_t *dr)
+{
+    write_dr0(dr[0]);
+    write_dr1(dr[1]);
+    write_dr2(dr[2]);
+    write_dr3(dr[3]);
+}
+
+static inline uint64_t virt_port_bytes(uint64_t rax, uint32_t size)
+{
+    return rax & ((UINT64_C(1) << 8 * size) - 1);
+}
+
+static inline uint64_t virt_port_read(uint64_t rax, uint32_t size, uint64_t value)
+{
+    uint64_t kept = size == 4 ? 0 : rax - virt_port_bytes(rax, size);
+    return kept | virt_port_bytes(value, size);
+}
+
 // The groups that a back-end knows; CHECK_MODE_GROUPS decide together in which mode a vCPU is.
 #define VIRT_GROUPS       (GROUP_ALL & ~(GROUP_GPR | GROUP_XCR0))
 #define CHECK_MODE_GROUPS (GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
 #define RFLAGS_VM         (1ul << 17)
+
+#define EXCEPTION_VECTOR(e) ((uint32_t)(e)&0xff) // of an event word
+#define EXCEPTION_TYPE(e)   ((uint32_t)(e) >> 8 & 7)
+enum exception {
+    EXCEPTION_DB = 1,
+    EXCEPTION_BP = 3,
+    EXCEPTION_OF = 4,
+    EXCEPTION_UD = 6,
+    EXCEPTION_DF = 8,
+    EXCEPTION_GP = 13,
+    EXCEPTION_PF = 14,
+    EXCEPTION_AC = 17,
+    EXCEPTION_MC = 18,
+    EXCEPTION_CP = 21
+};
+
+#define DR6_BREAKPOINTS UINT64_C(0xf)
+#define DR6_BD          UINT64_C(0x2000) // an access to a debug register
+#define DR6_BS          UINT64_C(0x4000) // single step
+#define DR7_ENABLE      UINT64_C(0xff)
+#define DR7_GD          UINT64_C(0x2000)
+
+#define SEGMENT_PRESENT (1u << 7)
 
 // Vectors that push an error code, in protected mode [SDM] 3A 6.13: #DF #TS #NP #SS #GP #PF #AC #CP
 #define ERROR_CODE_VECTORS 0x227d00u

@@ -9,25 +9,14 @@
 #include "kernel/percpu.h"
 #include "kernel/platform/x86.h"
 #include "kernel/space.h"
-#include "kernel/virt/vmx_instructions.h"
 
 #define ECX_VMX (1u << 5) // of CPUID 1
 
 #define MSR_FEATURE_CONTROL 0x3a
-#define FEATURES_ENABLE     5 // VMXON outside SMX; locked
-#define MSR_SYSENTER_CS     0x174
-#define MSR_SYSENTER_ESP    0x175
-#define MSR_SYSENTER_EIP    0x176
-#define MSR_BASIC           0x480
-#define BASIC_TRUE          (1ul << 55) // the words have MSRs that tell all that may be off
-#define MSR_WORDS           0x481
-#define MSR_TRUE_WORDS      0x48d
-#define MSR_MISC            0x485
-#define MSR_CR0_FIXED0      0x486
-#define MSR_CR4_FIXED0      0x488
-#define MSR_CR4_FIXED1      0x489
-#define MSR_SECONDARY       0x48b
-#define MSR_EPT             0x48c
+#define FEATURES_ENABLE     5u // VMXON outside SMX; locked
+#define MSR_CAPABILITIES    0x480
+#define PRIMARY_SECONDARY   (UINT64_C(1) << 63)
+#define SECONDARY_EPT       (UINT64_C(1) << 33)
 
 #define VPIDS 0x10000u
 
@@ -35,15 +24,11 @@ struct vmx_set_up vmx;
 
 static uint8_t *msr_bitmap;
 
-// What the guest has for itself: by the VMCS or by the lists, and it means nothing to anybody else.
-static const uint32_t free_msrs[] = {MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_STAR,
-                                     MSR_LSTAR,          MSR_CSTAR,        MSR_SFMASK,       MSR_FS_BASE,
-                                     MSR_KERNEL_GS_BASE, MSR_GS_BASE};
-static const uint32_t switched_msrs[SWITCHED_MSRS] = {[SWITCH_STAR] = MSR_STAR,
-                                                      [SWITCH_LSTAR] = MSR_LSTAR,
-                                                      [SWITCH_CSTAR] = MSR_CSTAR,
-                                                      [SWITCH_SFMASK] = MSR_SFMASK,
-                                                      [SWITCH_KERNEL_GS_BASE] = MSR_KERNEL_GS_BASE};
+// What the guest has for itself, and means nothing to anybody else: these are switched by the lists,
+// SYSENTER_CS, _ESP and _EIP, FS and GS base by the VMCS.
+static const uint32_t switched_msrs[SWITCHED_MSRS] = {MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
+                                                      MSR_KERNEL_GS_BASE};
+static const uint32_t vmcs_msrs[] = {0x174, 0x175, 0x176, MSR_FS_BASE, MSR_GS_BASE};
 
 // A bit an MSR: reads of low and high ones, then writes [SDM] 3C 25.6.9
 static void msr_pass(uint32_t msr)
@@ -53,41 +38,32 @@ static void msr_pass(uint32_t msr)
     msr_bitmap[bit / 8 + 0x800] &= (uint8_t) ~(1u << bit % 8);
 }
 
-// MSRs of what the CPU has not do not exist.
-static void read_capabilities(struct vmx_capabilities *c)
+static void read_capabilities(uint64_t *c)
 {
-    c->features = rdmsr(MSR_FEATURE_CONTROL);
-    c->basic = rdmsr(MSR_BASIC);
-    uint32_t words = (c->basic & BASIC_TRUE) ? MSR_TRUE_WORDS : MSR_WORDS;
-    c->words[WORD_PIN] = rdmsr(words);
-    c->words[WORD_PRIMARY] = rdmsr(words + 1);
-    c->words[WORD_EXIT] = rdmsr(words + 2);
-    c->words[WORD_ENTRY] = rdmsr(words + 3);
-    c->misc = rdmsr(MSR_MISC);
-    c->cr0_fixed0 = rdmsr(MSR_CR0_FIXED0);
-    c->cr4_fixed0 = rdmsr(MSR_CR4_FIXED0);
-    c->cr4_fixed1 = rdmsr(MSR_CR4_FIXED1);
-    if (c->words[WORD_PRIMARY] >> 63)
-        c->words[WORD_SECONDARY] = rdmsr(MSR_SECONDARY);
-    if (c->words[WORD_SECONDARY] >> 33 & 1)
-        c->ept = rdmsr(MSR_EPT);
+    for (uint32_t i = 0; i < CAPABILITIES; i++) {
+        bool exists = i == CAPABILITY_SECONDARY ? c[CAPABILITY_WORDS + 1] & PRIMARY_SECONDARY
+                      : i == CAPABILITY_EPT     ? c[CAPABILITY_SECONDARY] & SECONDARY_EPT
+                      : i > CAPABILITY_EPT      ? c[CAPABILITY_BASIC] & BASIC_TRUE_WORDS
+                                                : true;
+        c[i] = exists ? rdmsr(MSR_CAPABILITIES + i) : 0;
+    }
 }
 
 static const char *vmx_probe(void)
 {
-    struct vmx_capabilities capabilities = {0};
+    uint64_t capabilities[CAPABILITIES];
     if (!(cpuid(1, 0).ecx & ECX_VMX))
         return "the CPU has no VMX";
-    read_capabilities(&capabilities);
-    const char *missing = vmx_resolve(&capabilities, &vmx);
+    read_capabilities(capabilities);
+    const char *missing = vmx_resolve(rdmsr(MSR_FEATURE_CONTROL), capabilities, &vmx);
     if (missing)
         return missing;
     msr_bitmap = kmem_alloc(NULL, PAGE_SIZE);
     if (!msr_bitmap)
         return "no kernel memory for VMX's bitmap";
     memset(msr_bitmap, 0xff, PAGE_SIZE);
-    for (unsigned i = 0; i < sizeof(free_msrs) / sizeof(free_msrs[0]); i++)
-        msr_pass(free_msrs[i]);
+    for (unsigned i = 0; i < SWITCHED_MSRS; i++)
+        msr_pass(switched_msrs[i]), msr_pass(vmcs_msrs[i]);
     virt_limits.cr4 &= vmx.cr4_possible;
     return NULL;
 }
@@ -101,6 +77,7 @@ static void vmx_cpu_enable(struct cpu *cpu)
     own->next_vpid = VPIDS;                 // the first one taken flushes
     own->era = (uint64_t)cpu->id << 48 | 1; // zero is no era
     asm("sgdt %0" : "=m"(own->gdt));
+    own->task = (uint8_t *)own->gdt.base + SELECTOR_TSS;
     for (unsigned i = 0; i < SWITCHED_MSRS; i++)
         own->msr[i] = (struct vmx_msr_entry){switched_msrs[i], rdmsr(switched_msrs[i])};
     cpu->virt = own;
@@ -112,14 +89,35 @@ static void vmx_cpu_enable(struct cpu *cpu)
         panic("VMXON fails on CPU %u", cpu->id);
 }
 
-void vmx_load(const struct vmx_vcpu *hw)
+void vmx_switch(struct vmx_vcpu *hw)
 {
     struct vmx_cpu *cpu = this_cpu()->virt;
-    if (__builtin_expect(cpu->current == hw, 1))
-        return;
+    if (cpu->current)
+        cpu->current->loaded = false;
     cpu->current = hw;
+    hw->loaded = true;
     vmptrld(hw->phys);
 }
+
+// Fields have no value before they are written [SDM] 3C 25.11.3. The host's segments are flat and their bases
+// 0 but for those of FS, GS and the task.
+// clang-format off
+static const struct {
+    uint16_t field;
+    uint64_t value;
+} constants[] = {
+    {VMCS_HOST_CS_SELECTOR, SELECTOR_KERNEL_CODE}, {VMCS_HOST_SS_SELECTOR, SELECTOR_KERNEL_DATA},
+    {VMCS_HOST_DS_SELECTOR, SELECTOR_KERNEL_DATA}, {VMCS_HOST_ES_SELECTOR, SELECTOR_KERNEL_DATA},
+    {VMCS_HOST_FS_SELECTOR, 0}, {VMCS_HOST_GS_SELECTOR, 0}, {VMCS_HOST_TR_SELECTOR, SELECTOR_TSS},
+    {VMCS_HOST_SYSENTER_CS, 0}, {VMCS_HOST_SYSENTER_ESP, 0}, {VMCS_HOST_SYSENTER_EIP, 0},
+    {VMCS_HOST_CR3, 0}, {VMCS_HOST_FS_BASE, 0}, {VMCS_HOST_RIP, (uint64_t)vmx_exit_entry},
+    {VMCS_EXCEPTIONS, 1u << EXCEPTION_DB | 1u << EXCEPTION_AC | 1u << EXCEPTION_MC},
+    {VMCS_FAULT_MASK, 0}, {VMCS_FAULT_MATCH, 0}, {VMCS_CR3_TARGETS, 0}, {VMCS_TPR_THRESHOLD, 0},
+    {VMCS_CR0_MASK, ~(CR0_MP | CR0_TS)}, {VMCS_CR4_MASK, UINT64_MAX}, {VMCS_LINK, UINT64_MAX},
+    {VMCS_EXIT_STORE_COUNT, SWITCHED_MSRS}, {VMCS_EXIT_LOAD_COUNT, SWITCHED_MSRS},
+    {VMCS_ENTRY_LOAD_COUNT, SWITCHED_MSRS}, {VMCS_ENTRY_EVENT, 0}, {VMCS_ACTIVITY, 0}, {VMCS_DEBUGCTL, 0},
+};
+// clang-format on
 
 // What an exit loads: this CPU's, so written when the vCPU first runs. HOST_CR3 and the FS base follow who
 // ran last (vmx_run.c).
@@ -129,11 +127,6 @@ void vmx_host_state(struct vmx_vcpu *hw)
     struct vmx_cpu *own = cpu->virt;
     struct descriptor_table idt;
     asm("sidt %0" : "=m"(idt));
-    vmwrite(VMCS_HOST_CS_SELECTOR, SELECTOR_KERNEL_CODE);
-    for (uint32_t field = VMCS_HOST_SS_SELECTOR; field <= VMCS_HOST_DS_SELECTOR; field += 2)
-        vmwrite(field, SELECTOR_KERNEL_DATA);
-    vmwrite(VMCS_HOST_ES_SELECTOR, SELECTOR_KERNEL_DATA);
-    vmwrite(VMCS_HOST_TR_SELECTOR, SELECTOR_TSS);
     vmwrite(VMCS_HOST_PAT, rdmsr(MSR_PAT));
     vmwrite(VMCS_HOST_EFER, rdmsr(MSR_EFER));
     vmwrite(VMCS_HOST_CR0, read_cr0());
@@ -143,43 +136,23 @@ void vmx_host_state(struct vmx_vcpu *hw)
     vmwrite(VMCS_HOST_GDTR_BASE, own->gdt.base);
     vmwrite(VMCS_HOST_IDTR_BASE, idt.base);
     vmwrite(VMCS_HOST_RSP, (uint64_t)&hw->gpr);
-    vmwrite(VMCS_HOST_RIP, (uint64_t)vmx_exit_entry);
     vmwrite(VMCS_EXIT_LOAD, phys_of(own->msr));
-    vmwrite(VMCS_EXIT_LOAD_COUNT, SWITCHED_MSRS);
 }
 
-// Fields have no value before they are written [SDM] 3C 25.11.3.
-static const uint16_t zero_fields[] = {
-    VMCS_HOST_FS_SELECTOR, VMCS_HOST_GS_SELECTOR,  VMCS_DEBUGCTL,
-    VMCS_FAULT_MASK,       VMCS_FAULT_MATCH,       VMCS_CR3_TARGETS,
-    VMCS_ENTRY_EVENT,      VMCS_TPR_THRESHOLD,     VMCS_ACTIVITY,
-    VMCS_HOST_SYSENTER_CS, VMCS_HOST_SYSENTER_ESP, VMCS_HOST_SYSENTER_EIP,
-    VMCS_HOST_CR3,         VMCS_HOST_FS_BASE,      VMCS_RSP,
-};
-
-static void write_controls(struct vmx_vcpu *hw)
+static void write_controls(struct vmx_vcpu *hw, uint64_t root)
 {
-    static const uint32_t words[WORDS] = {[WORD_PIN] = VMCS_PIN,
-                                          [WORD_PRIMARY] = VMCS_PRIMARY,
-                                          [WORD_SECONDARY] = VMCS_SECONDARY,
-                                          [WORD_EXIT] = VMCS_EXIT,
-                                          [WORD_ENTRY] = VMCS_ENTRY};
+    static const uint16_t words[WORDS] = {VMCS_PIN, VMCS_PRIMARY, VMCS_SECONDARY, VMCS_EXIT, VMCS_ENTRY};
+    for (unsigned i = 0; i < sizeof(constants) / sizeof(constants[0]); i++)
+        vmwrite(constants[i].field, constants[i].value);
     for (unsigned w = 0; w < WORDS; w++)
         vmwrite(words[w], vmx.words[w]);
-    for (unsigned i = 0; i < sizeof(zero_fields) / sizeof(zero_fields[0]); i++)
-        vmwrite(zero_fields[i], 0);
     hw->primary = vmx.words[WORD_PRIMARY];
     hw->entry = vmx.words[WORD_ENTRY];
-    vmwrite(VMCS_EXCEPTIONS, 1u << EXCEPTION_DB | 1u << EXCEPTION_AC | 1u << EXCEPTION_MC);
-    vmwrite(VMCS_CR0_MASK, ~(CR0_MP | CR0_TS));
-    vmwrite(VMCS_CR4_MASK, UINT64_MAX);
     vmwrite(VMCS_MSR_BITMAP, phys_of(msr_bitmap));
     vmwrite(VMCS_VIRTUAL_APIC, phys_of(hw->apic));
-    vmwrite(VMCS_LINK, UINT64_MAX);
     vmwrite(VMCS_EXIT_STORE, phys_of(hw->msr));
     vmwrite(VMCS_ENTRY_LOAD, phys_of(hw->msr));
-    vmwrite(VMCS_EXIT_STORE_COUNT, SWITCHED_MSRS);
-    vmwrite(VMCS_ENTRY_LOAD_COUNT, SWITCHED_MSRS);
+    vmwrite(VMCS_EPTP, root | vmx.eptp);
 }
 
 static void vmx_vcpu_init(struct vcpu *vcpu)
@@ -193,8 +166,7 @@ static void vmx_vcpu_init(struct vcpu *vcpu)
         hw->msr[i].index = switched_msrs[i];
     vmclear(hw->phys);
     vmx_load(hw);
-    write_controls(hw);
-    vmwrite(VMCS_EPTP, vcpu->space->root | vmx.eptp);
+    write_controls(hw, vcpu->space->root);
     vmx_write(vcpu, GROUP_ALL, &virt_reset_state);
 }
 

@@ -8,8 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/percpu.h"
 #include "kernel/platform/layout.h"
 #include "kernel/virt/virt.h"
+#include "kernel/virt/vmx_instructions.h"
 
 // Bits 13 and 14 of an encoding: its width. The fields of a segment lie 2 apart, in the order of enum
 // vcpu_seg.
@@ -50,15 +52,21 @@ enum vmx_word { WORD_PIN, WORD_PRIMARY, WORD_SECONDARY, WORD_EXIT, WORD_ENTRY, W
 #define SECONDARY_VPID           (1u << 5)
 #define ENTRY_LONG_MODE          (1u << 9)
 
-// What the CPU can do, as its capability MSRs tell it [SDM] 3D appendix A.
-struct vmx_capabilities {
-    uint64_t features; // IA32_FEATURE_CONTROL
-    uint64_t basic;
-    uint64_t words[WORDS];
-    uint64_t misc;
-    uint64_t cr0_fixed0, cr4_fixed0, cr4_fixed1;
-    uint64_t ept;
+// The capability MSRs, by their numbers from 0x480 on; those that the CPU has not are zero [SDM] 3D appendix
+// A.
+enum {
+    CAPABILITY_BASIC,
+    CAPABILITY_WORDS, // of the pins, primary, exit, entry
+    CAPABILITY_MISC = 5,
+    CAPABILITY_CR0_FIXED0,
+    CAPABILITY_CR4_FIXED0 = 8,
+    CAPABILITY_CR4_FIXED1,
+    CAPABILITY_SECONDARY = 11,
+    CAPABILITY_EPT,
+    CAPABILITY_TRUE_WORDS,
+    CAPABILITIES = 17
 };
+#define BASIC_TRUE_WORDS (UINT64_C(1) << 55)
 
 // What was made of it.
 struct vmx_set_up {
@@ -69,7 +77,6 @@ struct vmx_set_up {
     uint64_t eptp;         // but for the address
     uint64_t cr0, cr4;     // bits that are set whatever the guest wants
     uint64_t cr4_possible; // others cannot be set
-    bool zero_length;      // software interrupts may be injected with a length of zero
 };
 
 #define FLUSH_SINGLE    1u // of INVEPT: what belongs to one EPTP
@@ -78,15 +85,7 @@ struct vmx_set_up {
 #define REASON_BASIC(r) ((r)&0xffff)
 enum { VMCS_BLOCKING_NMI = 8, PENDING_DEBUG_BS = 1 << 14 };
 
-#define EXCEPTION_VECTOR(e) ((uint32_t)(e)&0xff)
-#define EXCEPTION_TYPE(e)   ((uint32_t)(e) >> 8 & 7)
-enum exception { EXCEPTION_DB = 1, EXCEPTION_AC = 17, EXCEPTION_MC = 18, EXCEPTION_CP = 21 };
 #define EVENT_ICEBP 5
-
-#define DR6_BD     UINT64_C(0x2000)
-#define DR6_BS     UINT64_C(0x4000)
-#define DR7_ENABLE UINT64_C(0xff)
-#define DR7_GD     UINT64_C(0x2000)
 
 // MSRs that the hardware switches between guest and host by lists [SDM] 3C 25.7.2.
 enum vmx_msr { SWITCH_STAR, SWITCH_LSTAR, SWITCH_CSTAR, SWITCH_SFMASK, SWITCH_KERNEL_GS_BASE, SWITCHED_MSRS };
@@ -101,6 +100,7 @@ struct vmx_vcpu {
     // The virtual-APIC page: of it, the CPU uses the task priority alone [SDM] 3C 30.1.1.
     uint8_t apic[0x80];
     uint32_t tpr;
+    bool loaded; // its VMCS is the CPU's current one
     bool launched;
     bool offered; // the offer goes in with this entry
     // HOST_RSP points to `gpr`: vmx_enter.S finds both there, and pushes one register below.
@@ -115,7 +115,6 @@ struct vmx_vcpu {
     uint64_t era;      // of the CPU's VPIDs, when one was taken; zero: take a new one before the next entry
     uint64_t host_cr3; // host_cr3 and those below: in the VMCS already
     uint64_t host_fs_base;
-    uint64_t rsp;
     uint32_t primary, entry;
     uint32_t reason; // of the last exit
     struct vmx_msr_entry msr[SWITCHED_MSRS] __attribute__((aligned(16)));
@@ -124,21 +123,22 @@ _Static_assert(offsetof(struct vmx_vcpu, tpr) == PAGE_SIZE + 0x80, "[SDM] 3C 30.
 _Static_assert(sizeof(struct vmx_vcpu) <= 2 * PAGE_SIZE, "the virtual-APIC page is the last one");
 
 struct vmx_cpu {
-    const struct vmx_vcpu *current; // whose VMCS is loaded
-    uint64_t era;                   // grows when VPIDs are used up; no two CPUs have the same
+    struct vmx_vcpu *current; // whose VMCS is loaded
+    uint64_t era;             // grows when VPIDs are used up; no two CPUs have the same
     uint32_t next_vpid;
     struct descriptor_table gdt;                                          // [I]
+    uint8_t *task;                                                        // [I] the TSS's entry there
     struct vmx_msr_entry msr[SWITCHED_MSRS] __attribute__((aligned(16))); // [I] the host's
 };
 
 enum vmx_next { VMX_EXIT = VIRT_EXIT, VMX_INTERRUPT = VIRT_INTERRUPT, VMX_RESUME };
 
 // vmx_controls.c, pure: NULL and *set_up, or one line that says what is missing.
-const char *vmx_resolve(const struct vmx_capabilities *capabilities, struct vmx_set_up *set_up);
+const char *vmx_resolve(uint64_t features, const uint64_t *capabilities, struct vmx_set_up *set_up);
 
 // vmx.c
-extern struct vmx_set_up vmx;             // [I] after probe
-void vmx_load(const struct vmx_vcpu *hw); // its VMCS is current from now on
+extern struct vmx_set_up vmx; // [I] after probe
+void vmx_switch(struct vmx_vcpu *hw);
 void vmx_host_state(struct vmx_vcpu *hw);
 
 // vmx_state.c
@@ -156,5 +156,12 @@ enum virt_result vmx_run(struct vcpu *vcpu);
 bool vmx_interruptible(const struct vcpu *vcpu);
 
 // vmx_enter.S
-bool vmx_enter(uint64_t **gpr, bool launched); // false: VMLAUNCH or VMRESUME refused
+bool vmx_enter(uint64_t *const *gpr, bool launched); // false: VMLAUNCH or VMRESUME refused
 extern const char vmx_exit_entry[];
+
+// Its VMCS is current from now on; the CPU is the one that the vCPU runs on.
+static inline void vmx_load(struct vmx_vcpu *hw)
+{
+    if (__builtin_expect(!hw->loaded, 0))
+        vmx_switch(hw);
+}

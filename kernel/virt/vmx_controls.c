@@ -24,7 +24,6 @@
 #define EPTP_ACCESSED_DIRTY (1ul << 6)
 
 #define MISC_TIMER_SHIFT 0x1fu
-#define MISC_ZERO_LENGTH (1ul << 30)
 
 struct control {
     uint8_t word; // enum vmx_word
@@ -57,16 +56,19 @@ static const struct control controls[] = {
 };
 
 // The lower half of a capability MSR: bits that must be set; the upper one: those that may.
-static const char *resolve_words(const uint64_t *words, uint32_t *result)
+static const char *resolve_words(const uint64_t *c, uint32_t *result)
 {
+    unsigned first = (c[CAPABILITY_BASIC] & BASIC_TRUE_WORDS) ? CAPABILITY_TRUE_WORDS : CAPABILITY_WORDS;
+    const uint64_t words[WORDS] = {c[first], c[first + 1], c[CAPABILITY_SECONDARY], c[first + 2],
+                                   c[first + 3]};
     for (unsigned w = 0; w < WORDS; w++)
         result[w] = (uint32_t)words[w];
     for (unsigned i = 0; i < sizeof(controls) / sizeof(controls[0]); i++) {
-        const struct control *c = &controls[i];
-        uint32_t forced = (uint32_t)words[c->word], possible = (uint32_t)(words[c->word] >> 32);
-        if ((c->needed & ~possible) || (c->forbidden & forced))
-            return c->missing;
-        result[c->word] |= c->needed | (c->wanted & possible);
+        const struct control *row = &controls[i];
+        uint32_t forced = (uint32_t)words[row->word], possible = (uint32_t)(words[row->word] >> 32);
+        if ((row->needed & ~possible) || (row->forbidden & forced))
+            return row->missing;
+        result[row->word] |= row->needed | (row->wanted & possible);
     }
     result[WORD_PRIMARY] &= ~(PRIMARY_INTERRUPT_WINDOW | PRIMARY_NMI_WINDOW);
     result[WORD_ENTRY] &= ~ENTRY_LONG_MODE;
@@ -85,16 +87,15 @@ static const char *resolve_ept(uint64_t ept, struct vmx_set_up *s)
     return NULL;
 }
 
-const char *vmx_resolve(const struct vmx_capabilities *c, struct vmx_set_up *s)
+const char *vmx_resolve(uint64_t features, const uint64_t *c, struct vmx_set_up *s)
 {
-    *s = (struct vmx_set_up){.revision = (uint32_t)c->basic & 0x7fffffff,
-                             .timer_shift = (uint32_t)c->misc & MISC_TIMER_SHIFT,
-                             .cr0 = c->cr0_fixed0 & ~(CR0_PE | CR0_PG), // the guest's: it is unrestricted
-                             .cr4 = c->cr4_fixed0,
-                             .cr4_possible = c->cr4_fixed1,
-                             .zero_length = c->misc & MISC_ZERO_LENGTH};
-    if ((c->features & FEATURES_LOCKED) && !(c->features & FEATURES_VMXON))
+    *s = (struct vmx_set_up){.revision = (uint32_t)c[CAPABILITY_BASIC] & 0x7fffffff,
+                             .timer_shift = (uint32_t)c[CAPABILITY_MISC] & MISC_TIMER_SHIFT,
+                             .cr0 = c[CAPABILITY_CR0_FIXED0] & ~(CR0_PE | CR0_PG), // unrestricted
+                             .cr4 = c[CAPABILITY_CR4_FIXED0],
+                             .cr4_possible = c[CAPABILITY_CR4_FIXED1]};
+    if ((features & FEATURES_LOCKED) && !(features & FEATURES_VMXON))
         return "VMX is locked off by the firmware";
-    const char *missing = resolve_words(c->words, s->words);
-    return missing ? missing : resolve_ept(c->ept, s);
+    const char *missing = resolve_words(c, s->words);
+    return missing ? missing : resolve_ept(c[CAPABILITY_EPT], s);
 }

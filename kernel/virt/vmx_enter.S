@@ -4,9 +4,8 @@
 // bool vmx_enter(uint64_t **gpr, bool launched)
 //
 // RDI: where struct vmx_vcpu has the pointer to the guest's registers, with a word below for one of them and one
-// above for our stack pointer; HOST_RSP is RDI. RSI: VMRESUME, not VMLAUNCH. RSP is in the VMCS. Called with IF
-// clear, and an exit leaves it so. Returns false when the instruction was refused: then no register of ours but
-// those that C may lose has changed, and the stack is where it was.
+// above for our stack pointer; HOST_RSP is RDI. RSI: VMRESUME, not VMLAUNCH. RSP is in the VMCS. IF is clear, and an
+// exit leaves it so. Returns false when the instruction was refused, the stack being where it was.
 
 #define GPR(n) (8 * n)(%rax)
 
@@ -17,8 +16,8 @@ vmx_enter:
     push %\r
     .endr
     mov %rsp, 8(%rdi)
-    mov (%rdi), %rax
     test %esi, %esi
+    mov (%rdi), %rax
     mov GPR(1), %rcx
     mov GPR(2), %rdx
     mov GPR(3), %rbx

@@ -6,7 +6,6 @@
 // the CPU with them) is settled in those functions.
 #include "kernel/platform/x86.h"
 #include "kernel/virt/vmx.h"
-#include "kernel/virt/vmx_instructions.h"
 
 // Qualifications [SDM] 3C 28.2.1
 #define CR_NUMBER(q)   ((q)&0xf)
@@ -25,38 +24,17 @@
 #define NMI_UNBLOCKED  (UINT64_C(1) << 12) // by an IRET that the exit cut off; also of event words
 #define DEBUG_CAUSES   UINT64_C(0x600f)    // as in DR6
 
+// [SDM] 3D appendix C
+// clang-format off
 enum {
-    REASON_EXCEPTION,
-    REASON_INTERRUPT,
-    REASON_TRIPLE_FAULT,
-    REASON_INIT,
-    REASON_INTERRUPT_WINDOW = 7,
-    REASON_NMI_WINDOW,
-    REASON_TASK_SWITCH,
-    REASON_CPUID,
-    REASON_GETSEC,
-    REASON_HLT,
-    REASON_INVD,
-    REASON_RDPMC = 15,
-    REASON_VMCALL = 18,
-    REASON_VMCLEAR,
-    REASON_VMXON = 27,
-    REASON_CR,
-    REASON_DR,
-    REASON_IO,
-    REASON_RDMSR,
-    REASON_WRMSR,
-    REASON_MWAIT = 36,
-    REASON_MONITOR = 39,
-    REASON_EPT_VIOLATION = 48,
-    REASON_INVEPT = 50,
-    REASON_TIMER = 52,
-    REASON_INVVPID,
-    REASON_WBINVD,
-    REASON_XSETBV,
-    REASON_VMFUNC = 59,
+    REASON_EXCEPTION, REASON_INTERRUPT, REASON_TRIPLE_FAULT, REASON_INIT, REASON_INTERRUPT_WINDOW = 7,
+    REASON_NMI_WINDOW, REASON_TASK_SWITCH, REASON_CPUID, REASON_GETSEC, REASON_HLT, REASON_INVD,
+    REASON_RDPMC = 15, REASON_VMCALL = 18, REASON_VMCLEAR, REASON_VMXON = 27, REASON_CR, REASON_DR, REASON_IO,
+    REASON_RDMSR, REASON_WRMSR, REASON_MWAIT = 36, REASON_MONITOR = 39, REASON_EPT_VIOLATION = 48,
+    REASON_INVEPT = 50, REASON_TIMER = 52, REASON_INVVPID, REASON_WBINVD, REASON_XSETBV, REASON_VMFUNC = 59,
     REASONS
 };
+// clang-format on
 
 struct exit_row;
 typedef enum vmx_next exit_function(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row);
@@ -116,7 +94,7 @@ static enum vmx_next port(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct e
     e->next_rip = vmread(VMCS_RIP) + length;
     if (!(io & IO_IN)) {
         info |= EXIT_WRITE;
-        e->value = vcpu->gpr[GPR_RAX] & ((UINT64_C(1) << 8 * size) - 1);
+        e->value = virt_port_bytes(vcpu->gpr[GPR_RAX], size);
     }
     if (io & (IO_STRING | IO_REP)) {
         info |= ((io & IO_STRING) ? EXIT_STRING : 0) | ((io & IO_REP) ? EXIT_REP : 0);
@@ -131,11 +109,8 @@ void vmx_skip_pio(struct vcpu *vcpu, uint64_t value)
     struct vmx_vcpu *hw = vcpu->hw;
     uint32_t info = vcpu->exit.info;
     vmx_load(hw);
-    if (!(info & EXIT_WRITE)) {
-        uint64_t mask = (UINT64_C(1) << 8 * EXIT_INFO_SIZE(info)) - 1;
-        uint64_t kept = EXIT_INFO_SIZE(info) == 4 ? 0 : vcpu->gpr[GPR_RAX] & ~mask;
-        vcpu->gpr[GPR_RAX] = kept | (value & mask);
-    }
+    if (!(info & EXIT_WRITE))
+        vcpu->gpr[GPR_RAX] = virt_port_read(vcpu->gpr[GPR_RAX], EXIT_INFO_SIZE(info), value);
     vmwrite(VMCS_RIP, vcpu->exit.next_rip);
     uint64_t blocking = vmread(VMCS_BLOCKING), rflags = vmread(VMCS_RFLAGS);
     if (blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) {
@@ -176,7 +151,7 @@ static enum vmx_next ept_violation(struct vcpu *vcpu, struct vmx_vcpu *hw, const
 static enum vmx_next interrupt(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
 {
     (void)vcpu, (void)hw, (void)row;
-    asm volatile("sti; nop; cli" ::: "memory");
+    take_interrupts();
     return VMX_INTERRUPT;
 }
 
@@ -242,7 +217,7 @@ enum virt_result vmx_failed(struct vcpu *vcpu)
     hw->offered = false;
     vmx_read(vcpu, GROUP_ALL, &state);
     report(vcpu, EXIT_ERROR, 0, virt_check(GROUP_ALL, &state, &virt_limits), 0);
-    if (!(hw->reason & REASON_FAILED))
+    if (!hw->reason)
         vcpu->exit.raw = vmread(VMCS_INSTRUCTION_ERROR);
     return VIRT_EXIT;
 }
@@ -255,36 +230,25 @@ uint64_t vmx_event(const struct vmx_vcpu *hw, uint64_t e)
     return has ? e | EVENT_ERROR_VALID : e & ~EVENT_ERROR_VALID;
 }
 
+// clang-format off
 static const struct exit_row rows[REASONS] = {
-    [REASON_EXCEPTION] = {exception, 0},
-    [REASON_INTERRUPT] = {interrupt, 0},
-    [REASON_TRIPLE_FAULT] = {event, EXIT_TRIPLE_FAULT},
-    [REASON_INIT] = {interrupt, 0},
-    [REASON_INTERRUPT_WINDOW] = {again, 0},
-    [REASON_NMI_WINDOW] = {nmi_window, EXIT_NMI_WINDOW},
-    [REASON_TASK_SWITCH] = {instruction, EXIT_PRIVILEGED},
-    [REASON_CPUID] = {instruction, EXIT_CPUID},
-    [REASON_GETSEC] = {instruction, EXIT_PRIVILEGED},
-    [REASON_HLT] = {instruction, EXIT_HLT},
-    [REASON_INVD] = {instruction, EXIT_INVALIDATE},
-    [REASON_RDPMC] = {instruction, EXIT_PRIVILEGED},
+    [REASON_EXCEPTION] = {exception, 0}, [REASON_INTERRUPT] = {interrupt, 0},
+    [REASON_TRIPLE_FAULT] = {event, EXIT_TRIPLE_FAULT}, [REASON_INIT] = {interrupt, 0},
+    [REASON_INTERRUPT_WINDOW] = {again, 0}, [REASON_NMI_WINDOW] = {nmi_window, EXIT_NMI_WINDOW},
+    [REASON_TASK_SWITCH] = {instruction, EXIT_PRIVILEGED}, [REASON_CPUID] = {instruction, EXIT_CPUID},
+    [REASON_GETSEC] = {instruction, EXIT_PRIVILEGED}, [REASON_HLT] = {instruction, EXIT_HLT},
+    [REASON_INVD] = {instruction, EXIT_INVALIDATE}, [REASON_RDPMC] = {instruction, EXIT_PRIVILEGED},
     [REASON_VMCALL] = {instruction, EXIT_VMCALL},
-    [REASON_VMCLEAR... REASON_VMXON] = {instruction, EXIT_PRIVILEGED},
-    [REASON_CR] = {control_register, EXIT_CR},
-    [REASON_DR] = {debug_register, EXIT_DR},
-    [REASON_IO] = {port, EXIT_PIO},
-    [REASON_RDMSR] = {instruction, EXIT_RDMSR},
-    [REASON_WRMSR] = {instruction, EXIT_WRMSR},
-    [REASON_MWAIT] = {instruction, EXIT_PRIVILEGED},
-    [REASON_MONITOR] = {instruction, EXIT_PRIVILEGED},
-    [REASON_EPT_VIOLATION] = {ept_violation, EXIT_MMIO},
-    [REASON_INVEPT] = {instruction, EXIT_PRIVILEGED},
-    [REASON_TIMER] = {interrupt, 0},
-    [REASON_INVVPID] = {instruction, EXIT_PRIVILEGED},
-    [REASON_WBINVD] = {instruction, EXIT_INVALIDATE},
-    [REASON_XSETBV] = {instruction, EXIT_XSETBV},
-    [REASON_VMFUNC] = {instruction, EXIT_PRIVILEGED},
+    [REASON_VMCLEAR ... REASON_VMXON] = {instruction, EXIT_PRIVILEGED},
+    [REASON_CR] = {control_register, EXIT_CR}, [REASON_DR] = {debug_register, EXIT_DR},
+    [REASON_IO] = {port, EXIT_PIO}, [REASON_RDMSR] = {instruction, EXIT_RDMSR},
+    [REASON_WRMSR] = {instruction, EXIT_WRMSR}, [REASON_MWAIT] = {instruction, EXIT_PRIVILEGED},
+    [REASON_MONITOR] = {instruction, EXIT_PRIVILEGED}, [REASON_EPT_VIOLATION] = {ept_violation, EXIT_MMIO},
+    [REASON_INVEPT] = {instruction, EXIT_PRIVILEGED}, [REASON_TIMER] = {interrupt, 0},
+    [REASON_INVVPID] = {instruction, EXIT_PRIVILEGED}, [REASON_WBINVD] = {instruction, EXIT_INVALIDATE},
+    [REASON_XSETBV] = {instruction, EXIT_XSETBV}, [REASON_VMFUNC] = {instruction, EXIT_PRIVILEGED},
 };
+// clang-format on
 
 enum vmx_next vmx_exit(struct vcpu *vcpu)
 {

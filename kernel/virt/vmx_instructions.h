@@ -15,6 +15,7 @@ void vmclear(uint64_t phys);
 bool vmxon(uint64_t phys);
 void invept(uint64_t type, uint64_t eptp);
 void invvpid(uint64_t type, uint64_t vpid);
+void take_interrupts(void);
 #else
 
 // Of the current VMCS. Fields that the CPU has do not fail.
@@ -30,15 +31,13 @@ static inline void vmwrite(uint32_t field, uint64_t value)
     asm volatile("vmwrite %0, %1" ::"rm"(value), "r"((uint64_t)field) : "cc", "memory");
 }
 
-static inline void vmptrld(uint64_t phys)
-{
-    asm volatile("vmptrld %0" ::"m"(phys) : "cc", "memory");
-}
-
-static inline void vmclear(uint64_t phys)
-{
-    asm volatile("vmclear %0" ::"m"(phys) : "cc", "memory");
-}
+#define VMX_ADDRESS(instruction)                                                                             \
+    static inline void instruction(uint64_t phys)                                                            \
+    {                                                                                                        \
+        asm volatile(#instruction " %0" ::"m"(phys) : "cc", "memory");                                       \
+    }
+VMX_ADDRESS(vmptrld)
+VMX_ADDRESS(vmclear)
 
 static inline bool vmxon(uint64_t phys)
 {
@@ -47,15 +46,18 @@ static inline bool vmxon(uint64_t phys)
     return !failed;
 }
 
-static inline void invept(uint64_t type, uint64_t eptp)
-{
-    const uint64_t descriptor[2] = {eptp, 0};
-    asm volatile("invept %0, %1" ::"m"(descriptor), "r"(type) : "cc", "memory");
-}
+#define VMX_INVALIDATE(instruction)                                                                          \
+    static inline void instruction(uint64_t type, uint64_t what)                                             \
+    {                                                                                                        \
+        const uint64_t descriptor[2] = {what, 0};                                                            \
+        asm volatile(#instruction " %0, %1" ::"m"(descriptor), "r"(type) : "cc", "memory");                  \
+    }
+VMX_INVALIDATE(invept)
+VMX_INVALIDATE(invvpid)
 
-static inline void invvpid(uint64_t type, uint64_t vpid)
+// What is pending comes now.
+static inline void take_interrupts(void)
 {
-    const uint64_t descriptor[2] = {vpid, 0};
-    asm volatile("invvpid %0, %1" ::"m"(descriptor), "r"(type) : "cc", "memory");
+    asm volatile("sti; nop; cli" ::: "memory");
 }
 #endif

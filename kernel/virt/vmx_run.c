@@ -16,7 +16,6 @@
 #include "kernel/platform/x86.h"
 #include "kernel/space.h"
 #include "kernel/virt/vmx.h"
-#include "kernel/virt/vmx_instructions.h"
 
 enum { VPID_FIRST = 1, VPID_END = 0x10000 };
 
@@ -53,20 +52,16 @@ static void drop_translations(const struct vcpu *vcpu, struct vmx_vcpu *hw, stru
 // tick late, never early.
 static void arm_timer(uint64_t deadline)
 {
-    int64_t left = (int64_t)(deadline - rdtsc());
-    uint64_t ticks = deadline == UINT64_MAX ? UINT32_MAX
-                     : left <= 0            ? 0
-                                            : ((uint64_t)left >> vmx.timer_shift) + 1;
+    uint64_t now = rdtsc(), ticks = deadline > now ? ((deadline - now) >> vmx.timer_shift) + 1 : 0;
     vmwrite(VMCS_TIMER, ticks < UINT32_MAX ? ticks : UINT32_MAX);
 }
 
 // An exit sets limits that are not ours: the GDT's, which a thread could use to load what lies behind it, and
 // the TSS's, behind which are the ports [SDM] 3C 28.5.2.
-static void restore_tables(const struct vmx_cpu *cpu)
+static inline void restore_tables(const struct vmx_cpu *cpu)
 {
-    uint8_t *task = (uint8_t *)cpu->gdt.base + SELECTOR_TSS;
     load_gdt(&cpu->gdt);
-    task[5] &= (uint8_t)~2; // not busy
+    cpu->task[5] &= (uint8_t)~2; // not busy
     load_task_register(SELECTOR_TSS);
 }
 
@@ -81,35 +76,27 @@ static void write_host(struct vmx_vcpu *hw, const struct cpu *cpu)
         vmwrite(VMCS_HOST_FS_BASE, hw->host_fs_base = cpu->fs_base);
 }
 
-// The guest's accesses are intercepted, and the host's DR7 arms nothing, so these change by vmx_write() only.
-static void load_debug(const struct vmx_vcpu *hw)
-{
-    write_dr0(hw->dr[0]);
-    write_dr1(hw->dr[1]);
-    write_dr2(hw->dr[2]);
-    write_dr3(hw->dr[3]);
-}
-
 static bool enter(struct vcpu *vcpu, struct vmx_vcpu *hw)
 {
     struct cpu *cpu = this_cpu();
     drop_translations(vcpu, hw, cpu->virt);
     write_host(hw, cpu);
     if (hw->dr7 & DR7_ENABLE)
-        load_debug(hw);
-    if (hw->rsp != vcpu->gpr[GPR_RSP])
-        vmwrite(VMCS_RSP, vcpu->gpr[GPR_RSP]);
-    if (read_cr2() != hw->cr2)
-        write_cr2(hw->cr2);
+        virt_load_debug(hw->dr); // changed by vmx_write() only, as accesses are intercepted
+    vmwrite(VMCS_RSP, vcpu->gpr[GPR_RSP]);
+    write_cr2(hw->cr2);
     arm_timer(cpu->timer_deadline);
+    hw->reason = 0;
     if (!vmx_enter(&hw->gpr, hw->launched))
         return false;
     restore_tables(cpu->virt);
-    hw->launched = true;
     hw->cr2 = read_cr2();
-    hw->rsp = vcpu->gpr[GPR_RSP] = vmread(VMCS_RSP);
+    vcpu->gpr[GPR_RSP] = vmread(VMCS_RSP);
     hw->reason = (uint32_t)vmread(VMCS_REASON);
-    return !(hw->reason & REASON_FAILED);
+    if (hw->reason & REASON_FAILED)
+        return false;
+    hw->launched = true;
+    return true;
 }
 
 // Events that were cut off wait again; an interrupt does so as the offer that it was, and what an instruction
@@ -125,9 +112,8 @@ static void take_back(struct vmx_vcpu *hw, uint64_t event)
                     ((event & EVENT_ERROR_VALID) ? EVENT_ERROR(vmread(VMCS_CUT_OFF_ERROR)) : 0);
 }
 
-static void settle(struct vcpu *vcpu, struct vmx_vcpu *hw)
+static NOINLINE void settle(struct vcpu *vcpu, struct vmx_vcpu *hw, uint64_t event)
 {
-    uint64_t event = vmread(VMCS_CUT_OFF);
     bool taken = hw->offered;
     if (event & EVENT_VALID) {
         take_back(hw, event);
@@ -155,28 +141,36 @@ static void put_event(struct vmx_vcpu *hw, uint64_t event)
     vmwrite(VMCS_ENTRY_EVENT, (uint32_t)event);
 }
 
-static void set_windows(struct vmx_vcpu *hw, uint64_t offer)
+static void set_primary(struct vmx_vcpu *hw, uint32_t primary)
 {
-    uint32_t primary = vmx.words[WORD_PRIMARY] |
-                       ((offer & OFFER_VALID) && !hw->offered ? PRIMARY_INTERRUPT_WINDOW : 0) |
-                       ((offer & OFFER_NMI_WINDOW) ? PRIMARY_NMI_WINDOW : 0);
     if (primary != hw->primary)
-        vmwrite(VMCS_PRIMARY, primary);
-    hw->primary = primary;
+        vmwrite(VMCS_PRIMARY, hw->primary = primary);
 }
 
-// What waits goes in with this entry; windows are asked for where something waits on.
-static void prepare(struct vcpu *vcpu, struct vmx_vcpu *hw)
+// What was offered goes in where nothing else does and the guest can take it; else its window is asked for.
+static void put_offer(struct vcpu *vcpu, struct vmx_vcpu *hw, bool alone)
+{
+    uint32_t primary = vmx.words[WORD_PRIMARY];
+    if ((vcpu->offer & OFFER_VALID) && alone && vmx_interruptible(vcpu)) {
+        hw->offered = true;
+        put_event(hw, EVENT_MAKE(EVENT_INTERRUPT, EXCEPTION_VECTOR(vcpu->offer)));
+    } else if (vcpu->offer & OFFER_VALID) {
+        primary |= PRIMARY_INTERRUPT_WINDOW;
+    }
+    set_primary(hw, primary | ((vcpu->offer & OFFER_NMI_WINDOW) ? PRIMARY_NMI_WINDOW : 0));
+}
+
+static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *hw)
 {
     uint64_t event = hw->event;
-    if (!event && (vcpu->offer & OFFER_VALID) && vmx_interruptible(vcpu)) {
-        hw->offered = true;
-        event = EVENT_MAKE(EVENT_INTERRUPT, EXCEPTION_VECTOR(vcpu->offer));
-    }
-    if (event)
+    if (event) {
         put_event(hw, event);
-    hw->event = 0;
-    set_windows(hw, vcpu->offer);
+        hw->event = 0;
+    }
+    if (vcpu->offer)
+        put_offer(vcpu, hw, !event);
+    else
+        set_primary(hw, vmx.words[WORD_PRIMARY]);
 }
 
 enum virt_result vmx_run(struct vcpu *vcpu)
@@ -188,7 +182,9 @@ enum virt_result vmx_run(struct vcpu *vcpu)
         prepare(vcpu, hw);
         if (!enter(vcpu, hw))
             return vmx_failed(vcpu);
-        settle(vcpu, hw);
+        uint64_t cut_off = vmread(VMCS_CUT_OFF);
+        if (hw->offered || (cut_off & EVENT_VALID))
+            settle(vcpu, hw, cut_off);
         next = vmx_exit(vcpu);
     } while (next == VMX_RESUME);
     return (enum virt_result)next;

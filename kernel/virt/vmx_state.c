@@ -5,73 +5,54 @@
 // control registers, of which the guest sees shadows; what follows from other fields; flushing.
 #include "kernel/platform/x86.h"
 #include "kernel/virt/vmx.h"
-#include "kernel/virt/vmx_instructions.h"
 
 enum row_kind {
+    ROW_END,
     ROW_64,
     ROW_SEGMENT, // four fields, from the selector's
     ROW_OWN,     // 64 bits of struct vmx_vcpu: not in the VMCS, or derived from there
 };
 
 struct row {
-    uint16_t group;
+    uint16_t kind;
     uint16_t hw;    // enum vmcs_field, or offset in struct vmx_vcpu
     uint16_t state; // offset in struct vcpu_state
-    uint16_t kind;
 };
 
-#define ROW(g, k, field, name)                                                                               \
+#define ROW(k, field, name)                                                                                  \
     {                                                                                                        \
-        GROUP_##g, (field), offsetof(struct vcpu_state, name), ROW_##k                                       \
+        ROW_##k, (field), offsetof(struct vcpu_state, name)                                                  \
     }
-#define FIELD(g, field, name) ROW(g, 64, VMCS_##field, name)
-#define OWN(g, field, name)   ROW(g, OWN, offsetof(struct vmx_vcpu, field), name)
-#define SEGMENT(g, segment)   ROW(g, SEGMENT, VMCS_ES_SELECTOR + 2 * (segment), seg[segment])
-#define SWITCHED(msr_, name)  OWN(MSR, msr[SWITCH_##msr_].value, name)
+#define FIELD(field, name)   ROW(64, VMCS_##field, name)
+#define OWN(field, name)     ROW(OWN, offsetof(struct vmx_vcpu, field), name)
+#define SEGMENT(segment)     ROW(SEGMENT, VMCS_ES_SELECTOR + 2 * (segment), seg[segment])
+#define SWITCHED(msr_, name) OWN(msr[SWITCH_##msr_].value, name)
 
-// In the order of the groups' bits.
-static const struct row rows[] = {
-    OWN(CR, cr2, cr2),
-    FIELD(CR, CR3, cr3),
-    FIELD(EFER, EFER, efer),
-    SEGMENT(SEG_CODE, SEG_CS),
-    SEGMENT(SEG_CODE, SEG_SS),
-    SEGMENT(SEG_DATA, SEG_ES),
-    SEGMENT(SEG_DATA, SEG_DS),
-    SEGMENT(SEG_DATA, SEG_FS),
-    SEGMENT(SEG_DATA, SEG_GS),
-    SEGMENT(SEG_SYSTEM, SEG_LDTR),
-    SEGMENT(SEG_SYSTEM, SEG_TR),
-    FIELD(SEG_SYSTEM, GDTR_BASE, gdtr.base),
-    FIELD(SEG_SYSTEM, GDTR_LIMIT, gdtr.limit),
-    FIELD(SEG_SYSTEM, IDTR_BASE, idtr.base),
-    FIELD(SEG_SYSTEM, IDTR_LIMIT, idtr.limit),
-    SWITCHED(STAR, star),
-    SWITCHED(LSTAR, lstar),
-    SWITCHED(CSTAR, cstar),
-    SWITCHED(SFMASK, sfmask),
-    SWITCHED(KERNEL_GS_BASE, kernel_gs_base),
-    FIELD(MSR, SYSENTER_CS, sysenter_cs),
-    FIELD(MSR, SYSENTER_ESP, sysenter_esp),
-    FIELD(MSR, SYSENTER_EIP, sysenter_eip),
-    FIELD(MSR, PAT, pat),
-    OWN(DR, dr[0], dr[0]),
-    OWN(DR, dr[1], dr[1]),
-    OWN(DR, dr[2], dr[2]),
-    OWN(DR, dr[3], dr[3]),
-    OWN(DR, dr6, dr6),
-    OWN(DR, dr7, dr7),
-    FIELD(TSC, TSC_OFFSET, tsc_offset),
-    OWN(EVENT, event, event),
+#define OF(group) [__builtin_ctz(GROUP_##group)] = (const struct row[])
+
+// clang-format off
+static const struct row *const rows[__builtin_ctz(GROUP_EVENT) + 1] = {
+    OF(CR){OWN(cr2, cr2), FIELD(CR3, cr3), {0}},
+    OF(EFER){FIELD(EFER, efer), {0}},
+    OF(SEG_CODE){SEGMENT(SEG_CS), SEGMENT(SEG_SS), {0}},
+    OF(SEG_DATA){SEGMENT(SEG_ES), SEGMENT(SEG_DS), SEGMENT(SEG_FS), SEGMENT(SEG_GS), {0}},
+    OF(SEG_SYSTEM){SEGMENT(SEG_LDTR), SEGMENT(SEG_TR), FIELD(GDTR_BASE, gdtr.base),
+                   FIELD(GDTR_LIMIT, gdtr.limit), FIELD(IDTR_BASE, idtr.base), FIELD(IDTR_LIMIT, idtr.limit), {0}},
+    OF(MSR){SWITCHED(STAR, star), SWITCHED(LSTAR, lstar), SWITCHED(CSTAR, cstar), SWITCHED(SFMASK, sfmask),
+            SWITCHED(KERNEL_GS_BASE, kernel_gs_base), FIELD(SYSENTER_CS, sysenter_cs),
+            FIELD(SYSENTER_ESP, sysenter_esp), FIELD(SYSENTER_EIP, sysenter_eip), FIELD(PAT, pat), {0}},
+    OF(DR){OWN(dr[0], dr[0]), OWN(dr[1], dr[1]), OWN(dr[2], dr[2]), OWN(dr[3], dr[3]), OWN(dr6, dr6),
+           OWN(dr7, dr7), {0}},
+    OF(TSC){FIELD(TSC_OFFSET, tsc_offset), {0}},
+    OF(EVENT){OWN(event, event), {0}},
 };
+// clang-format on
 
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
-
-#define SEGMENT_PRESENT  0x80u
 #define ACCESS_UNUSABLE  0x10000u
 #define CR0_GUESTS_OWN   (CR0_MP | CR0_TS)
 #define CR0_CACHE        (CR0_CD | CR0_NW) // VM entry leaves these alone [SDM] 3C 27.3.2.1
 #define BLOCKING_SHADOWS (BLOCKING_STI | BLOCKING_MOV_SS)
+#define ROW_GROUPS       (VIRT_GROUPS & ~(uint32_t)GROUP_RIP)
 #define FLUSHING         (GROUP_CR | GROUP_EFER | GROUP_MSR) // paging modes and PAT sit in the TLB
 
 // Access rights have bits 8 to 11 of ours four higher, and say "unusable" apart [SDM] 3C 25.4.1.
@@ -150,24 +131,29 @@ static inline void read_rip(struct vcpu_state *state)
     uint32_t blocking = (uint32_t)vmread(VMCS_BLOCKING);
     state->rip = vmread(VMCS_RIP);
     state->rflags = vmread(VMCS_RFLAGS);
-    state->blocking = (blocking & BLOCKING_SHADOWS) | (blocking & VMCS_BLOCKING_NMI ? BLOCKING_NMI : 0);
+    state->blocking = blocking;
+    if (blocking & VMCS_BLOCKING_NMI)
+        state->blocking = (blocking & BLOCKING_SHADOWS) | BLOCKING_NMI;
 }
 
 // A single step that a shadow holds back must be told apart [SDM] 3C 27.3.1.5.
 static inline void write_rip(const struct vcpu_state *state)
 {
-    uint32_t shadows = state->blocking & BLOCKING_SHADOWS;
-    bool step = shadows && (state->rflags & RFLAGS_TF);
+    uint32_t blocking = state->blocking, step = 0;
+    if (blocking) {
+        step = (blocking & BLOCKING_SHADOWS) && (state->rflags & RFLAGS_TF) ? PENDING_DEBUG_BS : 0;
+        blocking = (blocking & BLOCKING_SHADOWS) | (blocking & BLOCKING_NMI ? VMCS_BLOCKING_NMI : 0);
+    }
     vmwrite(VMCS_RIP, state->rip);
     vmwrite(VMCS_RFLAGS, state->rflags);
-    vmwrite(VMCS_BLOCKING, shadows | (state->blocking & BLOCKING_NMI ? VMCS_BLOCKING_NMI : 0));
-    vmwrite(VMCS_PENDING_DEBUG, step ? PENDING_DEBUG_BS : 0);
+    vmwrite(VMCS_BLOCKING, blocking);
+    vmwrite(VMCS_PENDING_DEBUG, step);
 }
 
 static NOINLINE void read_rows(const struct vmx_vcpu *hw, uint32_t groups, struct vcpu_state *state)
 {
-    for (const struct row *row = rows; row < &rows[ROWS]; row++)
-        if (row->group & groups)
+    for (uint32_t left = groups & ROW_GROUPS; left; left &= left - 1)
+        for (const struct row *row = rows[__builtin_ctz(left)]; row->kind; row++)
             row_read(row, (const char *)hw, (char *)state);
     if (groups & GROUP_CR)
         read_controls(hw, state);
@@ -178,14 +164,14 @@ void vmx_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state
     vmx_load(vcpu->hw);
     if (groups & GROUP_RIP)
         read_rip(state);
-    if (groups & VIRT_GROUPS & ~(uint32_t)GROUP_RIP)
+    if (groups & ROW_GROUPS)
         read_rows(vcpu->hw, groups, state);
 }
 
 static NOINLINE void write_rows(struct vmx_vcpu *hw, uint32_t groups, const struct vcpu_state *state)
 {
-    for (const struct row *row = rows; row < &rows[ROWS]; row++)
-        if (row->group & groups)
+    for (uint32_t left = groups & ROW_GROUPS; left; left &= left - 1)
+        for (const struct row *row = rows[__builtin_ctz(left)]; row->kind; row++)
             row_write(row, (char *)hw, (const char *)state);
     if (groups & GROUP_CR)
         write_controls(hw, state);
@@ -202,6 +188,6 @@ void vmx_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *stat
     vmx_load(vcpu->hw);
     if (groups & GROUP_RIP)
         write_rip(state);
-    if (groups & VIRT_GROUPS & ~(uint32_t)GROUP_RIP)
+    if (groups & ROW_GROUPS)
         write_rows(vcpu->hw, groups, state);
 }

@@ -15,7 +15,7 @@
 #include "kernel/virt/svm.h"
 
 // What the linked sources want of those that cannot run here.
-struct virt_ops svm_ops;
+struct virt_ops svm_ops, vmx_ops;
 bool svm_next_rip;
 const char svm_enter_end[1];
 void svm_enter(uint64_t vmcb, uint64_t host, uint64_t *gpr, bool shadow)
