@@ -130,6 +130,14 @@ void *kmem_alloc(struct process *payer, size_t bytes)
     return block;
 }
 
+void *kmem_need(struct process *payer, size_t bytes)
+{
+    void *block = kmem_alloc(payer, bytes);
+    if (!block)
+        panic("too little kernel memory to start (%lu bytes)", bytes);
+    return block;
+}
+
 void kmem_free(struct process *payer, void *block, size_t bytes)
 {
     size_t cost = kmem_cost(bytes);

@@ -17,6 +17,8 @@ void kmem_init(struct range pool);
 // Zeroed memory; sizes are rounded up to a power of two from 64 bytes to a page, above that to whole pages
 // that are contiguous. NULL: the quota (or, for the kernel itself, payer NULL, the pool) is used up.
 void *kmem_alloc(struct process *payer, size_t bytes);
+// The same for what the kernel cannot do without: panics instead.
+void *kmem_need(struct process *payer, size_t bytes);
 // NULL is no block, and nothing happens.
 void kmem_free(struct process *payer, void *block, size_t bytes);
 

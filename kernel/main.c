@@ -23,7 +23,6 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     uint64_t boot_tsc = rdtsc();
     kprintf("Bulkhead " BULKHEAD_VERSION ", loaded by %s\n", boot->loader);
     platform_init(boot);
-    kmem_init(early_seal());
     objects_init();
     fpu_init();
     virt_init();
@@ -31,8 +30,9 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     for (const char **missing = virt_missing; !virt && *missing; missing++)
         kprintf("virtualization: %s\n", *missing);
     cpu_init(this_cpu());
-    kprintf("%u CPUs, kernel pool %lu KiB\n", smp_start(), kmem_total_pages() * 4);
+    kprintf("%u CPUs, kernel pool %lu KiB\n", smp_start(boot->startup_page), kmem_total_pages() * 4);
     root_start(boot, boot_tsc);
+    boot_end();
     kernel_exit();
     return_to_user();
 }

@@ -3,8 +3,7 @@
 //
 // The kernel knows just enough of cpio (newc) and ELF64 to find and load one static program of two segments:
 // text at 0x400000, data at 0x800000, each within 2 MiB. The image's pages come from the kernel's pool,
-// because the kernel maps no other memory that it could copy to; all other programs are loaded by the root
-// task.
+// because no other memory is mapped for writing; all other programs are loaded by the root task.
 #include "kernel/root.h"
 
 #include "kernel/kmem.h"
@@ -18,6 +17,8 @@
 #define TEXT_BASE 0x400000ul
 #define DATA_BASE 0x800000ul
 
+#define FIRMWARE_END (4ul << 30)
+
 enum {
     CPIO_HEADER = 110,
     HEAP_PAGES = 160,
@@ -30,7 +31,7 @@ enum {
 
 struct info_system root_info;
 
-struct elf_header {
+struct __attribute__((packed)) elf_header {
     unsigned char ident[16];
     uint16_t type, machine;
     uint32_t version;
@@ -39,9 +40,14 @@ struct elf_header {
     uint16_t header_size, program_header_size, program_header_count;
 };
 
-struct elf_segment {
+struct __attribute__((packed)) elf_segment {
     uint32_t type, flags;
     uint64_t offset, address, physical, file_size, memory_size, align;
+};
+
+struct file {
+    const char *bytes;
+    uint64_t size;
 };
 
 static uint64_t hex8(const char *s)
@@ -57,52 +63,37 @@ static uint64_t hex8(const char *s)
     return v;
 }
 
-// Bytes of the archive, through the temporary window.
-static const void *archive_at(struct range archive, uint64_t offset, size_t length)
+// The program `init` of the archive [cpio(5), "New ASCII Format"].
+static struct file find_init(struct range archive)
 {
-    if (offset > archive.size || length > archive.size - offset)
-        panic("boot archive: truncated at byte %lu", archive.size);
-    const void *p = temp_map(archive.base + offset, length);
-    kassert(p);
-    return p;
-}
-
-// The content of a file of the archive [cpio(5), "New ASCII Format"].
-static struct range archive_find(struct range archive, const char *name)
-{
-    uint64_t at = 0;
-    for (;;) {
-        const char *h = archive_at(archive, at, CPIO_HEADER);
+    const char *bytes = boot_pointer(archive.base, archive.size);
+    for (uint64_t at = 0, data, size; at + CPIO_HEADER <= archive.size; at = (data + size + 3) & ~3ul) {
+        const char *h = bytes + at, *name = h + CPIO_HEADER;
         if (memcmp(h, "070701", 6) != 0)
             panic("boot archive: no cpio archive in newc format (byte %lu)", at);
-        uint64_t size = hex8(h + 54), name_size = hex8(h + 94);
-        uint64_t data = (at + CPIO_HEADER + name_size + 3) & ~3ul;
-        if (name_size > 256)
-            panic("boot archive: damaged header (byte %lu)", at);
-        const char *found = archive_at(archive, at + CPIO_HEADER, name_size);
-        if (strcmp(found, name) == 0) {
-            archive_at(archive, data + size, 0);
-            return (struct range){archive.base + data, size};
-        }
-        if (strcmp(found, "TRAILER!!!") == 0)
-            panic("boot archive: it holds no program named %s", name);
-        at = (data + size + 3) & ~3ul;
+        uint64_t name_size = hex8(h + 94);
+        data = (at + CPIO_HEADER + name_size + 3) & ~3ul;
+        size = hex8(h + 54);
+        if (data + size > archive.size)
+            break;
+        if (name_size == sizeof "init" && memcmp(name, "init", sizeof "init") == 0)
+            return (struct file){bytes + data, size};
+        if (name_size == sizeof "TRAILER!!!" && memcmp(name, "TRAILER!!!", sizeof "TRAILER!!!") == 0)
+            panic("boot archive: it holds no program named init");
     }
+    panic("boot archive: truncated at byte %lu", archive.size);
 }
 
-static void *new_page(struct process *p)
+static void must(enum status s)
 {
-    void *page = kmem_alloc(p, PAGE_SIZE);
-    if (!page)
+    if (s != STATUS_OK)
         panic("too little memory for the root task");
-    return page;
 }
 
 static void *make(enum object_type type, struct process *p, const struct request *r)
 {
     struct object *o;
-    if (object_make(type, p, r, &o) != STATUS_OK)
-        panic("too little memory for the root task");
+    must(object_make(type, p, r, &o));
     return o;
 }
 
@@ -111,126 +102,121 @@ static struct memory *new_memory(struct process *p, uint64_t pages)
     return make(OBJECT_MEMORY, p, &(struct request){.a = {[2] = pages}});
 }
 
-static void adopt(struct memory *m, uint64_t page, uint64_t frame, uint64_t pages)
+static void adopt(struct memory *m, uint64_t page, struct range frames)
 {
-    if (memory_adopt(m, page, frame, pages) != STATUS_OK)
-        panic("too little memory for the root task");
+    must(memory_adopt(m, page, frames.base, frames.size / PAGE_SIZE));
 }
 
-// A segment's pages into its window; returns the page behind the last.
-static uint64_t load_segment(struct process *p, struct memory *m, uint64_t base, struct range file,
-                             const struct elf_segment *s)
+static struct range new_pages(struct process *p, uint64_t pages)
 {
-    if (s->address < base || s->memory_size > PAGE_2M || s->address - base > PAGE_2M - s->memory_size ||
-        s->file_size > s->memory_size || s->offset > file.size || s->file_size > file.size - s->offset)
+    return (struct range){phys_of(kmem_need(p, pages * PAGE_SIZE)), pages * PAGE_SIZE};
+}
+
+// A segment at the start of its window, and `more` pages behind it; returns where these end.
+static uint64_t load_segment(struct process *p, struct memory *m, uint64_t base, struct file file,
+                             const struct elf_segment *s, uint64_t more)
+{
+    uint64_t skip = s->address - base;
+    if (skip >= PAGE_2M || s->memory_size > PAGE_2M - skip || s->file_size > s->memory_size ||
+        s->offset > file.size || s->file_size > file.size - s->offset)
         panic("boot archive: init's segment at %lx does not fit", s->address);
-    uint64_t skip = s->address - base, end = skip + s->memory_size;
-    for (uint64_t page = skip / PAGE_SIZE; page < (end + PAGE_SIZE - 1) / PAGE_SIZE; page++) {
-        char *to = new_page(p);
-        uint64_t from = page * PAGE_SIZE > skip ? page * PAGE_SIZE - skip : 0;
-        uint64_t in_page = page * PAGE_SIZE > skip ? 0 : skip - page * PAGE_SIZE;
-        uint64_t n = s->file_size > from ? s->file_size - from : 0;
-        if (n > PAGE_SIZE - in_page)
-            n = PAGE_SIZE - in_page;
-        if (n)
-            memcpy(to + in_page, temp_map(file.base + s->offset + from, n), n);
-        adopt(m, page, phys_of(to), 1);
-    }
-    return (end + PAGE_SIZE - 1) / PAGE_SIZE;
+    struct range frames = new_pages(p, (skip + s->memory_size + PAGE_SIZE - 1) / PAGE_SIZE + more);
+    memcpy((char *)pool_pointer(frames.base) + skip, file.bytes + s->offset, s->file_size);
+    adopt(m, 0, frames);
+    return base + frames.size;
 }
 
-struct image {
-    struct memory *text, *data;
-    uint64_t entry, heap_end;
-};
-
-static void load_image(struct process *p, struct range file, struct image *image)
+static struct thread *load_image(struct process *p, struct file file)
 {
-    struct elf_header h;
-    if (file.size < sizeof h)
-        panic("boot archive: init is no program");
-    memcpy(&h, temp_map(file.base, sizeof h), sizeof h);
-    if (memcmp(h.ident, "\177ELF\2\1", 6) != 0 || h.machine != 62 || h.type != 2 ||
-        h.program_header_size != sizeof(struct elf_segment) || h.program_headers > file.size ||
-        h.program_header_count * sizeof(struct elf_segment) > file.size - h.program_headers)
+    const struct elf_header *h = (const void *)file.bytes;
+    if (file.size < sizeof *h || memcmp(h->ident, "\177ELF\2\1", 6) != 0 || h->machine != 62 ||
+        h->type != 2 || h->program_header_size != sizeof(struct elf_segment) ||
+        h->program_headers > file.size ||
+        h->program_header_count * sizeof(struct elf_segment) > file.size - h->program_headers)
         panic("boot archive: init is no static ELF64 program for x86-64");
-    image->entry = h.entry;
-    image->text = new_memory(p, SMALL_PAGES);
-    image->data = new_memory(p, SMALL_PAGES);
-    uint64_t data_end = 0;
-    for (unsigned i = 0; i < h.program_header_count; i++) {
-        struct elf_segment s;
-        memcpy(&s, temp_map(file.base + h.program_headers + i * sizeof s, sizeof s), sizeof s);
-        if (s.type != PT_LOAD || !s.memory_size)
+    struct memory *text = new_memory(p, SMALL_PAGES), *data = new_memory(p, SMALL_PAGES);
+    uint64_t heap_end = 0;
+    for (unsigned i = 0; i < h->program_header_count; i++) {
+        const struct elf_segment *s = (const struct elf_segment *)(file.bytes + h->program_headers) + i;
+        if (s->type != PT_LOAD || !s->memory_size)
             continue;
-        if (s.flags & PF_X)
-            load_segment(p, image->text, TEXT_BASE, file, &s);
+        if (s->flags & PF_X)
+            load_segment(p, text, TEXT_BASE, file, s, 0);
         else
-            data_end = load_segment(p, image->data, DATA_BASE, file, &s);
+            heap_end = load_segment(p, data, DATA_BASE, file, s, HEAP_PAGES);
     }
-    for (uint64_t page = data_end; page < data_end + HEAP_PAGES; page++)
-        adopt(image->data, page, phys_of(new_page(p)), 1);
-    for (uint64_t page = SMALL_PAGES - STACK_PAGES; page < SMALL_PAGES; page++)
-        adopt(image->data, page, phys_of(new_page(p)), 1);
-    image->heap_end = DATA_BASE + (data_end + HEAP_PAGES) * PAGE_SIZE;
+    adopt(data, SMALL_PAGES - STACK_PAGES, new_pages(p, STACK_PAGES));
+    must(memory_map(&p->aspace, TEXT_BASE, text, RIGHT_READ | RIGHT_EXECUTE));
+    must(memory_map(&p->aspace, DATA_BASE, data, RIGHT_READ | RIGHT_WRITE));
+    cap_put(p, ROOT_SLOT_IMAGE_TEXT, &text->object, RIGHT_ALL, 0);
+    cap_put(p, ROOT_SLOT_IMAGE_DATA, &data->object, RIGHT_ALL, 0);
+    struct thread *t =
+        make(OBJECT_THREAD, p,
+             &(struct request){
+                 .object = {[2] = p},
+                 .a = {[3] = CREATE_EXEC(0, ROOT_PRIORITY, 0), [4] = h->entry, [5] = DATA_BASE + PAGE_2M}});
+    t->frame.rsi = heap_end;
+    return t;
 }
 
-static void give_ram(struct process *p, const struct boot_info *boot)
+// Memory as an object, with `lead` empty slots before it.
+static void give(struct process *p, uint32_t slot, struct range r, uint64_t lead)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < boot->free.count && n < ROOT_RAM_REGIONS_MAX; i++) {
-        struct range r = boot->free.range[i];
-        if (r.size < PAGE_SIZE)
-            continue;
-        // Slots and frames have the same offset within 2 MiB, so that large pages stay large.
-        uint64_t lead = r.base % PAGE_2M / PAGE_SIZE, pages = r.size / PAGE_SIZE;
-        struct memory *m = new_memory(p, lead + pages > SMALL_PAGES ? lead + pages : SMALL_PAGES + 1);
-        adopt(m, lead, r.base, pages);
-        cap_put(p, ROOT_SLOT_RAM + n, &m->object, RIGHT_ALL, 0);
-        root_info.ram_first[n] = lead;
-        root_info.ram_pages[n++] = pages;
+    uint64_t pages = lead + r.size / PAGE_SIZE;
+    struct memory *m = new_memory(p, pages > SMALL_PAGES ? pages : SMALL_PAGES + 1);
+    adopt(m, lead, r);
+    cap_put(p, slot, &m->object, RIGHT_ALL, 0);
+}
+
+// What is not RAM: firmware's tables, devices.
+static void give_firmware(struct process *p)
+{
+    struct memory *m = new_memory(p, FIRMWARE_END / PAGE_SIZE);
+    for (struct range r = map_hole(0); r.base < FIRMWARE_END; r = map_hole(r.base + r.size)) {
+        uint64_t room = FIRMWARE_END - r.base;
+        adopt(m, r.base / PAGE_SIZE, (struct range){r.base, r.size < room ? r.size : room});
     }
-    root_info.ram_regions = n;
+    cap_put(p, ROOT_SLOT_FIRMWARE, &m->object, RIGHT_ALL, 0);
+    root_info.acpi_root = acpi_root;
+}
+
+// Slots and frames have the same offset within 2 MiB, so that large pages stay large.
+static void give_ram(struct process *p)
+{
+    struct info_system *i = &root_info;
+    for (struct range r = map_next(0); r.size && i->ram_regions < ROOT_RAM_REGIONS_MAX;
+         r = map_next(r.base + r.size)) {
+        i->ram_first[i->ram_regions] = r.base % PAGE_2M / PAGE_SIZE;
+        i->ram_pages[i->ram_regions] = r.size / PAGE_SIZE;
+        give(p, ROOT_SLOT_RAM + i->ram_regions, r, i->ram_first[i->ram_regions]);
+        i->ram_regions++;
+    }
 }
 
 static void give_archive(struct process *p, struct range archive)
 {
-    uint64_t first = archive.base & ~(uint64_t)(PAGE_SIZE - 1);
-    uint64_t pages = (archive.base + archive.size - first + PAGE_SIZE - 1) / PAGE_SIZE;
-    struct memory *m = new_memory(p, pages > SMALL_PAGES ? pages : SMALL_PAGES + 1);
-    adopt(m, 0, first, pages);
-    cap_put(p, ROOT_SLOT_ARCHIVE, &m->object, RIGHT_ALL, 0);
     root_info.archive_bytes = archive.size;
-    root_info.archive_offset = archive.base - first;
+    root_info.archive_offset = archive.base % PAGE_SIZE;
+    uint64_t bytes = root_info.archive_offset + archive.size + PAGE_SIZE - 1;
+    give(p, ROOT_SLOT_ARCHIVE, (struct range){archive.base - root_info.archive_offset, bytes}, 0);
 }
 
 void root_start(const struct boot_info *boot, uint64_t boot_tsc)
 {
-    struct image image;
     root_info.boot_tsc = boot_tsc;
-    const struct object *system = object_new(OBJECT_SYSTEM, sizeof *system, NULL);
-    kassert(system);
+    struct object *system = object_new(OBJECT_SYSTEM, sizeof *system, NULL);
+    must(system ? STATUS_OK : STATUS_NO_QUOTA);
     root_account = make(OBJECT_ACCOUNT, NULL, &(struct request){.a = {[2] = WEIGHT_USUAL}});
     struct process *p = make(OBJECT_PROCESS, NULL,
                              &(struct request){.a = {[2] = kmem_free_pages() * PAGE_SIZE, [3] = ROOT_SLOTS}});
-    load_image(p, archive_find(boot->archive, "init"), &image);
-    if (memory_map(&p->aspace, TEXT_BASE, image.text, RIGHT_READ | RIGHT_EXECUTE) != STATUS_OK ||
-        memory_map(&p->aspace, DATA_BASE, image.data, RIGHT_READ | RIGHT_WRITE) != STATUS_OK)
-        panic("too little memory for the root task");
-    struct thread *t = make(
-        OBJECT_THREAD, p,
-        &(struct request){
-            .object = {[2] = p},
-            .a = {[3] = CREATE_EXEC(0, ROOT_PRIORITY, 0), [4] = image.entry, [5] = DATA_BASE + PAGE_2M}});
+    struct thread *t = load_image(p, find_init(boot->archive));
     cap_put(p, ROOT_SLOT_SYSTEM, system, RIGHT_ALL, 0);
     cap_put(p, ROOT_SLOT_PROCESS, &p->object, RIGHT_ALL, 0);
     cap_put(p, ROOT_SLOT_THREAD, &t->exec.object, RIGHT_ALL, 0);
     cap_put(p, ROOT_SLOT_ACCOUNT, &root_account->object, RIGHT_ALL, 0);
-    cap_put(p, ROOT_SLOT_IMAGE_TEXT, &image.text->object, RIGHT_ALL, 0);
-    cap_put(p, ROOT_SLOT_IMAGE_DATA, &image.data->object, RIGHT_ALL, 0);
     give_archive(p, boot->archive);
-    give_ram(p, boot);
-    t->frame.rsi = image.heap_end;
+    give_firmware(p);
+    give_ram(p);
     t->exec.suspended = false;
     sched_ready(&t->exec, false, false);
 }

@@ -5,7 +5,6 @@
 #include "kernel/endpoint.h"
 #include "kernel/irq.h"
 #include "kernel/lib/print.h"
-#include "kernel/platform/platform.h"
 #include "kernel/vm.h"
 
 enum status look_up(struct request *r, const uint32_t needs[ARGUMENTS])
@@ -136,8 +135,7 @@ static uint32_t log(struct request *r)
 static uint32_t machine(struct request *r)
 {
     switch (r->a[1]) {
-    case MACHINE_POWEROFF: platform_poweroff((uint8_t)r->a[2]);
-    case MACHINE_RESET: platform_reset();
+    case MACHINE_POWEROFF: emulator_exit("exit-port", (uint8_t)r->a[2]); return STATUS_UNSUPPORTED;
     case MACHINE_RELEASE_CONSOLE: console_release(); return STATUS_OK;
     case MACHINE_SEIZE_CONSOLE: console_seize(); return STATUS_OK;
     default: return STATUS_BAD_ARG;

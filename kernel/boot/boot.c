@@ -7,9 +7,8 @@
 #include "kernel/boot/boot.h"
 
 #include "kernel/boot/loader.h"
-#include "kernel/boot/ranges.h"
+#include "kernel/kmem.h"
 #include "kernel/lib/print.h"
-#include "kernel/lib/string.h"
 #include "kernel/percpu.h"
 #include "kernel/platform/cpu.h"
 #include "kernel/platform/layout.h"
@@ -21,81 +20,49 @@
 #define POOL_MIN    (16 * MIB)
 #define POOL_MAX    (256 * MIB)
 #define POOL_SHARE  32
-#define STARTUP_MIN 0x1000 // a SIPI names a page below 1 MiB; page 0 is the BIOS's
-#define STARTUP_MAX 0xa0000
+#define STARTUP_MAX 0xa0000 // a SIPI names a page below 1 MiB
 
 extern const char image_start[], image_end[];
 
 _Noreturn void boot_main(uint32_t magic, uint32_t at);
 _Noreturn void boot_enter_kernel(const struct boot_info *info, uint64_t stack_top);
 
-static struct boot_info boot_info;
-static uint64_t pool_next, pool_end;
+static struct boot_info boot;
 
 const void *boot_pointer(uint64_t phys, uint64_t length)
 {
-    return phys < BOOT_LIMIT && length <= BOOT_LIMIT - phys ? pool_pointer(phys) : NULL;
-}
-
-void *early_pages(size_t count)
-{
-    uint64_t phys = pool_next;
-    if (count > (pool_end - phys) / PAGE_SIZE)
-        panic("boot: %lu pages wanted, the pool has %lu left", count, (pool_end - phys) / PAGE_SIZE);
-    pool_next += count * PAGE_SIZE;
-    return memset(pool_pointer(phys), 0, count * PAGE_SIZE);
-}
-
-struct range early_seal(void)
-{
-    struct range rest = {pool_next, pool_end - pool_next};
-    pool_next = pool_end;
-    return rest;
+    return phys < BOOT_LIMIT && length <= BOOT_LIMIT - phys ? (const void *)phys : NULL;
 }
 
 static void read_loader(uint32_t magic, uint32_t at)
 {
     const char *error = "started by neither PVH nor multiboot2";
     if (magic == LOADED_BY_PVH)
-        error = pvh_read(&boot_info, at);
+        error = pvh_read(&boot, at);
     else if (magic == LOADED_BY_MULTIBOOT2)
-        error = multiboot2_read(&boot_info, at);
+        error = multiboot2_read(&boot, at);
     if (error)
         panic("boot: %s", error);
-    if (boot_info.archive.size == 0)
+    if (boot.archive.size == 0 || !boot_pointer(boot.archive.base, boot.archive.size))
         panic("boot: no boot archive: the loader gave no module (QEMU: -initrd, GRUB: module2)");
-    uint64_t total = range_total(&boot_info.ram);
-    if (total < MEMORY_MIN)
-        panic("boot: too little memory: %lu MiB usable, 64 MiB needed", total / MIB);
 }
 
-// A share of all memory; less when no hole is that large, but not below the minimum.
-static struct range choose_pool(const struct range_list *free, uint64_t total)
-{
-    uint64_t size = total / POOL_SHARE & ~(PAGE_2M - 1ul);
-    size = size < POOL_MIN ? POOL_MIN : size > POOL_MAX ? POOL_MAX : size;
-    for (; size >= POOL_MIN; size -= PAGE_2M) {
-        uint64_t base = range_find(free, size, PAGE_2M, BOOT_LIMIT);
-        if (base)
-            return (struct range){base, size};
-    }
-    panic("boot: no %lu MiB of contiguous memory below 4 GiB for the kernel", POOL_MIN / MIB);
-}
-
+// The pool is a share of all memory; less when no hole is that large, but not below the minimum.
 static void divide_memory(void)
 {
-    struct boot_info *b = &boot_info;
-    b->image = (struct range){phys_of(image_start), (uint64_t)(image_end - image_start)};
-    b->free = b->ram;
-    range_remove(&b->free, b->image.base, b->image.size);
-    range_remove(&b->free, b->archive.base, b->archive.size);
-    b->startup_page = range_find(&b->free, PAGE_SIZE, STARTUP_MIN, STARTUP_MAX);
-    if (b->startup_page)
-        range_remove(&b->free, b->startup_page, PAGE_SIZE);
-    b->pool = choose_pool(&b->free, range_total(&b->ram));
-    range_remove(&b->free, b->pool.base, b->pool.size);
-    pool_next = b->pool.base;
-    pool_end = b->pool.base + b->pool.size;
+    map_add(0, PAGE_SIZE, false); // the BIOS's
+    uint64_t total = map_total();
+    if (total < MEMORY_MIN)
+        panic("boot: too little memory: %lu MiB usable, 64 MiB needed", total / MIB);
+    map_add(phys_of(image_start), (uint64_t)(image_end - image_start), false);
+    map_add(boot.archive.base, boot.archive.size, false);
+    boot.startup_page = map_take(PAGE_SIZE, PAGE_SIZE, STARTUP_MAX);
+    uint64_t size = total / POOL_SHARE & ~(PAGE_2M - 1ul);
+    size = size < POOL_MIN ? POOL_MIN : size > POOL_MAX ? POOL_MAX : size;
+    for (; !boot.pool.base && size >= POOL_MIN; size -= PAGE_2M)
+        boot.pool = (struct range){map_take(size, PAGE_2M, BOOT_LIMIT), size};
+    if (!boot.pool.base)
+        panic("boot: no %lu MiB of contiguous memory below 4 GiB for the kernel", POOL_MIN / MIB);
 }
 
 void boot_main(uint32_t magic, uint32_t at)
@@ -104,8 +71,9 @@ void boot_main(uint32_t magic, uint32_t at)
     read_loader(magic, at);
     divide_memory();
     cpu_check_features();
-    paging_init(&boot_info);
+    kmem_init(boot.pool);
+    paging_init(&boot);
     struct cpu *cpu = cpu_create(cpu_own_apic_id());
     cpu_enter(cpu);
-    boot_enter_kernel(&boot_info, cpu->stack_top);
+    boot_enter_kernel(&boot, cpu->stack_top);
 }

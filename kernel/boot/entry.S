@@ -209,6 +209,7 @@ no_long_mode_text:
 
     .bss
     .balign PAGE_SIZE
+    .globl boot_root
 boot_root:
     .skip PAGE_SIZE
 low_pdpt:

@@ -1,45 +1,28 @@
-// The command line: words, `name` or `name=value`, separated by spaces
+// The command line: words, separated by spaces
 // SPDX-License-Identifier: MIT
 
-#include "kernel/boot/boot.h"
 #include "kernel/boot/loader.h"
-#include "kernel/lib/string.h"
 
-static const char *cmdline = "";
+static char cmdline[1024];
 
-void boot_set_cmdline(struct boot_info *info, const char *text, size_t max)
+void boot_set_cmdline(const char *text, size_t max)
 {
-    size_t length = 0;
-    while (length < max && length < sizeof info->cmdline - 1 && text[length])
-        length++;
-    memcpy(info->cmdline, text, length);
-    info->cmdline[length] = '\0';
-    cmdline = info->cmdline;
-}
-
-const char *option_value(const char *name, size_t *length)
-{
-    size_t n = strlen(name);
-    for (const char *word = cmdline; *word;) {
-        if (*word == ' ') {
-            word++;
-            continue;
-        }
-        size_t size = 0;
-        while (word[size] && word[size] != ' ')
-            size++;
-        if (size >= n && memcmp(word, name, n) == 0 && (size == n || word[n] == '=')) {
-            size_t skip = size == n ? n : n + 1;
-            *length = size - skip;
-            return word + skip;
-        }
-        word += size;
-    }
-    return NULL;
+    for (size_t i = 0; i < max && i < sizeof cmdline - 1 && text[i]; i++)
+        cmdline[i] = text[i];
 }
 
 bool option(const char *name)
 {
-    size_t length;
-    return option_value(name, &length) != NULL;
+    for (const char *word = cmdline; *word; word++) {
+        const char *n = name;
+        for (; *n && *word == *n; n++)
+            word++;
+        if (!*n && (!*word || *word == ' '))
+            return true;
+        while (*word && *word != ' ')
+            word++;
+        if (!*word)
+            break;
+    }
+    return false;
 }

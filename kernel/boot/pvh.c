@@ -4,9 +4,9 @@
 // Xen, xen/include/public/arch-x86/hvm/start_info.h. The memory map came with version 1.
 
 #include "kernel/boot/loader.h"
-#include "kernel/boot/ranges.h"
 
-#define PVH_MAGIC 0x336ec578
+#define PVH_MAGIC   0x336ec578
+#define CMDLINE_MAX 1024
 
 struct start_info {
     uint32_t magic, version, flags, module_count;
@@ -28,18 +28,18 @@ const char *pvh_read(struct boot_info *info, uint64_t at)
         return "PVH: no start information";
     if (start->version < 1)
         return "PVH: no memory map (version 0)";
-    uint32_t count = start->memory_map_count;
-    const void *map = boot_pointer(start->memory_map, count * sizeof(struct e820));
+    uint32_t bytes = start->memory_map_count * (uint32_t)sizeof(struct e820);
+    const void *map = boot_pointer(start->memory_map, bytes);
     if (!map)
         return "PVH: memory map out of reach";
-    range_from_e820(&info->ram, map, count, sizeof(struct e820));
+    map_add_e820(map, bytes, sizeof(struct e820));
 
     const struct module *module = boot_pointer(start->modules, sizeof *module);
     if (start->module_count > 0 && module)
         info->archive = (struct range){module->base, module->size};
-    const char *cmdline = boot_pointer(start->cmdline, BOOT_CMDLINE_MAX);
-    if (start->cmdline && cmdline)
-        boot_set_cmdline(info, cmdline, BOOT_CMDLINE_MAX);
+    const char *cmdline = boot_pointer(start->cmdline, CMDLINE_MAX);
+    if (cmdline)
+        boot_set_cmdline(cmdline, CMDLINE_MAX);
     info->rsdp = start->rsdp;
     return NULL;
 }

@@ -3,8 +3,7 @@
 //
 // Lock order, outermost first; whoever holds a lock takes only locks below it:
 //   1. kernel lock     everything that system calls, exits and interrupts touch
-//   2. platform locks  IOAPIC index/data pairs; leaf: nothing is taken under one
-//   3. console lock    kprintf(); leaf, may be taken anywhere. panic() does not take it.
+//   2. console lock    kprintf(); leaf, may be taken anywhere. panic() does not take it.
 // All are taken with interrupts off: the kernel does not run with interrupts on except in its idle loop, and
 // a holder that could be interrupted would let its own CPU spin on itself.
 #pragma once

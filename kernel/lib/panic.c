@@ -11,7 +11,9 @@
 #include "kernel/platform/layout.h"
 #include "kernel/platform/x86.h"
 
-#define FRAMES_MAX 16
+#define FRAMES_MAX      16
+#define DEBUG_EXIT_PORT 0xf4
+#define PANIC_STATUS    0x7f // QEMU's exit status becomes 255
 
 _Atomic bool panicked;
 
@@ -33,6 +35,13 @@ static void backtrace(const uint64_t *frame)
     kprintf("\n");
 }
 
+void emulator_exit(const char *permission, uint8_t status)
+{
+    console_flush();
+    if (option(permission))
+        outb(DEBUG_EXIT_PORT, status);
+}
+
 void panic(const char *format, ...)
 {
     va_list args;
@@ -45,9 +54,7 @@ void panic(const char *format, ...)
         va_end(args);
         kprintf("\n");
         backtrace(__builtin_frame_address(0));
-        console_flush();
-        if (option("exit-on-panic"))
-            outb(DEBUG_EXIT_PORT, PANIC_STATUS);
+        emulator_exit("exit-on-panic", PANIC_STATUS);
     }
     for (;;)
         halt();

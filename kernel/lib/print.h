@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void kvformat(void (*put)(char), const char *format, va_list args);
 void kvprintf(const char *format, va_list args);
@@ -18,10 +19,11 @@ void console_release(void);
 void console_write(const char *text, size_t length); // silent after console_release()
 void console_flush(void); // waits until the last byte has left the port, whoever wrote it
 
-// One line, a backtrace along the frame pointers, then the machine stops; with `exit-on-panic` on the command
-// line QEMU's isa-debug-exit ends it. Other CPUs idle and are left to it.
-#define DEBUG_EXIT_PORT 0xf4
-#define PANIC_STATUS    0x7f // QEMU's exit status becomes 255
+// Ends QEMU by its isa-debug-exit with status 2v + 1, if the command line has the word that permits it.
+void emulator_exit(const char *permission, uint8_t status);
+
+// One line, a backtrace along the frame pointers, then the machine stops, and with `exit-on-panic` the
+// emulator ends. Other CPUs idle and are left to it.
 extern _Atomic bool panicked;
 __attribute__((format(printf, 1, 2))) _Noreturn void panic(const char *format, ...);
 

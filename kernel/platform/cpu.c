@@ -7,7 +7,7 @@
 
 #include "kernel/platform/cpu.h"
 
-#include "kernel/boot/boot.h"
+#include "kernel/kmem.h"
 #include "kernel/lib/print.h"
 #include "kernel/platform/paging.h"
 #include "kernel/platform/x86.h"
@@ -74,7 +74,7 @@ void cpu_check_features(void)
 struct cpu *cpu_create(uint32_t apic_id)
 {
     kassert(cpu_count < MAX_CPUS);
-    struct cpu *cpu = early_pages((sizeof *cpu + PAGE_SIZE - 1) / PAGE_SIZE);
+    struct cpu *cpu = kmem_need(NULL, sizeof *cpu);
     cpu->self = cpu;
     cpu->id = cpu_count;
     cpu->apic_id = apic_id;

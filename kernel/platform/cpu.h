@@ -17,7 +17,7 @@ extern struct cpu_features cpu_features;
 // Fills cpu_features; panics with one line that names the first needed feature that is missing.
 void cpu_check_features(void);
 
-// A struct cpu with its stack, the next of cpus[]; only before early_seal().
+// A struct cpu with its stack, the next of cpus[].
 struct cpu *cpu_create(uint32_t apic_id);
 
 // Makes `cpu` this CPU's: GS base and control registers.

@@ -7,9 +7,12 @@
 //
 //   0xffff800000000000  pool window: physical address + POOL_WINDOW, the pool only. One subtraction converts.
 //   0xffffffff80000000  image: physical address + IMAGE_WINDOW; the top 2 GiB, because -mcmodel=kernel needs
-//   that 0xffffffffa0000000  CPU stacks, each above an unmapped guard page 0xffffffffbfe00000  temporary
-//   window, one page table: firmware tables and the boot archive, read-only, at boot 0xffffffffc0000000
-//   device window: uncached registers
+//                       that
+//   0xffffffffa0000000  CPU stacks, each above an unmapped guard page
+//   0xffffffffc0000000  device window: uncached registers
+//
+// While it boots, the first 4 GiB are mapped at 0 too: firmware tables, the loader's information and the boot
+// archive are read there.
 #pragma once
 
 #define PAGE_SHIFT 12
@@ -26,18 +29,14 @@ extern unsigned char host_pool[];
 
 #define IMAGE_WINDOW  0xffffffff80000000
 #define STACK_WINDOW  0xffffffffa0000000
-#define TEMP_WINDOW   0xffffffffbfe00000
 #define DEVICE_WINDOW 0xffffffffc0000000
 
-#define IMAGE_PHYS  0x100000 // GRUB and QEMU both load at 1 MiB
-#define IMAGE_START (IMAGE_WINDOW + IMAGE_PHYS)
+#define IMAGE_START (IMAGE_WINDOW + 0x100000) // GRUB and QEMU both load at 1 MiB
 
-#define TEMP_WINDOW_SIZE   PAGE_2M // one page table
-#define DEVICE_WINDOW_SIZE PAGE_2M // one page table: a LAPIC, some IOAPICs, an HPET
-#define CPU_STACK_SIZE     0x4000
-#define CPU_STACK_STRIDE   0x8000 // guard pages below the stack
+#define CPU_STACK_SIZE   0x4000
+#define CPU_STACK_STRIDE 0x8000 // guard pages below the stack
 
-#define MAX_CPUS 64 // STACK_WINDOW holds one page table: 512 pages, 8 a CPU
+#define MAX_CPUS 64
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -46,11 +45,6 @@ extern unsigned char host_pool[];
 static inline void *pool_pointer(uint64_t phys)
 {
     return (void *)(phys + POOL_WINDOW);
-}
-
-static inline uint64_t phys_of_pool(const void *p)
-{
-    return (uint64_t)p - POOL_WINDOW;
 }
 
 // The physical address behind a pointer into the pool or the image (statics, not stacks).

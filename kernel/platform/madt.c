@@ -1,180 +1,88 @@
-// The MADT: CPUs, IOAPICs, interrupt overrides, NMIs
+// The MADT: CPUs, IOAPICs, interrupt overrides
 // SPDX-License-Identifier: MIT
 //
-// [ACPI] 5.2.12. Entries are read by a table of their types; a type's minimum length is part of it, so that
-// no reader looks beyond its entry.
+// [ACPI] 5.2.12. NMI lines are not looked at: all NMIs are ignored.
 
-#include "kernel/lib/print.h"
+#include "kernel/lib/string.h"
 #include "kernel/platform/acpi.h"
 
-#define MADT_PCAT_COMPAT 1 // 8259s are there too
+enum { LAPIC_ADDRESS_AT = 36, ENTRIES_AT = 44 }; // in the table
+enum { TYPE_AT, LENGTH_AT };                     // in each entry
+enum { LOCAL_APIC = 0, IO_APIC = 1, OVERRIDE = 2, LAPIC_ADDRESS = 5, LOCAL_X2APIC = 9, TYPES };
+
+// An entry of less is ignored.
+static const uint8_t length_min[TYPES] = {
+    [LOCAL_APIC] = 8, [IO_APIC] = 12, [OVERRIDE] = 10, [LAPIC_ADDRESS] = 12, [LOCAL_X2APIC] = 16};
 
 #define CPU_ENABLED 1
 
-// Processor UID that means all, in the entries of the two generations.
-#define ALL_UIDS_8  0xff
-#define ALL_UIDS_32 0xffffffff
+// MPS INTI flags [ACPI] 5.2.12.5; other values mean as ISA does, which is edge and high.
+#define POLARITY      0x3
+#define POLARITY_LOW  0x3
+#define TRIGGER       0xc
+#define TRIGGER_LEVEL 0xc
 
-struct __attribute__((packed)) madt {
-    uint8_t header[36];
-    uint32_t lapic, flags;
-};
+static uint32_t word(const uint8_t *at)
+{
+    uint32_t v;
+    memcpy(&v, at, sizeof v);
+    return v;
+}
 
-struct entry {
-    uint8_t type, length;
-};
-
-struct __attribute__((packed)) local_apic {
-    struct entry entry;
-    uint8_t uid, apic_id;
-    uint32_t flags;
-};
-
-struct __attribute__((packed)) io_apic {
-    struct entry entry;
-    uint8_t id, reserved;
-    uint32_t address, first_gsi;
-};
-
-struct __attribute__((packed)) override {
-    struct entry entry;
-    uint8_t bus, irq;
-    uint32_t gsi;
-    uint16_t flags;
-};
-
-struct __attribute__((packed)) local_nmi {
-    struct entry entry;
-    uint8_t uid;
-    uint16_t flags;
-    uint8_t lint;
-};
-
-struct __attribute__((packed)) lapic_address {
-    struct entry entry;
-    uint16_t reserved;
-    uint64_t address;
-};
-
-struct __attribute__((packed)) local_x2apic {
-    struct entry entry;
-    uint16_t reserved;
-    uint32_t apic_id, flags, uid;
-};
-
-struct __attribute__((packed)) local_x2apic_nmi {
-    struct entry entry;
-    uint16_t flags;
-    uint32_t uid;
-    uint8_t lint, reserved[3];
-};
-
-static void add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t uid, uint32_t flags)
+static void add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t flags)
 {
     if (!(flags & CPU_ENABLED))
         return;
     for (uint32_t i = 0; i < info->cpu_count; i++)
-        if (info->cpu[i].apic_id == apic_id) // may be listed in both generations' entries
+        if (info->cpu[i] == apic_id) // may be listed in both generations' entries
             return;
-    if (info->cpu_count == MAX_CPUS) {
+    if (info->cpu_count < MAX_CPUS)
+        info->cpu[info->cpu_count++] = apic_id;
+    else
         info->cpus_ignored++;
-        return;
-    }
-    info->cpu[info->cpu_count].apic_id = apic_id;
-    info->cpu[info->cpu_count++].uid = uid;
 }
 
-static void add_nmi(struct acpi_info *info, uint32_t uid, uint8_t lint)
+static void add_ioapic(struct acpi_info *info, uint32_t address, uint32_t first_gsi)
 {
-    if (lint > 1 || info->nmi_count == ACPI_NMIS_MAX)
-        return;
-    info->nmi[info->nmi_count].uid = uid;
-    info->nmi[info->nmi_count++].lint = lint;
-}
-
-static void read_local_apic(struct acpi_info *info, const void *entry)
-{
-    const struct local_apic *e = entry;
-    add_cpu(info, e->apic_id, e->uid, e->flags);
-}
-
-static void read_local_x2apic(struct acpi_info *info, const void *entry)
-{
-    const struct local_x2apic *e = entry;
-    add_cpu(info, e->apic_id, e->uid, e->flags);
-}
-
-static void read_io_apic(struct acpi_info *info, const void *entry)
-{
-    const struct io_apic *e = entry;
     if (info->ioapic_count == ACPI_IOAPICS_MAX)
         return;
-    info->ioapic[info->ioapic_count].address = e->address;
-    info->ioapic[info->ioapic_count++].first_gsi = e->first_gsi;
+    info->ioapic[info->ioapic_count].address = address;
+    info->ioapic[info->ioapic_count++].first_gsi = first_gsi;
 }
 
-static void read_override(struct acpi_info *info, const void *entry)
+static void add_override(struct acpi_info *info, uint32_t gsi, uint32_t flags)
 {
-    const struct override *e = entry;
-    if (e->bus != 0 || e->irq >= ACPI_ISA_IRQS)
+    if (info->override_count == ACPI_OVERRIDES_MAX)
         return;
-    info->isa[e->irq].gsi = e->gsi;
-    info->isa[e->irq].flags = e->flags;
+    info->override[info->override_count].gsi = gsi;
+    info->override[info->override_count].level = (flags & TRIGGER) == TRIGGER_LEVEL;
+    info->override[info->override_count++].low = (flags & POLARITY) == POLARITY_LOW;
 }
 
-static void read_local_nmi(struct acpi_info *info, const void *entry)
+static void read_entry(struct acpi_info *info, const uint8_t *e)
 {
-    const struct local_nmi *e = entry;
-    add_nmi(info, e->uid == ALL_UIDS_8 ? ACPI_ALL_CPUS : e->uid, e->lint);
+    uint8_t type = e[TYPE_AT];
+    if (type >= TYPES || e[LENGTH_AT] < length_min[type])
+        return;
+    switch (type) {
+    case LOCAL_APIC: add_cpu(info, e[3], word(e + 4)); break;
+    case LOCAL_X2APIC: add_cpu(info, word(e + 4), word(e + 8)); break;
+    case IO_APIC: add_ioapic(info, word(e + 4), word(e + 8)); break;
+    case OVERRIDE: add_override(info, word(e + 4), e[8]); break;
+    case LAPIC_ADDRESS: info->lapic = word(e + 4) | (uint64_t)word(e + 8) << 32;
+    }
 }
 
-static void read_local_x2apic_nmi(struct acpi_info *info, const void *entry)
+const char *madt_read(const uint8_t *table, uint32_t length, struct acpi_info *info)
 {
-    const struct local_x2apic_nmi *e = entry;
-    add_nmi(info, e->uid == ALL_UIDS_32 ? ACPI_ALL_CPUS : e->uid, e->lint);
-}
-
-static void read_lapic_address(struct acpi_info *info, const void *entry)
-{
-    const struct lapic_address *e = entry;
-    info->lapic = e->address;
-}
-
-static const struct {
-    uint8_t type, length;
-    void (*read)(struct acpi_info *, const void *);
-} readers[] = {
-    {0, sizeof(struct local_apic), read_local_apic},
-    {1, sizeof(struct io_apic), read_io_apic},
-    {2, sizeof(struct override), read_override},
-    {4, sizeof(struct local_nmi), read_local_nmi},
-    {5, sizeof(struct lapic_address), read_lapic_address},
-    {9, sizeof(struct local_x2apic), read_local_x2apic},
-    {10, sizeof(struct local_x2apic_nmi), read_local_x2apic_nmi},
-};
-
-static void read_entry(struct acpi_info *info, const struct entry *entry)
-{
-    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
-        if (readers[i].type == entry->type && readers[i].length <= entry->length)
-            readers[i].read(info, entry);
-}
-
-const char *madt_read(const void *table, uint32_t length, struct acpi_info *info)
-{
-    const struct madt *madt = table;
-    if (length < sizeof *madt)
+    if (length < ENTRIES_AT)
         return "the ACPI table of interrupt controllers (MADT) is too short";
-    info->lapic = madt->lapic;
-    info->has_8259 = madt->flags & MADT_PCAT_COMPAT;
-    for (uint8_t i = 0; i < ACPI_ISA_IRQS; i++)
-        info->isa[i].gsi = i;
-    for (uint32_t at = sizeof *madt; length - at >= sizeof(struct entry);) {
-        const struct entry *e = (const void *)((const char *)table + at);
-        if (e->length < sizeof *e || e->length > length - at)
+    info->lapic = word(table + LAPIC_ADDRESS_AT);
+    for (uint32_t at = ENTRIES_AT, step; length - at > LENGTH_AT; at += step) {
+        step = table[at + LENGTH_AT];
+        if (step <= LENGTH_AT || step > length - at)
             return "an entry's length in the ACPI table of interrupt controllers (MADT) is wrong";
-        read_entry(info, e);
-        at += e->length;
+        read_entry(info, table + at);
     }
     return info->ioapic_count ? NULL : "no IOAPIC";
 }

@@ -52,7 +52,9 @@ enum root_slot {
     ROOT_SLOT_ARCHIVE = 5,    // the boot archive, a memory object
     ROOT_SLOT_IMAGE_TEXT = 6, // its own text and data, memory objects
     ROOT_SLOT_IMAGE_DATA = 7,
-    ROOT_SLOT_RAM = 8, // free RAM: this and the following ram_regions - 1 slots, see struct info_system
-    ROOT_RAM_REGIONS_MAX = 24,
+    ROOT_SLOT_FIRMWARE =
+        8,             // what below 4 GiB is not RAM, a memory object: slot n is page n of physical memory
+    ROOT_SLOT_RAM = 9, // free RAM: this and the following ram_regions - 1 slots, see struct info_system
+    ROOT_RAM_REGIONS_MAX = 23,
     ROOT_SLOT_FREE = 32 // the first slot that the root task may use as it likes
 };

@@ -24,7 +24,7 @@ struct info_system {
     uint64_t xsave_features; // XCR0 bits that a guest may set
     uint32_t xsave_bytes;
     uint32_t guest_address_bits;
-    uint64_t pm1a_control; // host ports for diagnosis only
+    uint64_t acpi_root; // physical address of the XSDT or RSDT
 };
 
 enum virtualization { VIRTUALIZATION_NONE, VIRTUALIZATION_SVM, VIRTUALIZATION_VMX };

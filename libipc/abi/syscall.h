@@ -135,8 +135,7 @@ enum irq_op {
 enum info_kind { INFO_SYSTEM, INFO_OBJECT, INFO_KINDS };
 
 enum machine_op {
-    MACHINE_POWEROFF, // rdx = exit code shown to the emulator where it takes one
-    MACHINE_RESET,
+    MACHINE_POWEROFF, // rdx = exit status, for an emulator that takes one; UNSUPPORTED where there is none
     MACHINE_RELEASE_CONSOLE, // the kernel stops printing but for a panic
     MACHINE_SEIZE_CONSOLE,   // it prints again: the last words of who ends the machine
     MACHINE_OPS

@@ -79,8 +79,11 @@ static void settle(void)
 _Noreturn void end_machine(uint8_t status)
 {
     settle();
+    (void)!sys_machine(ROOT_SLOT_SYSTEM, MACHINE_POWEROFF, status);
+    power_off();
+    last_words("error: this machine cannot be switched off by software");
     for (;;)
-        (void)!sys_machine(ROOT_SLOT_SYSTEM, MACHINE_POWEROFF, status);
+        thread_sleep(DEADLINE_NONE);
 }
 
 _Noreturn void fatal(const char *format, ...)

@@ -24,6 +24,7 @@ enum init_slot {
     SLOT_OWN_LOG_SIGNAL, // the console's notification
     SLOT_SCRATCH,        // a capability with a badge, for the next call
     SLOT_CLOCK_PORTS,    // those of the real-time clock, while it is read
+    SLOT_PORTS,          // the machine's, at its end
     SLOT_TEXT = 64,      // + image
     SLOT_OBJECT = 192,   // + object
     SLOT_SERVER = SLOT_OBJECT + MANIFEST_OBJECTS_MAX,
@@ -96,6 +97,9 @@ static inline uint32_t server_slot(uint32_t server, uint32_t which)
 __attribute__((format(printf, 1, 2))) _Noreturn void fatal(const char *format, ...);
 // Waits until the logs are printed, then stops the machine.
 _Noreturn void end_machine(uint8_t status);
+
+// power.c: switches the machine off by ACPI; returns if it cannot.
+void power_off(void);
 
 // stock.c: free RAM. The supervisor takes what it needs before anybody else does.
 void stock_init(void);

@@ -5,12 +5,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/boot/boot.h"
+#include "kernel/lib/print.h"
 #include "kernel/platform/acpi.h"
 #include "tests/unit/acpi_memory.h"
 
-#define RSDP_AT 16 // 0 would search the BIOS's area
+#define RSDP_AT 16
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+const void *boot_pointer(uint64_t phys, uint64_t length)
+{
+    return view_of(phys, length);
+}
+
+void kprintf(const char *format, ...)
+{
+    (void)format;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -19,8 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memory_size = size;
     mend = true;
     (void)acpi_read(RSDP_AT, &info);
-    temp_unmap();
-    if (info.cpu_count > MAX_CPUS || info.ioapic_count > ACPI_IOAPICS_MAX || info.nmi_count > ACPI_NMIS_MAX)
+    forget_views();
+    if (info.cpu_count > MAX_CPUS || info.ioapic_count > ACPI_IOAPICS_MAX ||
+        info.override_count > ACPI_OVERRIDES_MAX)
         __builtin_trap();
     return 0;
 }

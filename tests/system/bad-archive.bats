@@ -105,3 +105,10 @@ YAML
     [[ $output == *"init.stripped: No such file or directory"* ]]
     [ -z "$(ls "$BATS_TEST_TMPDIR")" ]
 }
+
+@test "without an exit device a machine is switched off by ACPI" {
+    machine_start --bare bench -kernel build/bulkhead.elf -initrd "$(changed 00000000manifest 00000000maniFest)"
+    machine_expect '^\[init\] error: the manifest is not in the boot archive$'
+    [ "$(machine_exit_status)" -eq 0 ]
+    ! machine_output | grep 'cannot be switched off' || false
+}

@@ -18,6 +18,7 @@ teardown() {
 
 expect_system() {
     machine_expect '^Bulkhead \S+, loaded by multiboot2$'
+    machine_expect '^\[init\] one-vm: 4 servers, 1 VMs$'
 }
 
 @test "BIOS, from a CD" {
