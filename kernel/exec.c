@@ -34,6 +34,13 @@ void exec_release(struct exec *e)
     fpu_free(e);
 }
 
+void exec_stop(struct exec *e)
+{
+    sched_remove(e);
+    e->suspended = true;
+    e->state = EXEC_STOPPED;
+}
+
 // A spent budget parks its execs with the account: those that move leave it.
 void exec_set_account(struct exec *e, struct account *a)
 {

@@ -4,6 +4,7 @@
 
 #include "kernel/object.h"
 #include "kernel/time.h"
+#include "libipc/abi/utcb.h"
 
 struct account;
 struct endpoint;
@@ -29,6 +30,8 @@ struct call {
     uint32_t deliveries;
     uint8_t state; // enum call_state
     uint8_t kind;  // enum call_kind
+    // What the kernel says on its behalf: all but CALL_MESSAGE and CALL_EXIT.
+    uint64_t tag, words[FAULT_WORDS];
 };
 
 enum call_kind {
@@ -54,7 +57,7 @@ struct exec {
     uint8_t state;           // enum exec_state
     uint8_t priority;        // [I] but for thread control
     uint8_t effective;       // its own or that of whom it serves
-    bool suspended;          // by thread control: becomes EXEC_STOPPED instead of EXEC_READY
+    bool suspended;          // by control, or nobody hears it: becomes EXEC_STOPPED instead of EXEC_READY
     uint32_t cpu;            // [I]
     uint64_t cpu_time;       // TSC ticks
     uint64_t slice_end;      // in its own cpu_time
@@ -63,9 +66,6 @@ struct exec {
     struct call call;
     struct timer timer; // a wait's deadline, a vCPU's deadline
     struct node fault;  // CALL_PAGE_FAULT: in memory->waiters
-    struct memory *fault_memory;
-    uint64_t fault_page;
-    uint64_t fault_rights;
 };
 
 // Fills in what thread and vCPU have in common, by CREATE_EXEC(); it is stopped, and charged to the account
@@ -73,4 +73,6 @@ struct exec {
 enum status exec_init(struct exec *e, uint64_t word) MUST_CHECK;
 // Out of every queue and call; its XSAVE area goes.
 void exec_release(struct exec *e);
+// It goes on when control says so.
+void exec_stop(struct exec *e);
 void exec_set_account(struct exec *e, struct account *a);

@@ -14,9 +14,9 @@ enum { PF_WRITE = 2, PF_FETCH = 16 };
 
 void page_fault_start(struct exec *e, struct memory *m, uint64_t page, uint32_t rights)
 {
-    e->fault_memory = m;
-    e->fault_page = page;
-    e->fault_rights = rights;
+    e->call.tag = TAG(LABEL_PAGE_FAULT, PAGE_FAULT_WORDS);
+    e->call.words[PAGE_FAULT_PAGE] = page;
+    e->call.words[PAGE_FAULT_RIGHTS] = rights;
     list_append(&m->waiters, &e->fault);
     bool started = call_start(e, &m->pager, CALL_PAGE_FAULT);
     kassert(started); // memory_fault() looked
@@ -27,9 +27,9 @@ void memory_wake(struct memory *m, uint64_t page, uint64_t pages)
     struct node *next;
     for (struct node *n = m->waiters.next; n != &m->waiters; n = next) {
         struct exec *e = CONTAINER(n, struct exec, fault);
+        uint64_t missing = e->call.words[PAGE_FAULT_PAGE];
         next = n->next;
-        if (e->fault_page < page || e->fault_page - page >= pages ||
-            !(m->object.dying || memory_slot(m, e->fault_page)))
+        if (missing < page || missing - page >= pages || !(m->object.dying || memory_slot(m, missing)))
             continue;
         list_remove(&e->fault);
         call_cancel(&e->call);

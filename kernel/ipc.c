@@ -42,30 +42,21 @@ static void message_thread(const struct call *c, struct thread *to)
     copy_message(to, CONTAINER(c, struct thread, exec.call));
 }
 
-static void message_fault(const struct call *c, struct thread *to)
+// What the kernel says, and what a vCPU does: four words in registers suffice for all but a thread's fault.
+static void message_words(const struct call *c, struct thread *to)
 {
-    const struct fault_message *f = &CONTAINER(c, struct thread, exec.call)->fault;
-    to->frame.rsi = TAG(LABEL_FAULT, sizeof *f / sizeof(uint64_t));
-    to->frame.rdx = f->kind;
-    to->frame.r10 = f->code;
-    to->frame.r8 = f->address;
-    to->frame.r9 = f->rip;
-    to->utcb->words[4] = f->rsp;
-    to->utcb->words[5] = f->rbp;
-}
-
-static void message_page_fault(const struct call *c, struct thread *to)
-{
-    const struct exec *from = CONTAINER(c, struct exec, call);
-    to->frame.rsi = TAG(LABEL_PAGE_FAULT, PAGE_FAULT_WORDS);
-    to->frame.rdx = from->fault_page;
-    to->frame.r10 = from->fault_rights;
+    to->frame.rsi = c->tag;
+    to->frame.rdx = c->words[0];
+    to->frame.r10 = c->words[1];
+    to->frame.r8 = c->words[2];
+    to->frame.r9 = c->words[3];
+    for (unsigned i = MESSAGE_REGISTERS; i < TAG_WORDS(c->tag); i++)
+        to->utcb->words[i] = c->words[i];
 }
 
 static void (*const message[])(const struct call *, struct thread *) = {
-    [CALL_MESSAGE] = message_thread,        [CALL_FAULT] = message_fault,
-    [CALL_PAGE_FAULT] = message_page_fault, [CALL_EXIT] = vcpu_message_exit,
-    [CALL_ACCESS] = vcpu_message_access,
+    [CALL_MESSAGE] = message_thread, [CALL_FAULT] = message_words,  [CALL_PAGE_FAULT] = message_words,
+    [CALL_EXIT] = vcpu_message_exit, [CALL_ACCESS] = message_words,
 };
 
 static inline void deliver(struct call *c, struct thread *to)
@@ -102,15 +93,11 @@ void call_fail(struct call *c)
     enum call_kind kind = c->kind;
     call_cancel(c);
     list_remove(&e->fault);
-    if (e->object.type == OBJECT_VCPU) {
-        CONTAINER(e, struct vcpu, exec)->stopped = true;
-        e->state = EXEC_STOPPED;
-    } else if (kind == CALL_MESSAGE) {
+    if (kind == CALL_MESSAGE) {
         CONTAINER(e, struct thread, exec)->frame.rax = STATUS_GONE;
         sched_ready(e, false, false);
     } else {
-        e->suspended = true;
-        e->state = EXEC_STOPPED;
+        exec_stop(e);
     }
 }
 

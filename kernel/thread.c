@@ -70,17 +70,11 @@ bool thread_release(void *o)
 
 void thread_fault(struct thread *t, enum fault_kind kind, uint64_t code, uint64_t address)
 {
-    t->fault = (struct fault_message){.kind = kind,
-                                      .code = code,
-                                      .address = address,
-                                      .rip = t->frame.rip,
-                                      .rsp = t->frame.rsp,
-                                      .rbp = t->frame.rbp};
-    if (call_start(&t->exec, &t->process->handler, CALL_FAULT))
-        return;
-    t->exec.suspended = true;
-    t->exec.state = EXEC_STOPPED;
-    sched_block();
+    const struct fault_message m = {kind, code, address, t->frame.rip, t->frame.rsp, t->frame.rbp};
+    t->exec.call.tag = TAG(LABEL_FAULT, FAULT_WORDS);
+    memcpy(t->exec.call.words, &m, sizeof m);
+    if (!call_start(&t->exec, &t->process->handler, CALL_FAULT))
+        exec_stop(&t->exec);
 }
 
 // Afterwards it makes the call again.
@@ -106,10 +100,8 @@ static enum status suspend(const struct request *r)
 {
     struct thread *t = r->object[0];
     t->exec.suspended = true;
-    if (t->exec.state == EXEC_READY) {
-        sched_remove(&t->exec);
-        t->exec.state = EXEC_STOPPED;
-    }
+    if (t->exec.state == EXEC_READY)
+        exec_stop(&t->exec);
     return STATUS_OK;
 }
 

@@ -23,7 +23,6 @@ struct thread {
     struct reply *receive_into;
     struct ref notification; // bound
     struct node received;    // calls that it has not answered
-    struct fault_message fault;
     uint64_t waits, messages, cpu_time_at_wait;
     struct object *demolishing; // what it destroys, step by step
 };

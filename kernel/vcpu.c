@@ -52,21 +52,8 @@ void vcpu_exit_to_monitor(struct vcpu *v, enum exit_kind kind)
     v->exit.kind = kind;
     v->exits_by_kind[kind]++;
     v->action = PENDING_EXIT;
-    if (call_start_as(&v->exec, &v->monitor, CALL_EXIT, message_exit))
-        return;
-    v->stopped = true;
-    v->exec.state = EXEC_STOPPED;
-    if (this_cpu()->current == &v->exec)
-        sched_block();
-}
-
-void vcpu_message_access(const struct call *c, struct thread *to)
-{
-    const struct vcpu *v = CONTAINER(c, struct vcpu, exec.call);
-    to->frame.rsi = TAG(LABEL_ACCESS, ACCESS_WORDS);
-    to->frame.rdx = v->access_words[ACCESS_OFFSET];
-    to->frame.r10 = v->access_words[ACCESS_VALUE];
-    to->frame.r8 = v->access_words[ACCESS_INFO];
+    if (!call_start_as(&v->exec, &v->monitor, CALL_EXIT, message_exit))
+        exec_stop(&v->exec);
 }
 
 static uint64_t low_bytes(uint64_t value, unsigned size)
@@ -89,9 +76,10 @@ static inline enum routed route_access(struct vcpu *v, const struct vcpu_access 
         return ROUTED_DONE;
     }
     v->accesses++;
-    v->access_words[ACCESS_OFFSET] = a->address - r->first;
-    v->access_words[ACCESS_VALUE] = a->value;
-    v->access_words[ACCESS_INFO] = ACCESS_INFO_MAKE(a->size, a->write, v->number);
+    v->exec.call.tag = TAG(LABEL_ACCESS, ACCESS_WORDS);
+    v->exec.call.words[ACCESS_OFFSET] = a->address - r->first;
+    v->exec.call.words[ACCESS_VALUE] = a->value;
+    v->exec.call.words[ACCESS_INFO] = ACCESS_INFO_MAKE(a->size, a->write, v->number);
     v->action = PENDING_ACCESS;
     return call_start(&v->exec, &r->target, CALL_ACCESS) ? ROUTED_CALL : ROUTED_NOWHERE;
 }
@@ -172,7 +160,7 @@ void vcpu_enter(struct vcpu *v)
     } while (v->exit.kind == EXIT_PIO && exit_pio(v) && cpu->hazards == HAZARD_GUEST);
 }
 
-static void unpark(struct vcpu *v)
+void vcpu_unpark(struct vcpu *v)
 {
     if (v->exec.state != EXEC_WAITS)
         return;
@@ -184,7 +172,7 @@ static void deadline_passed(struct timer *t)
 {
     struct vcpu *v = CONTAINER(t, struct vcpu, exec.timer);
     v->deadline_passed = true;
-    unpark(v);
+    vcpu_unpark(v);
 }
 
 static void set_deadline(struct vcpu *v, uint64_t deadline)

@@ -27,13 +27,11 @@ struct vcpu {
     uint8_t action;          // enum vcpu_pending: what it waits for when it does not run
     bool kicked;             // sticky until the KICK exit
     bool deadline_passed;
-    bool stopped;              // by VCPU_CANCEL, or because its monitor's endpoint is gone
     bool access_by_monitor;    // the access in flight was decoded by the monitor: v->access
     struct capability monitor; // who gets its exits
     struct vcpu_exit exit;
     uint64_t offer; // OFFER_* as last replied; taken: zero
     struct vcpu_access access;
-    uint64_t access_words[3];
     uint64_t exits, exits_by_kind[EXIT_KINDS], accesses, doorbells, page_faults, interrupts;
     void *hw; // the vendor's control block and bookkeeping
 };

@@ -12,23 +12,16 @@ static enum status kick(const struct request *r)
 {
     struct vcpu *v = r->object[0];
     v->kicked = true;
-    if (v->exec.state == EXEC_WAITS) {
-        v->action = PENDING_NOTHING;
-        sched_ready(&v->exec, false, false);
-    }
+    vcpu_unpark(v);
     return STATUS_OK;
 }
 
 static enum status cancel(const struct request *r)
 {
     struct vcpu *v = r->object[0];
-    if (v->stopped)
-        return STATUS_OK;
     call_cancel(&v->exec.call);
     list_remove(&v->exec.fault);
-    sched_remove(&v->exec);
-    v->exec.state = EXEC_STOPPED;
-    v->stopped = true;
+    exec_stop(&v->exec);
     return STATUS_OK;
 }
 
@@ -36,9 +29,9 @@ static enum status cancel(const struct request *r)
 static enum status resume(const struct request *r)
 {
     struct vcpu *v = r->object[0];
-    if (!v->stopped)
+    if (!v->exec.suspended)
         return STATUS_BUSY;
-    v->stopped = false;
+    v->exec.suspended = false;
     if (v->action == PENDING_EXIT) {
         v->exits_by_kind[v->exit.kind]--;
         vcpu_exit_to_monitor(v, v->exit.kind);
@@ -62,7 +55,7 @@ static void fill_image(struct vcpu *v, struct vcpu_image *i)
                              .offer = v->offer,
                              .exit_kind = v->exit.kind,
                              .pending = v->action};
-    memcpy(i->access_words, v->access_words, sizeof i->access_words);
+    memcpy(i->access_words, v->exec.call.words, sizeof i->access_words);
     memcpy(i->state.gpr, v->gpr, sizeof v->gpr);
     i->state.xcr0 = v->exec.xcr0;
     virt->read(v, GROUP_ALL, &i->state);
@@ -71,7 +64,7 @@ static void fill_image(struct vcpu *v, struct vcpu_image *i)
 // Its registers are its own until it runs: it is stopped, or its monitor has an exit to answer.
 static bool at_rest(const struct vcpu *v)
 {
-    return v->stopped || v->action == PENDING_EXIT;
+    return v->exec.suspended || v->action == PENDING_EXIT;
 }
 
 // The image first, then the XSAVE area; as many bytes from `first` as fit in the message words.

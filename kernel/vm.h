@@ -48,7 +48,6 @@ enum status vcpu_make(void *o, const struct request *r) MUST_CHECK;
 bool vcpu_release(void *o);
 void vcpu_enter(struct vcpu *v);
 void vcpu_message_exit(const struct call *c, struct thread *to);
-void vcpu_message_access(const struct call *c, struct thread *to);
 // The answers to an exit and to an access, from what is in the server's frame. *next: the vCPU, when it can
 // go on, else NULL. What is refused has no effect.
 enum status vcpu_answer_exit(struct vcpu *v, const struct thread *from, struct exec **next) MUST_CHECK;
@@ -56,6 +55,9 @@ enum status vcpu_answer_exit(struct vcpu *v, const struct thread *from, struct e
 bool vcpu_answer_access(struct vcpu *v, uint64_t value);
 // The access of the monitor, or of the exit, along its route.
 bool vcpu_send_access(struct vcpu *v);
+
+// Out of a halt.
+void vcpu_unpark(struct vcpu *v);
 
 // Sends the exit in v->exit to the monitor.
 void vcpu_exit_to_monitor(struct vcpu *v, enum exit_kind kind);

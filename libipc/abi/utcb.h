@@ -56,6 +56,8 @@ struct fault_message {
     uint64_t rbp;
 };
 
+#define FAULT_WORDS (sizeof(struct fault_message) / sizeof(uint64_t))
+
 // Words of LABEL_PAGE_FAULT.
 enum page_fault_word { PAGE_FAULT_PAGE, PAGE_FAULT_RIGHTS, PAGE_FAULT_WORDS };
 
