@@ -190,6 +190,11 @@ struct runs {
     struct run run[RUNS];
 };
 
+static inline bool four_same(const state_word *a, const state_word *b)
+{
+    return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));
+}
+
 // False: too many.
 static inline bool find_runs(const struct state *s, const struct state_range *range, struct runs *runs)
 {
@@ -197,14 +202,19 @@ static inline bool find_runs(const struct state *s, const struct state_range *ra
     const state_word *work = (const state_word *)(void *)s->work;
     const uint32_t end = (uint32_t)((offset + range->bytes + 7) / 8);
 
+    const state_word *image = s->image;
+
     for (uint32_t i = (uint32_t)(offset / 8); i < end; i++) {
-        if (__builtin_expect(work[i] == s->image[i], true)) {
+        while (i + 4 <= end && four_same(work + i, image + i)) {
+            i += 4;
+        }
+        if (i == end || work[i] == image[i]) {
             continue;
         }
         uint32_t first = i;
         do {
             i++;
-        } while (i < end && work[i] != s->image[i]);
+        } while (i < end && work[i] != image[i]);
         if (runs->count == RUNS) {
             return false;
         }

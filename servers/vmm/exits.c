@@ -6,9 +6,12 @@
 
 #include "libipc/log.h"
 #include "libipc/proto/layout.h"
+#include "libipc/status.h"
 
 #define EXIT_DECODES  (GROUP_GPR_ABCD | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
 #define EXIT_CONTROLS (EXIT_DECODES | GROUP_GPR_REST)
+#define EXIT_EMULATES (GROUP_ALL & ~(GROUP_DR | GROUP_MSR | GROUP_TSC))
+#define EXIT_SKIPS    (GROUP_GPR_ABCD | GROUP_RIP | GROUP_EFER | GROUP_SEG_CODE)
 
 #define RFLAGS_TF (1ul << 8)
 #define RFLAGS_RF (1ul << 16)
@@ -97,8 +100,8 @@ static const struct row {
     uint32_t groups; // of state that the exit brings
 } rows[EXIT_KINDS] = {
     [EXIT_START] = {start, GROUP_ALL},
-    [EXIT_PIO] = {io_port_exit, GROUP_ALL & ~(GROUP_DR | GROUP_MSR)},
-    [EXIT_MMIO] = {io_memory_exit, GROUP_ALL},
+    [EXIT_PIO] = {io_port_exit, EXIT_SKIPS},
+    [EXIT_MMIO] = {io_memory_exit, EXIT_EMULATES},
     [EXIT_CPUID] = {cpuid_exit, EXIT_DECODES | GROUP_XCR0},
     [EXIT_RDMSR] = {msr_read_exit, EXIT_DECODES},
     [EXIT_WRMSR] = {msr_write_exit, EXIT_DECODES},
@@ -113,7 +116,7 @@ static const struct row {
     [EXIT_NMI_WINDOW] = {nothing, GROUP_RIP},
     [EXIT_TRIPLE_FAULT] = {triple_fault, GROUP_ALL},
     [EXIT_KICK] = {kick, GROUP_RIP},
-    [EXIT_ACCESS_DONE] = {io_access_done, GROUP_ALL},
+    [EXIT_ACCESS_DONE] = {io_access_done, EXIT_EMULATES},
     [EXIT_ERROR] = {error, GROUP_ALL},
 };
 
@@ -155,6 +158,15 @@ void exit_fault(struct vm_exit *x, unsigned vector)
 void exit_fault_error(struct vm_exit *x, unsigned vector, uint32_t code)
 {
     exit_event(x, EVENT_MAKE(EVENT_EXCEPTION, vector) | EVENT_ERROR(code), 0);
+}
+
+void exit_fetch(struct vm_exit *x, size_t first, size_t end)
+{
+    uint64_t from = offsetof(struct vcpu_image, state) + first;
+    enum status s = sys_vcpu_ctl(VMM_SLOT_VCPU + x->n, VCPU_EXPORT, from);
+    if (s != STATUS_OK)
+        die("the guest's registers cannot be read: %s", status_name(s));
+    memcpy((char *)x->state + first, utcb()->words, end - first);
 }
 
 bool exit_decode(struct vm_exit *x, struct emu_control *control)
@@ -209,7 +221,7 @@ static void find_parts(unsigned n)
         [PART_LAPIC] = {chip, sizeof *chip},
         [PART_CHIPS] = {&m->chip, offsetof(struct irqchip, cpu)},
         [PART_PIT] = {&m->platform.pit, sizeof m->platform.pit},
-        [PART_RTC] = {&m->platform.rtc, offsetof(struct platform, pci) - offsetof(struct platform, rtc)},
+        [PART_DEVICES] = {&m->platform.rtc, offsetof(struct platform, pci) - offsetof(struct platform, rtc)},
         [PART_PCI] = {&m->platform.pci, sizeof m->platform.pci},
         [PART_PCI_ADDRESS] = {&m->platform.pci.address, sizeof m->platform.pci.address},
         [PART_HEAD] = {m, offsetof(struct vm_machine, chip)},

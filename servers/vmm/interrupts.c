@@ -93,13 +93,12 @@ void interrupts_devices(struct vclock t)
     // Edges that were missed in one go collapse to one: the guest's clock is not the PIT.
     if (platform_timer_edges(&m->platform, t.ns))
         pit_edge(&kick);
-    vm.changed |= 1 << PART_PIT | 1 << PART_RTC | 1 << PART_HEAD | 1 << PART_CHIPS | 1 << PART_LAPIC;
+    vm.changed |= 1 << PART_PIT | 1 << PART_DEVICES | 1 << PART_HEAD | 1 << PART_CHIPS | 1 << PART_LAPIC;
     vm.platform_due = platform_deadline(&m->platform);
 }
 
 void interrupts_effects(struct vm_exit *x, uint32_t effects)
 {
-    vm.changed |= 1 << PART_PIT | 1 << PART_RTC | 1 << PART_CHIPS | 1 << PART_LAPIC;
     if (effects & PORT_LINE)
         interrupts_devices(x->now);
     else if (effects & PORT_DEADLINE)

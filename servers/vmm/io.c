@@ -14,14 +14,25 @@ static bool is_irq_port(uint64_t port)
     return pic_owns((uint16_t)port);
 }
 
+// What an access to a fixed device's port may change beyond its effects.
+static uint32_t parts_of(uint16_t port, uint8_t size, bool write)
+{
+    enum { LAST_PIT_PORT = 0x61 };
+    if (port >= PCI_DATA_PORT && port < PCI_DATA_PORT + 4)
+        return (uint32_t)write << PART_PCI;
+    if (port == PCI_ADDRESS_PORT && size == 4)
+        return (uint32_t)write << PART_PCI_ADDRESS;
+    return 1 << PART_DEVICES | (port <= LAST_PIT_PORT ? 1 << PART_PIT : 0);
+}
+
 static uint64_t read_port(struct vm_exit *x, uint16_t port, uint8_t size)
 {
     if (is_irq_port(port) && size == 1) {
         uint32_t kick = 0;
-        uint64_t value = irqchip_port_read(&vm.machine->chip, port, &kick);
-        interrupts_effects(x, 0);
-        return value;
+        vm.changed |= 1 << PART_CHIPS | 1 << PART_LAPIC;
+        return irqchip_port_read(&vm.machine->chip, port, &kick);
     }
+    vm.changed |= parts_of(port, size, false);
     struct io_access io = {.port = port, .size = size};
     struct io_result r = port_read(platform_ports, platform_port_rows, &vm.machine->platform, &io, x->now.ns);
     interrupts_effects(x, r.effects);
@@ -32,12 +43,11 @@ static void write_port(struct vm_exit *x, uint16_t port, uint8_t size, uint32_t 
 {
     if (is_irq_port(port) && size == 1) {
         uint32_t kick = 0;
+        vm.changed |= 1 << PART_CHIPS | 1 << PART_LAPIC;
         irqchip_port_write(&vm.machine->chip, port, (uint8_t)value, &kick);
-        interrupts_effects(x, 0);
         return;
     }
-    if (port / 8 == PCI_ADDRESS_PORT / 8)
-        vm.changed |= port == PCI_ADDRESS_PORT ? 1 << PART_PCI_ADDRESS : 1 << PART_PCI;
+    vm.changed |= parts_of(port, size, true);
     struct io_access io = {.value = value, .port = port, .size = size};
     uint32_t effects = port_write(platform_ports, platform_port_rows, &vm.machine->platform, &io, x->now.ns);
     interrupts_effects(x, effects);
@@ -78,29 +88,61 @@ void io_port_exit(struct vm_exit *x)
         exit_skip(x, EXIT_INFO_LENGTH(x->info));
 }
 
-// An access that the emulator wants: true when it was the monitor's own, with what was read.
-static bool own_access(struct vm_exit *x, const struct vcpu_access *a, uint64_t *value)
+// Registers of the interrupt controllers. Reading one changes nothing, unless it is one that is not there; so
+// an instruction that does nothing else may be executed again after a restart.
+static bool read_memory(struct vm_exit *x, const struct vcpu_access *a, uint64_t *value)
+{
+    struct irqchip *chip = &vm.machine->chip;
+    const struct lapic *lapic = &chip->cpu[x->n].lapic;
+    uint32_t errors = lapic->errors;
+    if (!irqchip_mmio_read(chip, x->n, a->address, a->size, value, x->now))
+        return false;
+    x->pure = (x->pure || !x->cpu->progress.count) && lapic->errors == errors;
+    return true;
+}
+
+static bool write_memory(struct vm_exit *x, const struct vcpu_access *a)
 {
     uint32_t kick = 0;
-    if (a->space == ACCESS_MEMORY) {
-        struct irqchip *chip = &vm.machine->chip;
-        bool own = a->write ? irqchip_mmio_write(chip, x->n, a->address, a->size, a->value, x->now, &kick)
-                            : irqchip_mmio_read(chip, x->n, a->address, a->size, value, x->now);
-        if (own)
-            interrupts_effects(x, 0);
-        if (own && a->write)
-            interrupts_show_priority(x);
-        return own;
-    }
-    uint16_t port = (uint16_t)a->address;
-    bool own = is_irq_port(port);
+    if (!irqchip_mmio_write(&vm.machine->chip, x->n, a->address, a->size, a->value, x->now, &kick))
+        return false;
+    vm.changed |= 1 << PART_CHIPS | 1 << PART_LAPIC;
+    interrupts_show_priority(x);
+    return true;
+}
+
+static bool own_port(uint16_t port)
+{
     for (size_t i = 0; i < platform_port_rows; i++)
-        own = own || (port >= platform_ports[i].first && port <= platform_ports[i].last);
-    if (own && a->write)
-        write_port(x, port, a->size, (uint32_t)a->value);
-    else if (own)
-        *value = read_port(x, port, a->size);
-    return own;
+        if (port >= platform_ports[i].first && port <= platform_ports[i].last)
+            return true;
+    return is_irq_port(port);
+}
+
+// Accesses that the emulator wants: true when it was the monitor's own.
+bool io_read_own(void *ctx, const struct vcpu_access *a, uint64_t *value)
+{
+    struct vm_exit *x = ctx;
+    uint16_t port = (uint16_t)a->address;
+    if (a->space == ACCESS_MEMORY && read_memory(x, a, value))
+        return true;
+    x->pure = false;
+    if (a->space == ACCESS_MEMORY || !own_port(port))
+        return false;
+    *value = read_port(x, port, a->size);
+    return true;
+}
+
+static bool write_own(struct vm_exit *x, const struct vcpu_access *a)
+{
+    uint16_t port = (uint16_t)a->address;
+    x->pure = false;
+    if (a->space == ACCESS_MEMORY)
+        return write_memory(x, a);
+    if (!own_port(port))
+        return false;
+    write_port(x, port, a->size, (uint32_t)a->value);
+    return true;
 }
 
 static void finish(struct vm_exit *x, const struct emu_result *r)
@@ -108,6 +150,7 @@ static void finish(struct vm_exit *x, const struct emu_result *r)
     x->cpu->emulating = false;
     x->groups |= r->groups;
     if (r->step) {
+        exit_fetch(x, offsetof(struct vcpu_state, dr), offsetof(struct vcpu_state, xcr0));
         x->state->dr6 |= 1 << 14;
         x->groups |= GROUP_DR;
         x->event = EVENT_MAKE(EVENT_EXCEPTION, 1);
@@ -130,7 +173,8 @@ static bool outcome(struct vm_exit *x, struct emu_result *r, uint64_t *value)
         return false;
     case EMU_ACCESS: break;
     }
-    if (own_access(x, &r->access, value)) {
+    *value = 0;
+    if (r->access.write && write_own(x, &r->access)) {
         if (r->complete)
             finish(x, r);
         return !r->complete;
@@ -148,13 +192,17 @@ static void emulate(struct vm_exit *x, bool resume, uint64_t value)
 {
     struct emu_result r;
     vm.env.ctx = x;
-    vm.changed |= 1 << PART_PROGRESS;
+    if (x->kind == EXIT_PIO) // comes without most of the state: plain accesses do not need it
+        exit_fetch(x, 0, sizeof *x->state);
+    bool was = x->cpu->emulating;
     if (resume)
         emu_resume(x->state, &vm.env, &x->cpu->progress, value, &r);
     else
         emu_start(x->state, &vm.env, &x->cpu->progress, &r);
     while (outcome(x, &r, &value))
         emu_resume(x->state, &vm.env, &x->cpu->progress, value, &r);
+    if (was || x->cpu->emulating)
+        vm.changed |= 1 << PART_PROGRESS;
 }
 
 void io_memory_exit(struct vm_exit *x)

@@ -52,6 +52,7 @@ static void read_features(void)
     vm.env = (struct emu_env){.ram = ram,
                               .vector_get = vector_get,
                               .vector_set = vector_set,
+                              .read_own = io_read_own,
                               .cache = &vm.cache,
                               .physical_bits = (uint8_t)a,
                               .gigabyte_pages = true};

@@ -3,11 +3,7 @@
 //
 // The registers that the kernel switches (SYSCALL, SYSENTER, FS and GS bases) do not exit. PAT and EFER are
 // part of the vCPU's state; the local APIC has its own; the rest is kept in struct vm_cpu.
-#include <string.h>
-
 #include "libipc/log.h"
-#include "libipc/proto/layout.h"
-#include "libipc/status.h"
 #include "servers/vmm/vm.h"
 
 enum msr {
@@ -132,20 +128,15 @@ void msr_power_up(struct vm_cpu *cpu)
 }
 
 // RDMSR and WRMSR exits come without the group that PAT is in: it is large, and PAT is rarely asked for.
-static void fetch_msr_group(struct vm_exit *x)
+static void fetch_pat(struct vm_exit *x)
 {
-    const size_t first = offsetof(struct vcpu_state, star), end = offsetof(struct vcpu_state, dr);
-    enum status s =
-        sys_vcpu_ctl(VMM_SLOT_VCPU + x->n, VCPU_EXPORT, offsetof(struct vcpu_image, state) + first);
-    if (s != STATUS_OK)
-        die("the guest's registers cannot be read: %s", status_name(s));
-    memcpy((char *)x->state + first, utcb()->words, end - first);
+    exit_fetch(x, offsetof(struct vcpu_state, star), offsetof(struct vcpu_state, dr));
 }
 
 static bool read_pat(struct vm_exit *x, uint32_t msr, uint64_t *value)
 {
     (void)msr;
-    fetch_msr_group(x);
+    fetch_pat(x);
     *value = x->state->pat;
     return true;
 }
@@ -157,7 +148,7 @@ static bool write_pat(struct vm_exit *x, uint32_t msr, uint64_t value)
     for (unsigned i = 0; i < 64; i += 8)
         if ((value >> i & 0xff) > 7 || (value >> i & 0xfe) == 2)
             return false;
-    fetch_msr_group(x);
+    fetch_pat(x);
     x->state->pat = value;
     x->groups |= GROUP_MSR;
     return true;

@@ -60,7 +60,7 @@ enum vm_part {
     PART_LAPIC,    // all of it
     PART_CHIPS,    // interrupt controllers that all vCPUs share
     PART_PIT,
-    PART_RTC, // and the devices behind it, but PCI
+    PART_DEVICES, // RTC and those behind it, but PCI
     PART_PCI,
     PART_PCI_ADDRESS,
     PART_HEAD, // of struct vm_machine, before the chips
@@ -128,6 +128,8 @@ void exit_skip(struct vm_exit *x, unsigned length); // RIP behind the instructio
 void exit_event(struct vm_exit *x, uint64_t event, uint64_t address);
 void exit_fault(struct vm_exit *x, unsigned vector); // an exception without an error code
 void exit_fault_error(struct vm_exit *x, unsigned vector, uint32_t error);
+// Fields of the state that came without their groups: bytes [first, end) of it, as the kernel has them.
+void exit_fetch(struct vm_exit *x, size_t first, size_t end);
 // Decodes at RIP; false: the exit is answered already (an event, or run it again).
 bool exit_decode(struct vm_exit *x, struct emu_control *control);
 void exit_dump(const struct vm_exit *x, const char *why); // registers to the log
@@ -143,7 +145,8 @@ void control_xsetbv_exit(struct vm_exit *x);
 void io_port_exit(struct vm_exit *x);
 void io_memory_exit(struct vm_exit *x);
 void io_access_done(struct vm_exit *x);
-void io_firmware_write(uint16_t port, uint8_t value); // before the guest runs
+bool io_read_own(void *ctx, const struct vcpu_access *a, uint64_t *value); // for the emulator
+void io_firmware_write(uint16_t port, uint8_t value);                      // before the guest runs
 
 // interrupts.c
 // What became of the last offer. True: nothing did, and nothing is due.

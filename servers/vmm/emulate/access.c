@@ -21,6 +21,19 @@ static bool is_recorded(struct emu_run *run)
     return run->accesses < run->progress->count;
 }
 
+// Recorded like any other: the run may still stop, and begin again elsewhere.
+static bool read_own(struct emu_run *run, const struct vcpu_access *access, uint64_t *value)
+{
+    struct emu_progress *progress = run->progress;
+    const struct emu_env *env = run->env;
+    if (!env->read_own || progress->count == EMU_ACCESSES || !env->read_own(env->ctx, access, value))
+        return false;
+    *value &= size_mask(access->size);
+    progress->value[progress->count++] = *value;
+    run->accesses++;
+    return true;
+}
+
 bool access_read(struct emu_run *run, enum access_space space, uint64_t address, unsigned size,
                  uint64_t *value)
 {
@@ -31,7 +44,7 @@ bool access_read(struct emu_run *run, enum access_space space, uint64_t address,
     if (run->writes)
         return access_report(run, &run->write[0]);
     struct vcpu_access access = {.space = (uint8_t)space, .address = address, .size = (uint8_t)size};
-    return access_report(run, &access);
+    return read_own(run, &access, value) || access_report(run, &access);
 }
 
 bool access_write(struct emu_run *run, enum access_space space, uint64_t address, unsigned size,

@@ -1,12 +1,12 @@
 // Executes the instruction at which a vCPU exited: memory-mapped and string I/O.
 // SPDX-License-Identifier: MIT
 //
-// The emulator calls no device. It stops with an *access* for somebody else to perform, and is resumed with
-// the value read: record and replay. Every run starts at the beginning of the instruction and takes what was
-// read before from struct emu_progress, so that a run may stop in one process and be resumed in another.
-// Registers and RAM change only when the instruction (of a repeated one: the iteration) completes.
-// Instruction bytes and translations are part of the record: what another processor changes meanwhile does
-// not matter.
+// The emulator calls no device (but chips of its caller's own, env.h). It stops with an *access* for somebody
+// else to perform, and is resumed with the value read: record and replay. Every run starts at the beginning
+// of the instruction and takes what was read before from struct emu_progress, so that a run may stop in one
+// process and be resumed in another. Registers and RAM change only when the instruction (of a repeated one:
+// the iteration) completes. Instruction bytes and translations are part of the record: what another processor
+// changes meanwhile does not matter.
 #pragma once
 
 #include <stdbool.h>

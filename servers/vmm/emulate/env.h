@@ -9,6 +9,7 @@
 enum { EMU_VECTOR_BYTES = 32, EMU_VECTOR_MMX = 16 };
 
 struct emu_cache;
+struct vcpu_access;
 
 struct emu_env {
     void *ctx;
@@ -21,6 +22,8 @@ struct emu_env {
     // whoever cannot reach these registers gets EMU_UNSUPPORTED for instructions that move them.
     void (*vector_get)(void *ctx, unsigned index, uint8_t value[EMU_VECTOR_BYTES]);
     void (*vector_set)(void *ctx, unsigned index, const uint8_t value[EMU_VECTOR_BYTES]);
+    // Performs a read at once if whoever runs the emulator can; false: it is reported. NULL: all are.
+    bool (*read_own)(void *ctx, const struct vcpu_access *access, uint64_t *value);
     struct emu_cache *cache;
     uint8_t physical_bits; // as the guest's CPUID says, 32 to 52
     bool gigabyte_pages;

@@ -218,12 +218,22 @@ static enum walk_status walk_tables(const struct vcpu_state *cpu, struct walker 
     return status;
 }
 
-// The common case, four entries of 8 bytes, without a loop: this stands before most instructions that exit.
+// The common case, up to four entries of 8 bytes, without a loop: this stands before most instructions that
+// exit.
+static void pad_hint(struct walk_hint *hint)
+{
+    for (unsigned i = hint->entries; hint->entries && hint->width == 8 && i < WALK_LEVELS; i++) {
+        hint->entry[i] = hint->entry[0];
+        hint->value[i] = hint->value[0];
+        hint->entries++;
+    }
+}
+
 static bool hint_holds(const struct walk_hint *hint)
 {
     const void *const *entry = hint->entry;
     const uint64_t *value = hint->value;
-    if (hint->entries == 4)
+    if (hint->entries == WALK_LEVELS)
         return entry_load(entry[0], 8) == value[0] && entry_load(entry[1], 8) == value[1] &&
                entry_load(entry[2], 8) == value[2] && entry_load(entry[3], 8) == value[3];
     for (unsigned i = 0; i < hint->entries; i++)
@@ -257,6 +267,7 @@ __attribute__((noinline)) static enum walk_status walk_fresh(const struct vcpu_s
     enum walk_status status = cpu->cr0 & CR0_PG ? walk_tables(cpu, &w, out) : WALK_OK;
     if (status != WALK_OK)
         return status;
+    pad_hint(hint);
     hint->page = linear >> 12;
     hint->cr3 = cpu->cr3;
     hint->gpa = out->gpa;

@@ -118,7 +118,7 @@ uint8_t lapic_highest(const struct lapic *l)
 {
     const uint8_t vector = highest(l->irr);
 
-    return CLASS(vector) > CLASS(lapic_ppr(l)) ? vector : LAPIC_NONE;
+    return vector != LAPIC_NONE && CLASS(vector) > CLASS(lapic_ppr(l)) ? vector : LAPIC_NONE;
 }
 
 bool lapic_receive(struct lapic *l, uint8_t vector, bool level)
