@@ -35,8 +35,10 @@ static bool open_ports(void)
 void clock_read(struct host_clock *to)
 {
     static const struct wall_source source = {read_register, pause};
-    uint64_t seconds = WALL_DEFAULT;
+    uint64_t seconds;
     bool good = open_ports() && wall_read(&source, &seconds);
+    if (!good)
+        seconds = WALL_DEFAULT;
     *to = (struct host_clock){.unix_ns = seconds * NS_PER_S, .tsc = now()};
     (void)!sys_destroy(SLOT_CLOCK_PORTS);
     (void)!sys_revoke(ROOT_SLOT_PROCESS, SLOT_SCRATCH);

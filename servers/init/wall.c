@@ -75,7 +75,7 @@ static uint64_t days_since_1970(unsigned year, unsigned month, unsigned day)
 static unsigned year_of(const uint8_t raw[FIELDS], bool binary)
 {
     unsigned century = number(raw[CENTURY], binary), year = number(raw[YEAR], binary);
-    if (century < 20 || century > 21)
+    if (century < 19 || century > 21)
         century = 20;
     return year > 99 ? 0 : century * 100 + year;
 }
@@ -93,5 +93,5 @@ bool wall_read(const struct wall_source *source, uint64_t *seconds)
         day > days_of(month, year))
         return false;
     *seconds = days_since_1970(year, month, day) * SECONDS_A_DAY + hour * 3600u + minute * 60u + second;
-    return true;
+    return *seconds >= WALL_DEFAULT;
 }

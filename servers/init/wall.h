@@ -9,7 +9,7 @@
 
 #include "libipc/abi/status.h"
 
-// What there is when the clock says nothing that can be: 1 January 2026.
+// 1 January 2026: no date before it can be, and it counts when the clock says nothing that can.
 #define WALL_DEFAULT UINT64_C(1767225600)
 
 struct wall_source {
@@ -18,5 +18,5 @@ struct wall_source {
 };
 
 // Seconds since 1970; the clock's time zone is taken for UTC. False: it has no power, does not come to rest,
-// or shows what no calendar has.
+// or shows what no calendar has or what is past.
 MUST_CHECK bool wall_read(const struct wall_source *source, uint64_t *seconds);

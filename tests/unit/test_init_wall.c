@@ -70,7 +70,7 @@ static void formats(void **state)
 static void centuries(void **state)
 {
     (void)state;
-    static const uint8_t none[] = {0, 0x19, 0x55, 0xff};
+    static const uint8_t none[] = {0, 0x18, 0x55, 0xff};
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(seconds_of((uint8_t[7]){0, 0, 0, 0x01, 0x01, 0x26, none[i]}, 0x02), WALL_DEFAULT);
     assert_int_equal(seconds_of((uint8_t[7]){0, 0, 0, 0x01, 0x03, 0x00, 0x21}, 0x02),
@@ -82,7 +82,7 @@ static void calendar(void **state)
 {
     (void)state;
     struct rtc rtc;
-    for (uint64_t t = 946684800; t < 7000000000; t += 86400 * 5 + 12345) {
+    for (uint64_t t = WALL_DEFAULT; t < 7000000000; t += 86400 * 5 + 12345) {
         rtc_power_up(&rtc, 0, t * 1000000000, &(struct rtc_memory){.below_4g = 1 << 20});
         memcpy(cmos, rtc.cmos, sizeof cmos);
         on_read = NULL;
@@ -107,6 +107,8 @@ static void nonsense(void **state)
         assert_int_equal(seconds_of(times[i], 0x02), 0);
     assert_int_equal(seconds_of((uint8_t[7]){0, 0, 0x00, 0x01, 0x01, 0x26, 0x20}, 0), 0); // no hour of twelve
     assert_int_equal(seconds_of((uint8_t[7]){0, 0, 0x13, 0x01, 0x01, 0x26, 0x20}, 0), 0);
+    assert_int_equal(seconds_of((uint8_t[7]){0x59, 0x59, 0x23, 0x31, 0x12, 0x25, 0x20}, 0x02), 0); // past
+    assert_int_equal(seconds_of((uint8_t[7]){0x59, 0x59, 0x23, 0x31, 0x12, 0x99, 0x19}, 0x02), 0);
     uint64_t seconds;
     set((uint8_t[7]){0, 0, 0, 0x01, 0x01, 0x26, 0x20}, 0x02);
     cmos[0x0d] = 0; // its battery is empty
