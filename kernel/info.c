@@ -119,6 +119,15 @@ static void info_account(const struct object *o, void *to)
         (struct info_account){.weight = a->weight, .budget = a->budget, .period = a->period, .used = a->used};
 }
 
+// As many steps as the process has threads.
+static const struct object *thread_of(const struct process *p, uint64_t index)
+{
+    for (const struct node *n = p->threads.next; n != &p->threads; n = n->next)
+        if (!index--)
+            return &CONTAINER(n, struct thread, sibling)->exec.object;
+    return NULL;
+}
+
 uint32_t sys_info(struct request *r)
 {
     static void (*const info[OBJECT_TYPES])(const struct object *, void *) = {
@@ -132,10 +141,14 @@ uint32_t sys_info(struct request *r)
         info_system(to);
         return STATUS_OK;
     }
-    enum status s = look_up(r, (uint32_t[ARGUMENTS]){NEED(NONE, RIGHT_READ)});
+    bool thread = r->a[1] == INFO_THREAD;
+    enum status s =
+        look_up(r, (uint32_t[ARGUMENTS]){thread ? NEED(PROCESS, RIGHT_READ) : NEED(NONE, RIGHT_READ)});
     if (s != STATUS_OK)
         return s;
-    const struct object *o = r->object[0];
+    const struct object *o = thread ? thread_of(r->object[0], r->a[2]) : r->object[0];
+    if (!o)
+        return STATUS_BAD_ARG;
     if (!info[o->type])
         return STATUS_BAD_CAP;
     info[o->type](o, to);

@@ -185,6 +185,11 @@ ALWAYS_INLINE MUST_CHECK enum status sys_info(uint64_t slot, enum info_kind kind
     return (enum status)syscall_short(SYS_INFO, slot, kind, 0);
 }
 
+ALWAYS_INLINE MUST_CHECK enum status sys_info_thread(uint64_t process, uint64_t index)
+{
+    return (enum status)syscall_short(SYS_INFO, process, INFO_THREAD, index);
+}
+
 // The text is in utcb()->words.
 ALWAYS_INLINE MUST_CHECK enum status sys_log(uint64_t bytes)
 {

@@ -30,7 +30,7 @@ enum syscall {
     SYS_VCPU_CTL,   // rdi vcpu, rsi enum vcpu_op, rdx
     SYS_ROUTE,   // rdi vm, rsi enum route_kind | rights << 8, rdx first, r10 last, r8 target slot, r9 badge
     SYS_IRQ_CTL, // rdi irq, rsi enum irq_op, rdx notification
-    SYS_INFO,    // rdi slot, rsi enum info_kind -> UTCB
+    SYS_INFO,    // rdi slot, rsi enum info_kind, rdx -> UTCB
     SYS_LOG,     // rdi bytes: text in the UTCB's words, to the kernel's debug output (needs SYSTEM or the log
                  // right)
     SYS_MACHINE, // rdi system, rsi enum machine_op, rdx exit code
@@ -132,7 +132,12 @@ enum irq_op {
     IRQ_OPS
 };
 
-enum info_kind { INFO_SYSTEM, INFO_OBJECT, INFO_KINDS };
+enum info_kind {
+    INFO_SYSTEM,
+    INFO_OBJECT,
+    INFO_THREAD, // of a process: its rdx-th thread, in the order of creation
+    INFO_KINDS
+};
 
 enum machine_op {
     MACHINE_POWEROFF, // rdx = exit status, for an emulator that takes one; UNSUPPORTED where there is none

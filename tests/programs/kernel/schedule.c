@@ -157,6 +157,13 @@ static void times(void)
     EXPECT(sys_info(SELF_THREAD, INFO_OBJECT), STATUS_OK, "info: this thread again");
     CHECK(i->waits == waits + 1 && i->cpu_time > time && i->cpu_time_since_wait < i->cpu_time,
           "info: it waited once more");
+    EXPECT(sys_info_thread(c.process, 0), STATUS_OK, "info: the first thread of a process");
+    CHECK(i->waits == 0 && i->cpu_time > 0, "info: it is the one that only counts");
+    EXPECT(sys_info_thread(c.process, 1), STATUS_BAD_ARG, "info: a thread that is not there");
+    EXPECT(sys_info_thread(c.process, UINT64_MAX), STATUS_BAD_ARG, "info: a thread far off");
+    EXPECT(sys_info_thread(c.thread, 0), STATUS_BAD_CAP, "info: a thread of what is no process");
+    EXPECT(sys_info_thread(make_copy(c.process, RIGHT_CONTROL, 0), 0), STATUS_NO_RIGHT,
+           "info: a thread, without READ");
 }
 
 const struct part time_parts[] = {{"weights", weights}, {"budgets", budgets}, {0}};
