@@ -117,13 +117,15 @@ void crash_log(uint32_t n, const char *why, const struct fault_message *fault, c
     struct json_text name = init.m.server[n].name;
     struct server_run *run = &init.server[n];
     log_error("%.*s died: %s", (int)name.length, name.at, why);
-    if (run->barren && run->died_at == fault->rip) {
+    if (fault && run->barren && run->died_at == fault->rip) {
         log_error("  at %llx, as before", (unsigned long long)fault->rip);
         return;
     }
-    run->died_at = fault->rip;
-    log_registers(n);
-    log_backtrace(n, fault->rip, fault->rbp);
+    if (fault) {
+        run->died_at = fault->rip;
+        log_registers(n);
+        log_backtrace(n, fault->rip, fault->rbp);
+    }
     log_message(info);
     log_last_lines(n);
 }

@@ -49,6 +49,8 @@ struct image {
     uint32_t instances;
 };
 
+enum { SERVER_THREADS_MAX = 32 }; // that are looked at
+
 enum server_state { SERVER_OFF, SERVER_RUNS, SERVER_BACKS_OFF, SERVER_FAILED };
 
 struct server_run {
@@ -61,7 +63,7 @@ struct server_run {
     uint32_t barren;     // deaths in a row without a completed request
     uint64_t restart_at; // SERVER_BACKS_OFF: TSC
     uint64_t endpoint;   // kernel's number of the endpoint that it receives from, 0: none
-    struct watch watch;
+    struct watch watch[SERVER_THREADS_MAX]; // one each of its threads
 };
 
 struct vm_run {
@@ -132,7 +134,7 @@ bool server_stand_in(uint32_t n);
 bool server_has_state(uint32_t n);                 // a closed one, good or damaged; of a stopped server
 bool server_receives(uint32_t n, uint16_t object); // from this endpoint
 
-// crash.c
+// crash.c; no fault: where it was is not known
 void crash_log(uint32_t n, const char *why, const struct fault_message *fault,
                const struct info_thread *info);
 

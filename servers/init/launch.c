@@ -199,7 +199,7 @@ enum status server_start(uint32_t n, enum start_kind kind)
     make_thread(n, kind);
     grant_all(n);
     run->state = SERVER_RUNS;
-    run->watch = (struct watch){0};
+    memset(run->watch, 0, sizeof run->watch);
     run->starts++;
     if (m->takes_console && run->starts == 1)
         must(n, sys_machine(ROOT_SLOT_SYSTEM, MACHINE_RELEASE_CONSOLE, 0), "the console", 0);

@@ -20,12 +20,30 @@ static struct json_text name_of(uint32_t n)
     return init.m.server[n].name;
 }
 
-static bool thread_info(uint32_t n, struct info_thread *info)
+static bool thread_info(uint32_t n, uint32_t thread, struct info_thread *info)
 {
-    if (sys_info(server_slot(n, SERVER_THREAD), INFO_OBJECT) != STATUS_OK)
+    if (thread == SERVER_THREADS_MAX || sys_info_thread(server_slot(n, SERVER_PROCESS), thread) != STATUS_OK)
         return false;
     memcpy(info, utcb()->words, sizeof *info);
     return true;
+}
+
+// What all its threads did; the last message is one that is not answered.
+static struct info_thread server_info(uint32_t n)
+{
+    struct info_thread sum = {0}, one;
+    for (uint32_t t = 0; thread_info(n, t, &one); t++) {
+        sum.waits += one.waits;
+        sum.syscalls += one.syscalls;
+        sum.messages += one.messages;
+        if (!one.unanswered)
+            continue;
+        sum.unanswered += one.unanswered;
+        sum.handled_badge = one.handled_badge;
+        sum.handled_sequence = one.handled_sequence;
+        sum.handled_deliveries = one.handled_deliveries;
+    }
+    return sum;
 }
 
 // VMs that cannot go on without an endpoint end with its server.
@@ -69,9 +87,8 @@ static enum start_kind kind_of(uint32_t n)
 // Until its first state is adopted a server starts FRESH, whatever it did; from then on never again.
 static void stop(uint32_t n)
 {
-    struct info_thread info;
     struct server_run *run = &init.server[n];
-    run->ready = run->ready || (thread_info(n, &info) && info.waits);
+    run->ready = run->ready || server_info(n).waits;
     server_stop(n);
     run->ready = run->ready || server_has_state(n);
 }
@@ -108,8 +125,7 @@ static void bury(uint32_t n, bool progress)
 
 static void die_of(uint32_t n, const char *why, const struct fault_message *fault)
 {
-    struct info_thread info = {0};
-    (void)thread_info(n, &info);
+    struct info_thread info = server_info(n);
     bool progress = policy_progress(&info);
     crash_log(n, why, fault, &info);
     bury(n, progress);
@@ -162,11 +178,19 @@ static void on_fault(uint32_t n, const struct message *m)
     die_of(n, why, &f);
 }
 
-// Where it is does not come by a message.
-static void kill_hung(uint32_t n, const char *why)
+// Where it is does not come by a message. Of a thread that the server made itself nobody else can tell.
+static void kill_hung(uint32_t n, uint32_t t, enum hang how)
 {
+    static const char *const what[] = {
+        [HANG_CPU] = "computes and does not wait", [HANG_BLOCKED] = "is blocked on what nobody answers"};
     uint32_t thread = server_slot(n, SERVER_THREAD);
     struct fault_message f = {0};
+    char why[64];
+    if (t) {
+        snprintf(why, sizeof why, "hung: its thread %u %s", t, what[how]);
+        die_of(n, why, NULL);
+        return;
+    }
     if (sys_thread_ctl(thread, THREAD_SUSPEND, 0) == STATUS_OK &&
         sys_thread_ctl(thread, THREAD_READ, 0) == STATUS_OK) {
         const struct thread_regs *r = (const struct thread_regs *)(const void *)utcb()->words;
@@ -174,6 +198,7 @@ static void kill_hung(uint32_t n, const char *why)
         f.rsp = r->gpr[GPR_RSP];
         f.rbp = r->gpr[GPR_RBP];
     }
+    snprintf(why, sizeof why, "hung: it %s", what[how]);
     die_of(n, why, &f);
 }
 
@@ -185,29 +210,33 @@ static bool serves(uint64_t endpoint, uint32_t except)
     return false;
 }
 
+// True: it was killed.
+static bool thread_hangs(uint32_t n, uint32_t t, const struct info_thread *info)
+{
+    uint64_t limit = ticks_from_ns(init.m.cpu_us * NS_PER_US);
+    enum hang h = policy_hang(&init.server[n].watch[t], info, limit, serves(info->blocked_on, n));
+    if (h != HANG_NO)
+        kill_hung(n, t, h);
+    return h != HANG_NO;
+}
+
 static void look_for_hangs(void)
 {
-    static const char *const why[] = {[HANG_CPU] = "hung: it computes and does not wait",
-                                      [HANG_BLOCKED] = "hung: it is blocked on what nobody answers"};
-    uint64_t limit = ticks_from_ns(init.m.cpu_us * NS_PER_US);
-    for (uint32_t n = 0; n < init.m.server_count; n++) {
-        struct info_thread info;
-        if (init.server[n].state != SERVER_RUNS || !thread_info(n, &info))
-            continue;
-        enum hang h = policy_hang(&init.server[n].watch, &info, limit, serves(info.blocked_on, n));
-        if (h != HANG_NO)
-            kill_hung(n, why[h]);
-    }
+    struct info_thread info;
+    for (uint32_t n = 0; n < init.m.server_count; n++)
+        for (uint32_t t = 0; init.server[n].state == SERVER_RUNS && thread_info(n, t, &info); t++)
+            if (thread_hangs(n, t, &info))
+                break;
 }
 
 // Like any other death, but that there is nothing to find out.
 static void inject(uint32_t i)
 {
     uint32_t n = init.m.injection[i].server;
-    struct info_thread info = {0};
     if (init.server[n].state != SERVER_RUNS)
         return;
-    bool progress = thread_info(n, &info) && policy_progress(&info);
+    struct info_thread info = server_info(n);
+    bool progress = policy_progress(&info);
     log_debug("%.*s is killed, as the manifest says", (int)name_of(n).length, name_of(n).at);
     init.schedule[i].done++;
     if (init.m.injection[i].kind == INJECT_FAIL) {

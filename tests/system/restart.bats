@@ -19,7 +19,7 @@ teardown() {
 @test "after each kind of death the next incarnation answers the same call" {
     boot crashes
     [ "$(machine_exit_status)" -eq 0 ]
-    [ "$(machine_output | grep -c 'survived: ')" -eq 12 ]
+    [ "$(machine_output | grep -c 'survived: ')" -eq 13 ]
     machine_expect '^\[init\] error: a died: page fault, read at 0\n'
     machine_expect '^\[init\] error:   at [0-9a-f]+ crash_read\+'
     machine_expect '^\[init\] error:   called before [0-9a-f]+ main\+'
@@ -31,6 +31,7 @@ teardown() {
     machine_expect '^\[init\] error: a died: it ended itself with code 3\n'
     machine_expect '^\[init\] error: a died: hung: it computes and does not wait\n'
     machine_expect '^\[init\] error: a died: hung: it is blocked on what nobody answers\n'
+    machine_expect '^\[init\] error: a died: hung: its thread 1 computes and does not wait\n'
 }
 
 @test "a hundred kills in the middle of calls lose none and double none, twice the same" {

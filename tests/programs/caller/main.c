@@ -21,9 +21,9 @@ enum caller_slot { SLOT_FIRST = 32, SLOT_SECOND }; // send: two such servers
 enum todo { DO_CRASHES, DO_CALLS, DO_POISON };
 
 static const char *const todo_names[] = {"crashes", "calls", "poison", NULL};
-static const char *const crash_names[CRASHES] = {"read",   "write_text", "execute_data", "stack",
-                                                 "divide", "invalid",    "exit",         "abort",
-                                                 "loop",   "call_self",  "suspend",      "committed"};
+static const char *const crash_names[CRASHES] = {
+    "read",  "write_text", "execute_data", "stack",   "divide", "invalid",  "exit",
+    "abort", "loop",       "call_self",    "suspend", "thread", "committed"};
 
 struct config {
     uint32_t todo;

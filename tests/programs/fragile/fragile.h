@@ -23,6 +23,7 @@ enum crash {
     CRASH_LOOP,
     CRASH_CALL_SELF,
     CRASH_SUSPEND,
+    CRASH_THREAD,    // a second thread computes for ever, the first waits
     CRASH_COMMITTED, // behind the commit, before the answer
     CRASHES
 };
@@ -33,4 +34,7 @@ enum fragile_answer {
     FRAGILE_START_KIND // of this one
 };
 
-enum fragile_slot { FRAGILE_SLOT_SELF = 32 /* send: its own endpoint */ };
+enum fragile_slot {
+    FRAGILE_SLOT_SELF = 32,  // send: its own endpoint
+    FRAGILE_SLOT_THREAD = 40 // its second thread
+};

@@ -8,6 +8,8 @@
 #include "libipc/proto/layout.h"
 #include "libipc/server.h"
 #include "libipc/start.h"
+#include "libipc/thread.h"
+#include "libipc/time.h"
 
 const char program_name[] = "fragile";
 
@@ -85,6 +87,25 @@ static void crash_suspend(void)
     (void)!sys_thread_ctl(SLOT_THREAD, THREAD_SUSPEND, 0);
 }
 
+static void loop(void *unused)
+{
+    (void)unused;
+    crash_loop();
+}
+
+static void crash_thread(void)
+{
+    static uint8_t stack[4096] __attribute__((aligned(16)));
+    static const struct thread_plan plan = {.slot = FRAGILE_SLOT_THREAD,
+                                            .index = 1,
+                                            .priority = 10,
+                                            .stack = stack,
+                                            .stack_bytes = sizeof stack,
+                                            .run = loop};
+    if (thread_start(&plan) == STATUS_OK)
+        thread_sleep(DEADLINE_NONE);
+}
+
 static void crash_committed(void)
 {
     dies_in_publish = true;
@@ -102,6 +123,7 @@ static void (*const crashes[CRASHES])(void) = {
     [CRASH_LOOP] = crash_loop,
     [CRASH_CALL_SELF] = crash_call_self,
     [CRASH_SUSPEND] = crash_suspend,
+    [CRASH_THREAD] = crash_thread,
     [CRASH_COMMITTED] = crash_committed,
 };
 
