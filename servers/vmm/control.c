@@ -5,7 +5,7 @@
 // reaches the kernel, which refuses states that cannot be entered.
 #include "servers/vmm/vm.h"
 
-enum { VECTOR_UD = 6, VECTOR_GP = 13 };
+enum { VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_GP = 13 };
 
 #define CR0_PE      (1ul << 0)
 #define CR0_TS      (1ul << 3)
@@ -15,6 +15,7 @@ enum { VECTOR_UD = 6, VECTOR_GP = 13 };
 #define CR0_PG      (1ul << 31)
 #define CR0_KNOWN   0xe005003ful
 #define CR0_LMSW    0xful // PE MP EM TS
+#define CR4_DE      (1ul << 3)
 #define CR4_PAE     (1ul << 5)
 #define CR4_PCIDE   (1ul << 17)
 #define CR4_OSXSAVE (1ul << 18)
@@ -23,6 +24,13 @@ enum { VECTOR_UD = 6, VECTOR_GP = 13 };
 #define EFER_LME  (1ul << 8)
 #define EFER_LMA  (1ul << 10)
 #define CS_L      (1u << 9)
+#define SS_DPL    (3u << 5) // the current privilege level
+#define DR6_BD    (1ul << 13)
+#define DR6_KNOWN 0xe00ful // B0 to B3 BD BS BT
+#define DR6_ONES  0xffff0ff0ul
+#define DR7_GD    (1ul << 13)
+#define DR7_KNOWN 0xffff23fful // all but RTM
+#define DR7_ONES  0x400ul
 #define XCR0_X87  1ul
 #define XCR0_SSE  2ul
 #define XCR0_AVX  4ul
@@ -113,11 +121,30 @@ void control_exit(struct vm_exit *x)
         exit_fault_error(x, VECTOR_GP, 0);
 }
 
+// Where the exit goes before the processor's own checks [SDM] 3C 26.1.3, they are ours.
+static bool debug_access_faults(struct vm_exit *x, const struct emu_control *c)
+{
+    struct vcpu_state *s = x->state;
+    if ((c->number == 4 || c->number == 5) && (s->cr4 & CR4_DE)) {
+        exit_fault(x, VECTOR_UD);
+    } else if (s->seg[SEG_SS].attributes & SS_DPL) {
+        exit_fault_error(x, VECTOR_GP, 0);
+    } else if (s->dr7 & DR7_GD) {
+        s->dr7 &= ~DR7_GD;
+        s->dr6 |= DR6_BD;
+        x->groups |= GROUP_DR;
+        exit_fault(x, VECTOR_DB);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 // Exits only where the back-end does not let the guest have the registers itself.
 void control_debug_exit(struct vm_exit *x)
 {
     struct emu_control c;
-    if (!exit_decode(x, &c))
+    if (!exit_decode(x, &c) || debug_access_faults(x, &c))
         return;
     struct vcpu_state *s = x->state;
     unsigned n = c.number == 4 ? 6 : c.number == 5 ? 7 : c.number;
@@ -130,7 +157,7 @@ void control_debug_exit(struct vm_exit *x)
             exit_fault_error(x, VECTOR_GP, 0);
             return;
         }
-        *dr = n == 6 ? (c.value & 0xe00f) | 0xffff0ff0 : n == 7 ? (c.value & 0xffff2bff) | 0x400 : c.value;
+        *dr = n == 6 ? (c.value & DR6_KNOWN) | DR6_ONES : n == 7 ? (c.value & DR7_KNOWN) | DR7_ONES : c.value;
         x->groups |= GROUP_DR;
     }
     exit_skip(x, c.length);
