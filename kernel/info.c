@@ -122,9 +122,9 @@ static void info_account(const struct object *o, void *to)
 // As many steps as the process has threads.
 static const struct object *thread_of(const struct process *p, uint64_t index)
 {
-    for (const struct node *n = p->threads.next; n != &p->threads; n = n->next)
+    for (const struct node *n = p->object.members.next; n != &p->object.members; n = n->next)
         if (!index--)
-            return &CONTAINER(n, struct thread, sibling)->exec.object;
+            return CONTAINER(n, struct object, member);
     return NULL;
 }
 
