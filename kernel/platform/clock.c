@@ -67,7 +67,8 @@ static uint32_t from_pm_timer(uint16_t port)
         if (!pm_edge(port, &t1, &end))
             return 0;
     while (((end - start) & PM_MASK) < PM_TICKS);
-    return (uint32_t)((t1 - t0) * PM_HZ / ((end - start) & PM_MASK) / 1000);
+    uint64_t ticks = (uint64_t)((end - start) & PM_MASK) * 1000;
+    return (uint32_t)(((t1 - t0) * PM_HZ + ticks / 2) / ticks);
 }
 
 const char *clock_init(uint16_t pm_timer)

@@ -28,7 +28,6 @@
 #define CR4_OSXMMEXCPT (1ul << 10)
 #define CR4_UMIP       (1ul << 11)
 #define CR4_VMXE       (1ul << 13)
-#define CR4_FSGSBASE   (1ul << 16)
 #define CR4_PCIDE      (1ul << 17)
 #define CR4_OSXSAVE    (1ul << 18)
 #define CR4_SMEP       (1ul << 20)
@@ -73,7 +72,6 @@
 #define MSR_FS_BASE        0xc0000100
 #define MSR_GS_BASE        0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
-#define MSR_TSC_AUX        0xc0000103
 
 struct cpuid {
     uint32_t eax, ebx, ecx, edx;
@@ -92,53 +90,35 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
-static inline uint8_t inb(uint16_t port)
-{
-    uint8_t v;
-    asm volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
+#define X86_PORT(suffix, type)                                                                               \
+    static inline type in##suffix(uint16_t port)                                                             \
+    {                                                                                                        \
+        type v;                                                                                              \
+        asm volatile("in" #suffix " %1, %0" : "=a"(v) : "Nd"(port));                                         \
+        return v;                                                                                            \
+    }                                                                                                        \
+    static inline void out##suffix(uint16_t port, type v)                                                    \
+    {                                                                                                        \
+        asm volatile("out" #suffix " %0, %1" ::"a"(v), "Nd"(port) : "memory");                               \
+    }
+X86_PORT(b, uint8_t)
+X86_PORT(l, uint32_t)
 
-static inline uint16_t inw(uint16_t port)
-{
-    uint16_t v;
-    asm volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
-
-static inline uint32_t inl(uint16_t port)
-{
-    uint32_t v;
-    asm volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
-    return v;
-}
-
-static inline void outb(uint16_t port, uint8_t v)
-{
-    asm volatile("outb %0, %1" ::"a"(v), "Nd"(port) : "memory");
-}
-
-static inline void outw(uint16_t port, uint16_t v)
-{
-    asm volatile("outw %0, %1" ::"a"(v), "Nd"(port) : "memory");
-}
-
-static inline void outl(uint16_t port, uint32_t v)
-{
-    asm volatile("outl %0, %1" ::"a"(v), "Nd"(port) : "memory");
-}
-
-static inline uint64_t rdmsr(uint32_t msr)
-{
-    uint32_t lo, hi;
-    asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr) : "memory");
-    return (uint64_t)hi << 32 | lo;
-}
-
-static inline void wrmsr(uint32_t msr, uint64_t v)
-{
-    asm volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
-}
+// Registers of 64 bits in EDX:EAX, chosen by ECX. The last argument here and below is what the compiler may
+// not keep in registers meanwhile: "memory", or nothing.
+#define X86_SELECTED(read, write, ...)                                                                       \
+    static inline uint64_t read(uint32_t n)                                                                  \
+    {                                                                                                        \
+        uint32_t lo, hi;                                                                                     \
+        asm volatile(#read : "=a"(lo), "=d"(hi) : "c"(n) : __VA_ARGS__);                                     \
+        return (uint64_t)hi << 32 | lo;                                                                      \
+    }                                                                                                        \
+    static inline void write(uint32_t n, uint64_t v)                                                         \
+    {                                                                                                        \
+        asm volatile(#write ::"c"(n), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : __VA_ARGS__);             \
+    }
+X86_SELECTED(rdmsr, wrmsr, "memory")
+X86_SELECTED(xgetbv, xsetbv)
 
 static inline uint64_t rdtsc(void)
 {
@@ -147,116 +127,42 @@ static inline uint64_t rdtsc(void)
     return hi << 32 | lo;
 }
 
-#define X86_CONTROL_REGISTER(n)                                                                              \
-    static inline uint64_t read_cr##n(void)                                                                  \
+#define X86_READ(name, text)                                                                                 \
+    static inline uint64_t name(void)                                                                        \
     {                                                                                                        \
         uint64_t v;                                                                                          \
-        asm volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory");                                              \
+        asm volatile(text : "=r"(v)::"memory");                                                              \
         return v;                                                                                            \
-    }                                                                                                        \
-    static inline void write_cr##n(uint64_t v)                                                               \
-    {                                                                                                        \
-        asm volatile("mov %0, %%cr" #n ::"r"(v) : "memory");                                                 \
     }
-X86_CONTROL_REGISTER(0)
-X86_CONTROL_REGISTER(2)
-X86_CONTROL_REGISTER(3)
-X86_CONTROL_REGISTER(4)
-X86_CONTROL_REGISTER(8)
+X86_READ(read_cr0, "mov %%cr0, %0")
+X86_READ(read_cr2, "mov %%cr2, %0")
+X86_READ(read_cr4, "mov %%cr4, %0")
 
-#define X86_DEBUG_REGISTER(n)                                                                                \
-    static inline uint64_t read_dr##n(void)                                                                  \
+#define X86_WRITE(name, type, text, ...)                                                                     \
+    static inline void name(type operand)                                                                    \
     {                                                                                                        \
-        uint64_t v;                                                                                          \
-        asm volatile("mov %%dr" #n ", %0" : "=r"(v));                                                        \
-        return v;                                                                                            \
-    }                                                                                                        \
-    static inline void write_dr##n(uint64_t v)                                                               \
-    {                                                                                                        \
-        asm volatile("mov %0, %%dr" #n ::"r"(v));                                                            \
+        asm volatile(text ::"r"(operand) : __VA_ARGS__);                                                     \
     }
-X86_DEBUG_REGISTER(0)
-X86_DEBUG_REGISTER(1)
-X86_DEBUG_REGISTER(2)
-X86_DEBUG_REGISTER(3)
-X86_DEBUG_REGISTER(6)
-X86_DEBUG_REGISTER(7)
+X86_WRITE(write_cr0, uint64_t, "mov %0, %%cr0", "memory")
+X86_WRITE(write_cr2, uint64_t, "mov %0, %%cr2")
+X86_WRITE(write_cr3, uint64_t, "mov %0, %%cr3", "memory")
+X86_WRITE(write_cr4, uint64_t, "mov %0, %%cr4", "memory")
+X86_WRITE(write_dr0, uint64_t, "mov %0, %%dr0")
+X86_WRITE(write_dr1, uint64_t, "mov %0, %%dr1")
+X86_WRITE(write_dr2, uint64_t, "mov %0, %%dr2")
+X86_WRITE(write_dr3, uint64_t, "mov %0, %%dr3")
+X86_WRITE(load_gdt, const struct descriptor_table *, "lgdt (%0)", "memory")
+X86_WRITE(load_idt, const struct descriptor_table *, "lidt (%0)", "memory")
+X86_WRITE(load_task_register, uint16_t, "ltr %0", "memory")
+X86_WRITE(invlpg, const void *, "invlpg (%0)", "memory")
 
-static inline uint64_t xgetbv(uint32_t n)
-{
-    uint32_t lo, hi;
-    asm volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(n));
-    return (uint64_t)hi << 32 | lo;
-}
-
-static inline void xsetbv(uint32_t n, uint64_t v)
-{
-    asm volatile("xsetbv" ::"c"(n), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
-}
-
-static inline uint64_t read_flags(void)
-{
-    uint64_t v;
-    asm volatile("pushfq; pop %0" : "=r"(v)::"memory");
-    return v;
-}
-
-static inline void interrupts_off(void)
-{
-    asm volatile("cli" ::: "memory");
-}
-
-static inline void interrupts_on(void)
-{
-    asm volatile("sti" ::: "memory");
-}
-
-// For save/restore pairs: the former state of IF.
-static inline bool interrupts_save(void)
-{
-    bool on = read_flags() & RFLAGS_IF;
-    interrupts_off();
-    return on;
-}
-
-static inline void interrupts_restore(bool on)
-{
-    if (on)
-        interrupts_on();
-}
-
-static inline void halt(void)
-{
-    asm volatile("hlt" ::: "memory");
-}
-
-// Sleep until the next interrupt; STI's shadow leaves no gap in which one could be missed.
-static inline void interrupts_wait(void)
-{
-    asm volatile("sti; hlt; cli" ::: "memory");
-}
-
-static inline void cpu_relax(void)
-{
-    asm volatile("pause" ::: "memory");
-}
-
-static inline void invlpg(const void *address)
-{
-    asm volatile("invlpg (%0)" ::"r"(address) : "memory");
-}
-
-static inline void load_gdt(const struct descriptor_table *t)
-{
-    asm volatile("lgdt %0" ::"m"(*t) : "memory");
-}
-
-static inline void load_idt(const struct descriptor_table *t)
-{
-    asm volatile("lidt %0" ::"m"(*t) : "memory");
-}
-
-static inline void load_task_register(uint16_t selector)
-{
-    asm volatile("ltr %0" ::"r"(selector) : "memory");
-}
+#define X86_DO(name, text)                                                                                   \
+    static inline void name(void)                                                                            \
+    {                                                                                                        \
+        asm volatile(text ::: "memory");                                                                     \
+    }
+X86_DO(interrupts_off, "cli")
+X86_DO(interrupts_on, "sti")
+X86_DO(interrupts_wait, "sti; hlt; cli") // STI's shadow leaves no gap in which an interrupt could be missed
+X86_DO(halt, "hlt")
+X86_DO(cpu_relax, "pause")
