@@ -42,6 +42,22 @@ static inline void receive_call(struct call *c, struct thread *to, struct reply 
         to->exec.effective = priority;
 }
 
+// To a thread that waits, which is in no ready queue yet; NULL: it is queued.
+static ALWAYS_INLINE struct thread *hand_over(struct call *c, struct endpoint *to,
+                                              void (*message)(const struct call *, struct thread *))
+{
+    if (list_empty(&to->waiters)) {
+        c->state = CALL_QUEUED;
+        return NULL;
+    }
+    struct thread *t = first_waiter(to);
+    struct reply *into = t->receive_into;
+    end_wait(t, STATUS_OK, into);
+    receive_call(c, t, c->kind == CALL_PAGE_FAULT ? NULL : into);
+    message(c, t);
+    return t;
+}
+
 // call_start(), for callers that know the kind when they are compiled.
 static ALWAYS_INLINE bool call_start_as(struct exec *e, const struct capability *cap, enum call_kind kind,
                                         void (*message)(const struct call *, struct thread *))
@@ -53,22 +69,15 @@ static ALWAYS_INLINE bool call_start_as(struct exec *e, const struct capability 
         return false;
     begin_call(c, cap, kind);
     e->state = EXEC_CALLS;
-    if (list_empty(&to->waiters)) {
-        c->state = CALL_QUEUED;
+    struct thread *t = hand_over(c, to, message);
+    if (!t)
         list_append(&to->callers, &c->node);
-        if (running)
-            sched_block();
-        return true;
-    }
-    struct thread *t = first_waiter(to);
-    struct reply *into = t->receive_into;
-    end_wait(t, STATUS_OK, into);
-    receive_call(c, t, kind == CALL_PAGE_FAULT ? NULL : into);
-    message(c, t);
-    if (running)
+    if (t && running)
         sched_switch(&t->exec);
-    else
+    else if (t)
         sched_ready(&t->exec, false, false);
+    else if (running)
+        sched_block();
     return true;
 }
 

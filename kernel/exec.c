@@ -5,6 +5,7 @@
 #include "kernel/endpoint.h"
 #include "kernel/fpu.h"
 #include "kernel/sched.h"
+#include "kernel/syscalls.h"
 
 enum status exec_init(struct exec *e, uint64_t word)
 {
@@ -52,4 +53,10 @@ void exec_set_account(struct exec *e, struct account *a)
     list_append(&a->execs, &e->charged);
     if (queued)
         sched_ready(e, false, false);
+}
+
+enum status exec_ctl_account(const struct request *r)
+{
+    exec_set_account(r->object[0], r->object[2]);
+    return STATUS_OK;
 }

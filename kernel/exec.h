@@ -76,3 +76,4 @@ void exec_release(struct exec *e);
 // It goes on when control says so.
 void exec_stop(struct exec *e);
 void exec_set_account(struct exec *e, struct account *a);
+enum status exec_ctl_account(const struct request *r) MUST_CHECK; // SET_ACCOUNT of threads and vCPUs

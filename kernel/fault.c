@@ -12,14 +12,20 @@
 
 enum { PF_WRITE = 2, PF_FETCH = 16 };
 
-void page_fault_start(struct exec *e, struct memory *m, uint64_t page, uint32_t rights)
+enum fault_verdict exec_fault(struct exec *e, const struct aspace *a, uint64_t address, uint32_t rights)
 {
+    const struct mapping *map = aspace_find(a, address);
+    uint64_t page;
+    enum fault_verdict verdict = map ? memory_fault(map, address, rights, &page) : FAULT_VIOLATION;
+    if (verdict != FAULT_PAGER)
+        return verdict;
     e->call.tag = TAG(LABEL_PAGE_FAULT, PAGE_FAULT_WORDS);
     e->call.words[PAGE_FAULT_PAGE] = page;
     e->call.words[PAGE_FAULT_RIGHTS] = rights;
-    list_append(&m->waiters, &e->fault);
-    bool started = call_start(e, &m->pager, CALL_PAGE_FAULT);
+    list_append(&map->memory->waiters, &e->fault);
+    bool started = call_start(e, &map->memory->pager, CALL_PAGE_FAULT);
     kassert(started); // memory_fault() looked
+    return verdict;
 }
 
 void memory_wake(struct memory *m, uint64_t page, uint64_t pages)
@@ -39,14 +45,12 @@ void memory_wake(struct memory *m, uint64_t page, uint64_t pages)
 
 void fault_page(struct thread *t, uint64_t address, uint64_t error)
 {
-    const struct mapping *map =
-        address < USER_ADDRESS_LIMIT ? aspace_find(&t->process->aspace, address) : NULL;
+    struct aspace *a = &t->process->aspace;
     uint32_t rights =
         RIGHT_READ | ((error & PF_WRITE) ? RIGHT_WRITE : 0) | ((error & PF_FETCH) ? RIGHT_EXECUTE : 0);
-    uint64_t page;
-    switch (map ? memory_fault(map, address, rights, &page) : FAULT_VIOLATION) {
-    case FAULT_RETRY: aspace_flush(&t->process->aspace, address, 1); return;
-    case FAULT_PAGER: page_fault_start(&t->exec, map->memory, page, rights); return;
-    case FAULT_VIOLATION: thread_fault(t, FAULT_EXCEPTION, VECTOR_PAGE_FAULT | error << 32, address); return;
-    }
+    enum fault_verdict verdict = exec_fault(&t->exec, a, address, rights);
+    if (verdict == FAULT_RETRY)
+        aspace_flush(a, address, 1);
+    else if (verdict == FAULT_VIOLATION)
+        thread_fault(t, FAULT_EXCEPTION, VECTOR_PAGE_FAULT | error << 32, address);
 }

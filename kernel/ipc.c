@@ -110,15 +110,11 @@ void call_requeue(struct call *c)
     }
     call_cancel(c);
     c->deliveries++;
-    if (!list_empty(&to->waiters)) {
-        struct thread *t = first_waiter(to);
-        thread_end_wait(t, STATUS_OK);
-        deliver(c, t);
+    struct thread *t = hand_over(c, to, message[c->kind]);
+    if (t)
         sched_ready(&t->exec, false, false);
-        return;
-    }
-    c->state = CALL_QUEUED;
-    list_prepend(&to->callers, &c->node);
+    else
+        list_prepend(&to->callers, &c->node);
 }
 
 static NOINLINE uint32_t start_message(struct thread *t, const struct capability *cap, uint64_t tag)

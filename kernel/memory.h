@@ -86,4 +86,7 @@ uint64_t memory_slot(const struct memory *m, uint64_t page);
 
 // What a fault at an address of a mapping is: answered by a retry, a matter for the pager, or a violation.
 enum fault_verdict { FAULT_RETRY, FAULT_PAGER, FAULT_VIOLATION };
+struct exec;
+// The same, and the fault message to the pager is sent (kernel/fault.c).
+enum fault_verdict exec_fault(struct exec *e, const struct aspace *a, uint64_t address, uint32_t rights);
 enum fault_verdict memory_fault(const struct mapping *map, uint64_t address, uint32_t rights, uint64_t *page);

@@ -5,6 +5,7 @@
 // ranges.
 #include "kernel/endpoint.h"
 #include "kernel/lib/string.h"
+#include "kernel/syscalls.h"
 #include "kernel/virt/virt.h"
 #include "kernel/vm.h"
 
@@ -40,33 +41,29 @@ const struct route *route_search(struct route_list *l, uint64_t at)
     return r;
 }
 
-static enum status check_add(struct route_list *l, const struct route *r)
+static enum status check(struct route_list *l, const struct route *r, bool remove)
 {
-    const struct route *next = position(l, r->first);
-    if (next < l->route + l->count && next->first <= r->last)
+    const struct route *at = position(l, r->first);
+    bool there = at < l->route + l->count;
+    if (remove)
+        return there && at->first == r->first && at->last == r->last ? STATUS_OK : STATUS_NOT_FOUND;
+    if (there && at->first <= r->last)
         return STATUS_EXISTS;
     return l->count == ROUTES_MAX ? STATUS_NO_QUOTA : STATUS_OK;
 }
 
-static void add(struct route_list *l, const struct route *r)
+static void change(struct route_list *l, const struct route *r, bool remove)
 {
-    struct route *at = position(l, r->first);
-    memmove(at + 1, at, (size_t)((char *)(l->route + l->count++) - (char *)at));
-    *at = *r;
-}
-
-static enum status check_remove(struct route_list *l, const struct route *r)
-{
-    const struct route *at = position(l, r->first);
-    bool there = at < l->route + l->count && at->first == r->first && at->last == r->last;
-    return there ? STATUS_OK : STATUS_NOT_FOUND;
-}
-
-static void remove(struct route_list *l, const struct route *r)
-{
-    struct route *at = position(l, r->first);
-    memmove(at, at + 1, (size_t)((char *)(l->route + --l->count) - (char *)at));
-    l->route[l->count] = (struct route){0};
+    struct route *at = position(l, r->first), *behind = at + 1;
+    size_t rest = (size_t)((char *)(l->route + l->count) - (char *)at);
+    if (remove) {
+        memmove(at, behind, rest - sizeof *at);
+        l->route[--l->count] = (struct route){0};
+    } else {
+        memmove(behind, at, rest);
+        *at = *r;
+        l->count++;
+    }
 }
 
 static enum status exit_groups(struct vm *vm, uint64_t first, uint64_t last, uint64_t groups)
@@ -78,56 +75,37 @@ static enum status exit_groups(struct vm *vm, uint64_t first, uint64_t last, uin
     return STATUS_OK;
 }
 
-static enum status target(struct process *p, uint64_t slot, uint32_t rights, struct route *r)
+static enum status find_target(const struct request *r, uint32_t rights, struct capability *to)
 {
     struct object *o;
     struct capability *cap;
-    enum status s = cap_get(p, slot, OBJECT_NONE, RIGHT_SEND, &o, &cap);
+    enum status s = cap_get(r->self, r->a[4], OBJECT_NONE, RIGHT_SEND, &o, &cap);
     if (s != STATUS_OK)
         return s;
-    bool doorbell = o->type == OBJECT_NOTIFICATION;
-    if ((o->type != OBJECT_ENDPOINT && !doorbell))
-        return STATUS_BAD_CAP;
-    if (doorbell && rights != RIGHT_WRITE)
-        return STATUS_BAD_ARG;
-    r->target.ref = ref_to(o);
-    return STATUS_OK;
+    *to = (struct capability){.ref = cap->ref, .badge = r->a[5]};
+    if (o->type == OBJECT_NOTIFICATION) // a doorbell
+        return rights == RIGHT_WRITE ? STATUS_OK : STATUS_BAD_ARG;
+    return o->type == OBJECT_ENDPOINT ? STATUS_OK : STATUS_BAD_CAP;
 }
 
 // Each direction named in the rights: all checked, then all done.
-static enum status change(struct route_list lists[ROUTE_DIRECTIONS], uint32_t rights, const struct route *r,
-                          enum status (*check)(struct route_list *, const struct route *),
-                          void (*act)(struct route_list *, const struct route *))
+uint32_t sys_route(struct request *r)
 {
-    for (unsigned d = 0; d < ROUTE_DIRECTIONS; d++) {
-        enum status s = rights & (RIGHT_READ << d) ? check(&lists[d], r) : STATUS_OK;
-        if (s != STATUS_OK)
-            return s;
-    }
-    for (unsigned d = 0; d < ROUTE_DIRECTIONS; d++)
-        if (rights & (RIGHT_READ << d))
-            act(&lists[d], r);
-    return STATUS_OK;
-}
-
-uint64_t sys_route(uint64_t slot, uint64_t kind, uint64_t first, uint64_t last, uint64_t to, uint64_t badge)
-{
-    struct process *p = current_thread()->process;
-    struct object *o;
-    enum status s = cap_get(p, slot, OBJECT_VM, RIGHT_CONTROL, &o, NULL);
-    if (s != STATUS_OK)
-        return s;
-    struct vm *vm = (struct vm *)o;
-    uint32_t rights = (uint32_t)(kind >> 8), base = (uint8_t)kind & ~(uint32_t)ROUTE_REMOVE;
-    if (base == ROUTE_EXIT)
-        return exit_groups(vm, first, last, badge);
-    if (base > ROUTE_GPA || first > last || (base == ROUTE_PORT && last > 0xffff) || !rights ||
-        (rights & ~(uint32_t)(RIGHT_READ | RIGHT_WRITE)))
+    struct vm *vm = r->object[0];
+    struct route route = {.first = r->a[2], .last = r->a[3]};
+    uint32_t rights = (uint32_t)(r->a[1] >> 8), kind = (uint8_t)r->a[1] & ~(uint32_t)ROUTE_REMOVE;
+    bool remove = r->a[1] & ROUTE_REMOVE;
+    if (kind == ROUTE_EXIT)
+        return exit_groups(vm, route.first, route.last, r->a[5]);
+    if (kind > ROUTE_GPA || route.first > route.last || (kind == ROUTE_PORT && route.last > 0xffff) ||
+        !rights || (rights & ~(uint32_t)(RIGHT_READ | RIGHT_WRITE)))
         return STATUS_BAD_ARG;
-    struct route r = {.first = first, .last = last, .target.badge = badge};
-    if (kind & ROUTE_REMOVE)
-        return change(vm->routes[base], rights, &r, check_remove, remove);
-    if ((s = target(p, to, rights, &r)) != STATUS_OK)
-        return s;
-    return change(vm->routes[base], rights, &r, check_add, add);
+    enum status s = remove ? STATUS_OK : find_target(r, rights, &route.target);
+    for (unsigned d = 0; s == STATUS_OK && d < ROUTE_DIRECTIONS; d++)
+        if (rights & (RIGHT_READ << d))
+            s = check(&vm->routes[kind][d], &route, remove);
+    for (unsigned d = 0; s == STATUS_OK && d < ROUTE_DIRECTIONS; d++)
+        if (rights & (RIGHT_READ << d))
+            change(&vm->routes[kind][d], &route, remove);
+    return s;
 }

@@ -157,6 +157,7 @@ static const struct {
     [SYS_PROTECT] = {protect, {NEED(MEMORY, RIGHT_CONTROL)}},
     [SYS_THREAD_CTL] = {sys_thread_ctl, {0}},
     [SYS_VCPU_CTL] = {sys_vcpu_ctl, {0}},
+    [SYS_ROUTE] = {sys_route, {NEED(VM, RIGHT_CONTROL)}},
     [SYS_IRQ_CTL] = {sys_irq_ctl, {0}},
     [SYS_INFO] = {sys_info, {0}},
     [SYS_LOG] = {log, {0}},
@@ -179,8 +180,6 @@ const void *const syscall_table[UINT8_MAX + 1] = {
     [SYS_CALL] = sys_call,
     [SYS_REPLY_WAIT] = sys_reply_wait,
     [SYS_SIGNAL] = sys_signal,
-    [SYS_CREATE... SYS_VCPU_CTL] = checked,
-    [SYS_ROUTE] = sys_route,
-    [SYS_IRQ_CTL... SYS_MACHINE] = checked,
+    [SYS_CREATE... SYS_MACHINE] = checked,
     [SYSCALL_COUNT... UINT8_MAX] = unknown,
 };

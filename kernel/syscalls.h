@@ -44,5 +44,6 @@ uint32_t sys_create(struct request *r);
 uint32_t sys_destroy(struct request *r);
 uint32_t sys_info(struct request *r);
 uint32_t sys_irq_ctl(struct request *r);
+uint32_t sys_route(struct request *r);
 uint32_t sys_thread_ctl(struct request *r);
 uint32_t sys_vcpu_ctl(struct request *r);

@@ -199,13 +199,6 @@ static enum status set_priority(const struct request *r)
     return STATUS_OK;
 }
 
-static enum status set_account(const struct request *r)
-{
-    struct thread *t = r->object[0];
-    exec_set_account(&t->exec, r->object[2]);
-    return STATUS_OK;
-}
-
 uint32_t sys_thread_ctl(struct request *r)
 {
     static const struct operation operations[THREAD_OPS] = {
@@ -217,7 +210,7 @@ uint32_t sys_thread_ctl(struct request *r)
         [THREAD_STOP_AT] = {stop_at, 0},
         [THREAD_BIND] = {bind, OPTIONAL | NEED(NOTIFICATION, RIGHT_RECEIVE)},
         [THREAD_SET_PRIORITY] = {set_priority, 0},
-        [THREAD_SET_ACCOUNT] = {set_account, NEED(ACCOUNT, RIGHT_CONTROL)},
+        [THREAD_SET_ACCOUNT] = {exec_ctl_account, NEED(ACCOUNT, RIGHT_CONTROL)},
     };
     struct thread *self = current_thread();
     if (r->a[1] == THREAD_EXIT) {

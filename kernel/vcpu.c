@@ -61,35 +61,24 @@ static uint64_t low_bytes(uint64_t value, unsigned size)
     return size < 8 ? value & ((1ul << 8 * size) - 1) : value;
 }
 
-// What is to happen to an access: a route took it (a call goes out, or a doorbell rang), or none did.
-enum routed { ROUTED_CALL, ROUTED_DONE, ROUTED_NOWHERE };
-
-static inline enum routed route_access(struct vcpu *v, const struct vcpu_access *a)
+// True when the guest can go on: a doorbell rang, or no route takes what the monitor decoded.
+static ALWAYS_INLINE bool send_access(struct vcpu *v, const struct vcpu_access *a)
 {
     const struct route *r = route_find(v->vm, a->space, a->write ? ROUTE_WRITES : ROUTE_READS, a->address);
     const struct object *target = r ? ref_get(r->target.ref) : NULL;
-    if (!target || a->address + a->size - 1 > r->last)
-        return ROUTED_NOWHERE;
-    if (target->type == OBJECT_NOTIFICATION) {
-        v->doorbells++;
-        notification_signal((struct notification *)target, r->target.badge, true);
-        return ROUTED_DONE;
-    }
-    v->accesses++;
-    v->exec.call.tag = TAG(LABEL_ACCESS, ACCESS_WORDS);
-    v->exec.call.words[ACCESS_OFFSET] = a->address - r->first;
-    v->exec.call.words[ACCESS_VALUE] = a->value;
-    v->exec.call.words[ACCESS_INFO] = ACCESS_INFO_MAKE(a->size, a->write, v->number);
-    v->action = PENDING_ACCESS;
-    return call_start(&v->exec, &r->target, CALL_ACCESS) ? ROUTED_CALL : ROUTED_NOWHERE;
-}
-
-static ALWAYS_INLINE bool send_access(struct vcpu *v, const struct vcpu_access *a)
-{
-    switch (route_access(v, a)) {
-    case ROUTED_CALL: return false;
-    case ROUTED_DONE: return vcpu_answer_access(v, 0);
-    case ROUTED_NOWHERE: break;
+    if (target && a->address + a->size - 1 <= r->last) {
+        if (target->type == OBJECT_NOTIFICATION) {
+            v->doorbells++;
+            notification_signal((struct notification *)target, r->target.badge, true);
+            return vcpu_answer_access(v, 0);
+        }
+        v->accesses++;
+        v->exec.call.tag = TAG(LABEL_ACCESS, ACCESS_WORDS);
+        v->exec.call.words[ACCESS_OFFSET] = a->address - r->first;
+        v->exec.call.words[ACCESS_VALUE] = a->value;
+        v->exec.call.words[ACCESS_INFO] = ACCESS_INFO_MAKE(a->size, a->write, v->number);
+        v->action = PENDING_ACCESS;
+        return !call_start(&v->exec, &r->target, CALL_ACCESS); // it is there: ref_get() looked
     }
     if (v->access_by_monitor)
         return vcpu_answer_access(v, UINT64_MAX);
@@ -120,18 +109,12 @@ bool vcpu_send_access(struct vcpu *v)
 static NOINLINE void exit_mmio(struct vcpu *v)
 {
     const struct vcpu_exit *x = &v->exit;
-    const struct mapping *map = aspace_find(&v->space->aspace, x->address);
     uint32_t rights = RIGHT_READ | ((x->info & EXIT_WRITE) ? RIGHT_WRITE : 0) |
                       ((x->info & EXIT_FETCH) ? RIGHT_EXECUTE : 0);
-    uint64_t page;
-    switch (map ? memory_fault(map, x->address, rights, &page) : FAULT_VIOLATION) {
-    case FAULT_RETRY: return;
-    case FAULT_PAGER:
-        v->page_faults++;
-        page_fault_start(&v->exec, map->memory, page, rights);
-        return;
-    case FAULT_VIOLATION: vcpu_exit_to_monitor(v, EXIT_MMIO); return;
-    }
+    enum fault_verdict verdict = exec_fault(&v->exec, &v->space->aspace, x->address, rights);
+    v->page_faults += verdict == FAULT_PAGER;
+    if (verdict == FAULT_VIOLATION)
+        vcpu_exit_to_monitor(v, EXIT_MMIO);
 }
 
 static NOINLINE void kick_exit(struct vcpu *v)

@@ -110,19 +110,15 @@ static enum status import_image(const struct request *r)
     return STATUS_BAD_ARG;
 }
 
-static enum status set_account(const struct request *r)
-{
-    struct vcpu *v = r->object[0];
-    exec_set_account(&v->exec, r->object[2]);
-    return STATUS_OK;
-}
-
 uint32_t sys_vcpu_ctl(struct request *r)
 {
     static const struct operation operations[VCPU_OPS] = {
-        [VCPU_KICK] = {kick, 0},           [VCPU_CANCEL] = {cancel, 0},
-        [VCPU_RESUME] = {resume, 0},       [VCPU_EXPORT] = {export_image, 0},
-        [VCPU_IMPORT] = {import_image, 0}, [VCPU_SET_ACCOUNT] = {set_account, NEED(ACCOUNT, RIGHT_CONTROL)},
+        [VCPU_KICK] = {kick, 0},
+        [VCPU_CANCEL] = {cancel, 0},
+        [VCPU_RESUME] = {resume, 0},
+        [VCPU_EXPORT] = {export_image, 0},
+        [VCPU_IMPORT] = {import_image, 0},
+        [VCPU_SET_ACCOUNT] = {exec_ctl_account, NEED(ACCOUNT, RIGHT_CONTROL)},
     };
     return control(r, OBJECT_VCPU, operations, VCPU_OPS);
 }

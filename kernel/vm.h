@@ -41,8 +41,6 @@ static inline const struct route *route_find(struct vm *vm, enum access_space sp
 }
 
 enum status vm_make(void *o, const struct request *r) MUST_CHECK;
-uint64_t sys_route(uint64_t vm, uint64_t kind, uint64_t first, uint64_t last, uint64_t target,
-                   uint64_t badge);
 
 enum status vcpu_make(void *o, const struct request *r) MUST_CHECK;
 bool vcpu_release(void *o);
@@ -61,6 +59,3 @@ void vcpu_unpark(struct vcpu *v);
 
 // Sends the exit in v->exit to the monitor.
 void vcpu_exit_to_monitor(struct vcpu *v, enum exit_kind kind);
-
-// e waits for a page (kernel/fault.c).
-void page_fault_start(struct exec *e, struct memory *m, uint64_t page, uint32_t rights);

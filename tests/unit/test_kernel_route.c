@@ -44,6 +44,16 @@ enum status cap_error(const struct process *p, uint64_t slot, enum object_type t
     return slot < p->slot_count && type != OBJECT_NONE ? STATUS_BAD_CAP : STATUS_NO_RIGHT;
 }
 
+static uint64_t route(uint64_t slot, uint64_t kind, uint64_t first, uint64_t last, uint64_t target,
+                      uint64_t badge)
+{
+    struct object *o;
+    struct request r = {.self = &process, .a = {slot, kind, first, last, target, badge}};
+    enum status s = cap_get(&process, slot, OBJECT_VM, RIGHT_CONTROL, &o, NULL);
+    r.object[0] = o;
+    return s == STATUS_OK ? sys_route(&r) : s;
+}
+
 static void put(unsigned slot, struct object *o, uint32_t rights)
 {
     slots[slot] = (struct capability){.ref = ref_to(o), .grip = GRIP(o->type, rights)};
@@ -81,7 +91,7 @@ static enum status foretell_add(const unsigned *counts, uint64_t rights, uint64_
 static void add(enum access_space space, uint64_t rights, uint64_t first, uint64_t last, uint64_t badge)
 {
     enum status expected = foretell_add(count[space], rights, takes[space], first, last);
-    assert_int_equal(sys_route(SLOT_VM, (uint64_t)space | rights << 8, first, last, SLOT_ENDPOINT, badge),
+    assert_int_equal(route(SLOT_VM, (uint64_t)space | rights << 8, first, last, SLOT_ENDPOINT, badge),
                      expected);
     if (expected != STATUS_OK)
         return;
@@ -107,8 +117,7 @@ static void take_away(enum access_space space, uint64_t rights, uint64_t first, 
     for (unsigned d = 0; d < ROUTE_DIRECTIONS; d++)
         there = there && (!(rights & (RIGHT_READ << d)) || is_route(space, d, first, last));
     uint64_t kind = (uint64_t)space | ROUTE_REMOVE | rights << 8;
-    assert_int_equal(sys_route(SLOT_VM, kind, first, last, SLOT_NONE, 0),
-                     there ? STATUS_OK : STATUS_NOT_FOUND);
+    assert_int_equal(route(SLOT_VM, kind, first, last, SLOT_NONE, 0), there ? STATUS_OK : STATUS_NOT_FOUND);
     for (unsigned d = 0; there && d < ROUTE_DIRECTIONS; d++)
         if (rights & (RIGHT_READ << d)) {
             count[space][d]--;
@@ -147,33 +156,33 @@ static void what_makes_no_route_is_refused(void **state)
 {
     const uint64_t rw = (RIGHT_READ | RIGHT_WRITE) << 8, w = RIGHT_WRITE << 8, p = ROUTE_PORT;
     (void)state;
-    assert_int_equal(sys_route(SLOT_ENDPOINT, p | rw, 1, 1, SLOT_ENDPOINT, 1), STATUS_BAD_CAP);
-    assert_int_equal(sys_route(SLOT_VM, p | rw, 2, 1, SLOT_ENDPOINT, 1), STATUS_BAD_ARG);
-    assert_int_equal(sys_route(SLOT_VM, p | rw, 0xffff, 0x10000, SLOT_ENDPOINT, 1), STATUS_BAD_ARG);
-    assert_int_equal(sys_route(SLOT_VM, p, 0xfff0, 0xfff0, SLOT_ENDPOINT, 1), STATUS_BAD_ARG);
-    assert_int_equal(sys_route(SLOT_VM, p | RIGHT_EXECUTE << 8, 0xfff0, 0xfff0, SLOT_ENDPOINT, 1),
+    assert_int_equal(route(SLOT_ENDPOINT, p | rw, 1, 1, SLOT_ENDPOINT, 1), STATUS_BAD_CAP);
+    assert_int_equal(route(SLOT_VM, p | rw, 2, 1, SLOT_ENDPOINT, 1), STATUS_BAD_ARG);
+    assert_int_equal(route(SLOT_VM, p | rw, 0xffff, 0x10000, SLOT_ENDPOINT, 1), STATUS_BAD_ARG);
+    assert_int_equal(route(SLOT_VM, p, 0xfff0, 0xfff0, SLOT_ENDPOINT, 1), STATUS_BAD_ARG);
+    assert_int_equal(route(SLOT_VM, p | RIGHT_EXECUTE << 8, 0xfff0, 0xfff0, SLOT_ENDPOINT, 1),
                      STATUS_BAD_ARG);
-    assert_int_equal(sys_route(SLOT_VM, 3 | rw, 0xfff0, 0xfff0, SLOT_ENDPOINT, 1), STATUS_BAD_ARG);
-    assert_int_equal(sys_route(SLOT_VM, p | rw, 0xfff0, 0xfff0, SLOT_DOORBELL, 1), STATUS_BAD_ARG); // reads
-    assert_int_equal(sys_route(SLOT_VM, p | rw, 0xfff0, 0xfff0, SLOT_REPLY, 1), STATUS_BAD_CAP);
-    assert_int_equal(sys_route(SLOT_VM, p | rw, 0xfff0, 0xfff0, SLOT_MUTE, 1), STATUS_NO_RIGHT);
-    assert_int_equal(sys_route(SLOT_VM, p | rw, 0xfff0, 0xfff0, SLOT_NONE, 1), STATUS_NO_RIGHT);
+    assert_int_equal(route(SLOT_VM, 3 | rw, 0xfff0, 0xfff0, SLOT_ENDPOINT, 1), STATUS_BAD_ARG);
+    assert_int_equal(route(SLOT_VM, p | rw, 0xfff0, 0xfff0, SLOT_DOORBELL, 1), STATUS_BAD_ARG); // reads
+    assert_int_equal(route(SLOT_VM, p | rw, 0xfff0, 0xfff0, SLOT_REPLY, 1), STATUS_BAD_CAP);
+    assert_int_equal(route(SLOT_VM, p | rw, 0xfff0, 0xfff0, SLOT_MUTE, 1), STATUS_NO_RIGHT);
+    assert_int_equal(route(SLOT_VM, p | rw, 0xfff0, 0xfff0, SLOT_NONE, 1), STATUS_NO_RIGHT);
     assert_null(route_find(vm, ACCESS_PORT, ROUTE_WRITES, 0xfff0));
-    assert_int_equal(sys_route(SLOT_VM, p | w, 0xfff0, 0xfff0, SLOT_DOORBELL, 1), STATUS_OK);
-    assert_int_equal(sys_route(SLOT_VM, p | ROUTE_REMOVE | w, 0xfff0, 0xfff0, SLOT_NONE, 0), STATUS_OK);
+    assert_int_equal(route(SLOT_VM, p | w, 0xfff0, 0xfff0, SLOT_DOORBELL, 1), STATUS_OK);
+    assert_int_equal(route(SLOT_VM, p | ROUTE_REMOVE | w, 0xfff0, 0xfff0, SLOT_NONE, 0), STATUS_OK);
 }
 
 static void groups_of_exits_are_set(void **state)
 {
     (void)state;
     assert_int_equal(vm->groups[EXIT_CPUID], GROUP_ALL);
-    assert_int_equal(sys_route(SLOT_VM, ROUTE_EXIT, EXIT_CPUID, EXIT_RDMSR, SLOT_NONE, GROUP_RIP), STATUS_OK);
+    assert_int_equal(route(SLOT_VM, ROUTE_EXIT, EXIT_CPUID, EXIT_RDMSR, SLOT_NONE, GROUP_RIP), STATUS_OK);
     assert_int_equal(vm->groups[EXIT_CPUID], GROUP_RIP);
     assert_int_equal(vm->groups[EXIT_RDMSR], GROUP_RIP);
     assert_int_equal(vm->groups[EXIT_WRMSR], GROUP_ALL);
-    assert_int_equal(sys_route(SLOT_VM, ROUTE_EXIT, 0, EXIT_KINDS, SLOT_NONE, 0), STATUS_BAD_ARG);
-    assert_int_equal(sys_route(SLOT_VM, ROUTE_EXIT, 2, 1, SLOT_NONE, 0), STATUS_BAD_ARG);
-    assert_int_equal(sys_route(SLOT_VM, ROUTE_EXIT, 0, 0, SLOT_NONE, GROUP_ALL + 1), STATUS_BAD_ARG);
+    assert_int_equal(route(SLOT_VM, ROUTE_EXIT, 0, EXIT_KINDS, SLOT_NONE, 0), STATUS_BAD_ARG);
+    assert_int_equal(route(SLOT_VM, ROUTE_EXIT, 2, 1, SLOT_NONE, 0), STATUS_BAD_ARG);
+    assert_int_equal(route(SLOT_VM, ROUTE_EXIT, 0, 0, SLOT_NONE, GROUP_ALL + 1), STATUS_BAD_ARG);
 }
 
 static int set_up(void **state)
