@@ -21,8 +21,8 @@ static void info_system(void *to)
     i->cpus = cpu_count;
     i->virtualization = virt ? virt->kind : VIRTUALIZATION_NONE;
     i->vcpu_features = virt ? virt->features : 0;
-    i->pool_pages = kmem_total_pages();
-    i->pool_free = kmem_free_pages();
+    i->pool_pages = kmem_total_pages;
+    i->pool_free = kmem_free_pages;
     i->xsave_features = fpu_mask;
     i->xsave_bytes = (uint32_t)fpu_bytes();
 }

@@ -11,16 +11,17 @@
 #include "kernel/platform/layout.h"
 #include "kernel/process.h"
 
-enum { BLOCK_SHIFT_MIN = 6 };
+enum { BLOCK_MIN = 64 };
 
 struct free_block {
     struct free_block *next;
 };
 
-static struct free_block *free_small[PAGE_SHIFT]; // by shift
+size_t kmem_total_pages, kmem_free_pages;
+static struct free_block *free_small[PAGE_SHIFT]; // by the logarithm of their size
 static char *pool;
-static uint64_t *used;                         // a bit a page
-static size_t total_pages, free_pages, lowest; // no page below `lowest` is free
+static uint64_t *used; // a bit a page
+static size_t lowest;  // no page below is free
 
 static void mark(size_t page, size_t pages)
 {
@@ -32,45 +33,25 @@ void kmem_init(struct range range)
 {
     pool = pool_pointer(range.base);
     used = (uint64_t *)pool;
-    total_pages = range.size / PAGE_SIZE;
-    lowest = (total_pages / 8 + PAGE_SIZE) / PAGE_SIZE;
-    free_pages = total_pages - lowest;
+    kmem_total_pages = range.size / PAGE_SIZE;
+    lowest = (kmem_total_pages / 8 + PAGE_SIZE) / PAGE_SIZE;
+    kmem_free_pages = kmem_total_pages - lowest;
     memset(used, 0, lowest * PAGE_SIZE);
     mark(0, lowest);
 }
 
-static unsigned shift_of(size_t bytes)
-{
-    unsigned shift = BLOCK_SHIFT_MIN;
-    while (((size_t)1 << shift) < bytes)
-        shift++;
-    return shift;
-}
-
-static size_t pages_of(size_t bytes)
-{
-    return (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
-}
-
 size_t kmem_cost(size_t bytes)
 {
-    return bytes > PAGE_SIZE / 2 ? pages_of(bytes) * PAGE_SIZE : (size_t)1 << shift_of(bytes);
-}
-
-uint64_t kmem_free_pages(void)
-{
-    return free_pages;
-}
-
-uint64_t kmem_total_pages(void)
-{
-    return total_pages;
+    size_t cost = BLOCK_MIN;
+    while (cost < bytes && cost < PAGE_SIZE)
+        cost *= 2;
+    return cost < PAGE_SIZE ? cost : (bytes + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
 }
 
 static void *take_run(size_t pages)
 {
     size_t run = 0;
-    for (size_t page = lowest; page < total_pages; page++) {
+    for (size_t page = lowest; page < kmem_total_pages; page++) {
         if (used[page / 64] == UINT64_MAX) {
             run = 0;
             page |= 63;
@@ -81,7 +62,7 @@ static void *take_run(size_t pages)
             continue;
         page -= pages - 1;
         mark(page, pages);
-        free_pages -= pages;
+        kmem_free_pages -= pages;
         lowest = page == lowest ? page + pages : lowest;
         return pool + page * PAGE_SIZE;
     }
@@ -92,27 +73,32 @@ static void free_run(const char *run, size_t pages)
 {
     size_t page = (size_t)(run - pool) / PAGE_SIZE;
     mark(page, pages);
-    free_pages += pages;
+    kmem_free_pages += pages;
     lowest = page < lowest ? page : lowest;
 }
 
-static void push(unsigned shift, void *block)
+static struct free_block **list_of(size_t size)
 {
-    struct free_block *b = block;
-    b->next = free_small[shift];
-    free_small[shift] = b;
+    return &free_small[__builtin_ctzl(size)];
 }
 
-static void *take_small(unsigned shift)
+static void free_block(size_t size, void *block)
 {
-    struct free_block *block = free_small[shift];
+    struct free_block *b = block, **list = list_of(size);
+    b->next = *list;
+    *list = b;
+}
+
+static void *take_block(size_t size)
+{
+    struct free_block **list = list_of(size), *block = *list;
     if (block) {
-        free_small[shift] = block->next;
+        *list = block->next;
         return block;
     }
     char *page = take_run(1);
-    for (size_t at = (size_t)1 << shift; page && at < PAGE_SIZE; at += (size_t)1 << shift)
-        push(shift, page + at);
+    for (size_t at = size; page && at < PAGE_SIZE; at += size)
+        free_block(size, page + at);
     return page;
 }
 
@@ -121,7 +107,7 @@ void *kmem_alloc(struct process *payer, size_t bytes)
     size_t cost = kmem_cost(bytes);
     if (payer && payer->quota - payer->used < cost)
         return NULL;
-    void *block = cost < PAGE_SIZE ? take_small(shift_of(bytes)) : take_run(cost / PAGE_SIZE);
+    void *block = cost < PAGE_SIZE ? take_block(cost) : take_run(cost / PAGE_SIZE);
     if (!block)
         return NULL;
     if (payer)
@@ -148,7 +134,7 @@ void kmem_free(struct process *payer, void *block, size_t bytes)
         payer->used -= cost;
     }
     if (cost < PAGE_SIZE)
-        push(shift_of(bytes), block);
+        free_block(cost, block);
     else
         free_run(block, cost / PAGE_SIZE);
 }

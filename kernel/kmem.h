@@ -24,5 +24,4 @@ void kmem_free(struct process *payer, void *block, size_t bytes);
 
 // What a block of this size costs.
 size_t kmem_cost(size_t bytes);
-uint64_t kmem_free_pages(void);
-uint64_t kmem_total_pages(void);
+extern size_t kmem_total_pages, kmem_free_pages; // of the pool

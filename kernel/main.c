@@ -30,7 +30,7 @@ _Noreturn void kernel_main(const struct boot_info *boot)
     for (const char **missing = virt_missing; !virt && *missing; missing++)
         kprintf("virtualization: %s\n", *missing);
     cpu_init(this_cpu());
-    kprintf("%u CPUs, kernel pool %lu KiB\n", smp_start(boot->startup_page), kmem_total_pages() * 4);
+    kprintf("%u CPUs, kernel pool %lu KiB\n", smp_start(boot->startup_page), kmem_total_pages * 4);
     root_start(boot, boot_tsc);
     boot_end();
     kernel_exit();

@@ -208,7 +208,7 @@ void root_start(const struct boot_info *boot, uint64_t boot_tsc)
     must(system ? STATUS_OK : STATUS_NO_QUOTA);
     root_account = make(OBJECT_ACCOUNT, NULL, &(struct request){.a = {[2] = WEIGHT_USUAL}});
     struct process *p = make(OBJECT_PROCESS, NULL,
-                             &(struct request){.a = {[2] = kmem_free_pages() * PAGE_SIZE, [3] = ROOT_SLOTS}});
+                             &(struct request){.a = {[2] = kmem_free_pages * PAGE_SIZE, [3] = ROOT_SLOTS}});
     struct thread *t = load_image(p, find_init(boot->archive));
     cap_put(p, ROOT_SLOT_SYSTEM, system, RIGHT_ALL, 0);
     cap_put(p, ROOT_SLOT_PROCESS, &p->object, RIGHT_ALL, 0);

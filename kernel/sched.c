@@ -89,11 +89,6 @@ static void dequeue(struct cpu *cpu, struct exec *e)
         cpu->ready_map &= ~(1ul << e->effective);
 }
 
-static int top_priority(const struct cpu *cpu)
-{
-    return cpu->ready_map ? 63 - __builtin_clzl(cpu->ready_map) : -1;
-}
-
 void sched_ready(struct exec *e, bool first, bool lazy)
 {
     struct cpu *cpu = this_cpu();
@@ -105,16 +100,9 @@ void sched_ready(struct exec *e, bool first, bool lazy)
     enqueue(cpu, e, first);
     if (cpu->current && cpu->current->effective >= e->effective)
         return;
-    if (lazy && cpu->current)
-        sched_doorbell();
-    else
+    if (!lazy || !cpu->current)
         cpu->hazards |= HAZARD_RESCHEDULE;
-}
-
-void sched_doorbell(void)
-{
-    struct cpu *cpu = this_cpu();
-    if (!timer_runs(&cpu->doorbell))
+    else if (!timer_runs(&cpu->doorbell))
         timer_start(&cpu->doorbell, rdtsc() + (uint64_t)tsc_khz * DOORBELL_US / 1000);
 }
 
@@ -125,23 +113,19 @@ static inline void put_aside(struct cpu *cpu)
 }
 
 // Nobody is current from now on.
-static void leave(struct cpu *cpu)
+void sched_block(void)
 {
+    struct cpu *cpu = this_cpu();
     put_aside(cpu);
     cpu->current = NULL;
     cpu->hazards |= HAZARD_RESCHEDULE;
-}
-
-void sched_block(void)
-{
-    leave(this_cpu());
 }
 
 void sched_remove(struct exec *e)
 {
     struct cpu *cpu = this_cpu();
     if (cpu->current == e)
-        leave(cpu);
+        sched_block();
     else if (e->state == EXEC_READY)
         dequeue(cpu, e);
 }
@@ -209,7 +193,7 @@ static void park(struct exec *e)
 static struct exec *pick(struct cpu *cpu)
 {
     while (cpu->ready_map) {
-        struct exec *e = CONTAINER(cpu->ready[top_priority(cpu)].next, struct exec, ready);
+        struct exec *e = CONTAINER(cpu->ready[63 - __builtin_clzl(cpu->ready_map)].next, struct exec, ready);
         dequeue(cpu, e);
         if (e->cpu_time >= e->slice_end)
             e->slice_end = e->cpu_time + slice_of(e);
@@ -228,7 +212,7 @@ static NOINLINE void reschedule(struct cpu *cpu)
         sched_charge(cpu, e, rdtsc());
         bool over = switch_left(e) <= 0;
         if (over || !most_urgent(cpu, e->effective)) {
-            leave(cpu);
+            sched_block();
             enqueue(cpu, e, !over);
         }
     } else {

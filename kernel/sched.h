@@ -74,5 +74,4 @@ void demolish(struct thread *t);
 void kernel_exit(void);
 
 void sched_timer(void);                       // the timer interrupt
-void sched_doorbell(void);                    // a lazily woken server should run soon
 uint64_t exec_cpu_time(const struct exec *e); // up to now

@@ -52,13 +52,13 @@ static void assert_filled(const unsigned char *at, size_t bytes, unsigned char f
 static void take(struct block *b)
 {
     size_t bytes = random_size(), cost = model_cost(bytes), p = (size_t)rand() % PAYERS;
-    uint64_t used = payer[p].used, pages = kmem_free_pages();
+    uint64_t used = payer[p].used, pages = kmem_free_pages;
     unsigned char *at = kmem_alloc(&payer[p], bytes);
     assert_int_equal(kmem_cost(bytes), cost);
     if (!at) { // the quota, or no run of so many pages
         assert_true(payer[p].quota - used < cost || cost > PAGE_SIZE || pages == 0);
         assert_int_equal(payer[p].used, used);
-        assert_int_equal(kmem_free_pages(), pages);
+        assert_int_equal(kmem_free_pages, pages);
         return;
     }
     assert_true(payer[p].quota - used >= cost);
@@ -118,7 +118,7 @@ static void freed_pages_serve_any_length(void **state)
             kmem_free(&p, run[i], pages * PAGE_SIZE);
     }
     assert_int_equal(p.used, 0);
-    assert_int_equal(kmem_free_pages(), kmem_total_pages() - 1); // the bitmap
+    assert_int_equal(kmem_free_pages, kmem_total_pages - 1); // the bitmap
 }
 
 // Who takes all gets each page once; the kernel itself is not held to a quota.
@@ -128,11 +128,11 @@ static void every_page_can_be_had(void **state)
     size_t n = 0;
     (void)state;
     pool_init(300);
-    uint64_t all = kmem_free_pages();
+    uint64_t all = kmem_free_pages;
     while (n < 300 && (page[n] = kmem_alloc(NULL, PAGE_SIZE)) != NULL)
         memset(page[n++], 0xa5, PAGE_SIZE);
     assert_int_equal(n, all);
-    assert_int_equal(kmem_free_pages(), 0);
+    assert_int_equal(kmem_free_pages, 0);
     assert_null(kmem_alloc(NULL, 2 * PAGE_SIZE));
     kmem_free(NULL, page[7], PAGE_SIZE);
     kmem_free(NULL, page[9], PAGE_SIZE);
