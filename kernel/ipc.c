@@ -1,4 +1,4 @@
-// Synchronous calls: sending, receiving, answering.
+// Synchronous calls: sending, receiving, answering; and notifications, which a wait takes as well.
 // SPDX-License-Identifier: MIT
 //
 // The message of a call stays with its caller (a thread's registers and UTCB, a vCPU's exit record) until it
@@ -212,17 +212,47 @@ static enum status check_wait(const struct thread *t, uint64_t slot, uint64_t ta
     return w->into->waiter || (w->into->call && w->into->call != w->call) ? STATUS_BUSY : STATUS_OK;
 }
 
+static void give_bits(struct thread *t, struct notification *n)
+{
+    t->frame.rdi = 0;
+    t->frame.rsi = TAG(LABEL_BITS, 1);
+    t->frame.rdx = n->bits;
+    n->bits = 0;
+}
+
 static bool take_bits(struct thread *t)
 {
     struct notification *n = (struct notification *)ref_get(t->notification);
     t->signalled = false;
     if (!n || !n->bits)
         return false;
-    t->frame.rdi = 0;
-    t->frame.rsi = TAG(LABEL_BITS, 1);
-    t->frame.rdx = n->bits;
-    n->bits = 0;
+    give_bits(t, n);
     return true;
+}
+
+void notification_signal(struct notification *n, uint64_t bits, bool lazy)
+{
+    struct thread *t = (struct thread *)ref_get(n->thread);
+    n->bits |= bits;
+    if (!t || ref_get(t->notification) != &n->object)
+        return;
+    if (t->exec.state != EXEC_WAITS) {
+        t->signalled = true;
+        return;
+    }
+    give_bits(t, n);
+    thread_end_wait(t, STATUS_OK);
+    sched_ready(&t->exec, false, lazy);
+}
+
+uint64_t sys_signal(uint64_t slot)
+{
+    struct object *o;
+    struct capability *cap;
+    enum status s = cap_get(current_thread()->process, slot, OBJECT_NOTIFICATION, RIGHT_SEND, &o, &cap);
+    if (s == STATUS_OK)
+        notification_signal((struct notification *)o, cap->badge, false);
+    return s;
 }
 
 static void wait_expired(struct timer *timer)

@@ -61,6 +61,8 @@ static bool space_release(void *o)
 
 #define HANDLER (OPTIONAL | NEED(ENDPOINT, RIGHT_SEND))
 
+#define TYPE(type) sizeof(struct type), type##_make, type##_release
+
 // Arguments are a[2] to a[5], whose meaning docs/syscalls.md gives by type.
 static const struct {
     size_t bytes; // 0: not to be created
@@ -69,30 +71,18 @@ static const struct {
     bool (*release)(void *o); // one step; true: nothing is left
     uint32_t needs[ARGUMENTS];
 } types[OBJECT_TYPES] = {
-    [OBJECT_PROCESS] = {sizeof(struct process), process_make, process_release, {[4] = HANDLER}},
-    [OBJECT_THREAD] = {sizeof(struct thread),
-                       thread_make,
-                       thread_release,
-                       {[2] = NEED(PROCESS, RIGHT_CONTROL)}},
-    [OBJECT_ACCOUNT] = {sizeof(struct account), account_make, account_release, {0}},
-    [OBJECT_ENDPOINT] = {sizeof(struct endpoint), endpoint_make, endpoint_release, {0}},
+    [OBJECT_PROCESS] = {TYPE(process), {[4] = HANDLER}},
+    [OBJECT_THREAD] = {TYPE(thread), {[2] = NEED(PROCESS, RIGHT_CONTROL)}},
+    [OBJECT_ACCOUNT] = {TYPE(account), {0}},
+    [OBJECT_ENDPOINT] = {TYPE(endpoint), {0}},
     [OBJECT_REPLY] = {sizeof(struct reply), NULL, reply_release, {0}},
     [OBJECT_NOTIFICATION] = {sizeof(struct notification), NULL, NULL, {0}},
-    [OBJECT_MEMORY] = {sizeof(struct memory),
-                       memory_make,
-                       memory_release,
-                       {[3] = HANDLER, [4] = OPTIONAL | NEED(MEMORY, RIGHT_CONTROL)}},
+    [OBJECT_MEMORY] = {TYPE(memory), {[3] = HANDLER, [4] = OPTIONAL | NEED(MEMORY, RIGHT_CONTROL)}},
     [OBJECT_VM] = {sizeof(struct vm), vm_make, NULL, {0}},
-    [OBJECT_SPACE] = {sizeof(struct space), space_make, space_release, {[2] = NEED(VM, RIGHT_CONTROL)}},
-    [OBJECT_VCPU] = {sizeof(struct vcpu),
-                     vcpu_make,
-                     vcpu_release,
-                     {[2] = NEED(VM, RIGHT_CONTROL), [3] = NEED(SPACE, RIGHT_CONTROL), [4] = HANDLER}},
-    [OBJECT_IRQ] = {sizeof(struct irq), irq_make, irq_release, {[3] = NEED(SYSTEM, RIGHT_CONTROL)}},
-    [OBJECT_IOPORTS] = {sizeof(struct ioports),
-                        ioports_make,
-                        ioports_release,
-                        {[4] = NEED(SYSTEM, RIGHT_CONTROL)}},
+    [OBJECT_SPACE] = {TYPE(space), {[2] = NEED(VM, RIGHT_CONTROL)}},
+    [OBJECT_VCPU] = {TYPE(vcpu), {[2] = NEED(VM, RIGHT_CONTROL), NEED(SPACE, RIGHT_CONTROL), HANDLER}},
+    [OBJECT_IRQ] = {TYPE(irq), {[3] = NEED(SYSTEM, RIGHT_CONTROL)}},
+    [OBJECT_IOPORTS] = {TYPE(ioports), {[4] = NEED(SYSTEM, RIGHT_CONTROL)}},
 };
 
 // What must go before o: what is in it, and what it paid for; the latest first, as it may depend on others.
@@ -155,11 +145,7 @@ uint32_t sys_create(struct request *r)
     if (type >= OBJECT_TYPES || !types[type].bytes)
         return STATUS_BAD_ARG;
     struct process *payer = r->object[1];
-    enum status s = cap_free(r->self, slot);
-    if (s == STATUS_OK)
-        s = look_up(r, types[type].needs);
-    if (s == STATUS_OK)
-        s = object_make(type, payer, r, &o);
+    enum status s = cap_free(r->self, slot) ?: look_up(r, types[type].needs) ?: object_make(type, payer, r, &o);
     if (s == STATUS_OK)
         cap_put(r->self, slot, o, RIGHT_ALL, 0);
     return s;

@@ -18,10 +18,9 @@ struct process;
 struct request;
 
 struct object {
-    uint32_t number; // [I]
-    uint8_t type;    // [I] enum object_type
-    uint8_t dying;   // destroyed, being taken apart
-    uint16_t pad;
+    uint32_t number;       // [I]
+    uint8_t type;          // [I] enum object_type
+    uint8_t dying;         // destroyed, being taken apart
     uint32_t bytes;        // charged to payer, memory of growth included
     struct process *payer; // [I] whose quota; the root task's own: NULL
     struct node paid;      // in payer->objects
@@ -49,7 +48,6 @@ struct capability {
     struct ref ref;
     uint64_t badge;
     uint32_t grip;
-    uint32_t pad;
 };
 #define GRIP(type, rights) ((uint32_t)(type) << 16 | (uint32_t)(rights))
 #define GRIP_RIGHTS(grip)  ((grip)&0xffffu)

@@ -66,7 +66,7 @@ static inline void timer_need(struct cpu *cpu, uint64_t deadline)
         timer_arm_earlier(cpu, deadline);
 }
 
-// Some steps of what the current thread destroys (kernel/destroy.c).
+// Some steps of what the current thread destroys (kernel/lifecycle.c).
 void demolish(struct thread *t);
 
 // Out of the kernel: runs guests, idles, returns when a thread is to go on; the TSS's RSP0 is its

@@ -106,13 +106,10 @@ static enum status suspend(const struct request *r)
 }
 
 // Where in struct frame each of the sixteen general registers is, in hardware order.
-static const size_t gpr_offset[GPR_COUNT] = {
-    offsetof(struct frame, rax), offsetof(struct frame, rcx), offsetof(struct frame, rdx),
-    offsetof(struct frame, rbx), offsetof(struct frame, rsp), offsetof(struct frame, rbp),
-    offsetof(struct frame, rsi), offsetof(struct frame, rdi), offsetof(struct frame, r8),
-    offsetof(struct frame, r9),  offsetof(struct frame, r10), offsetof(struct frame, r11),
-    offsetof(struct frame, r12), offsetof(struct frame, r13), offsetof(struct frame, r14),
-    offsetof(struct frame, r15)};
+#define AT(register) offsetof(struct frame, register)
+static const uint8_t gpr_offset[GPR_COUNT] = {AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp),
+                                              AT(rsi), AT(rdi), AT(r8),  AT(r9),  AT(r10), AT(r11),
+                                              AT(r12), AT(r13), AT(r14), AT(r15)};
 
 static uint64_t *gpr(struct thread *t, unsigned i)
 {

@@ -170,12 +170,6 @@ static void set_deadline(struct vcpu *v, uint64_t deadline)
         timer_cancel(t);
 }
 
-static bool access_ok(const struct vcpu_access *a)
-{
-    bool size_ok = a->size && a->size <= 8 && !(a->size & (a->size - 1));
-    return size_ok && a->space <= ACCESS_MEMORY && (a->space == ACCESS_MEMORY || a->address <= UINT16_MAX);
-}
-
 static NOINLINE enum status check_event(uint64_t event)
 {
     struct vcpu_state state;
@@ -183,60 +177,51 @@ static NOINLINE enum status check_event(uint64_t event)
     return virt_check_state(GROUP_EVENT, &state);
 }
 
-// Groups that are judged. They are in a page that its owner can change at any time.
-static NOINLINE enum status accept_all(struct vcpu *v, const struct vcpu_state *from, uint32_t groups)
+// Groups that are judged: those of a copy, as they are in a page that its owner can change at any time.
+static inline enum status accept_state(struct vcpu *v, const struct vcpu_state *from, uint32_t groups)
 {
-    struct vcpu_state state = *from;
+    struct vcpu_state state;
+    if (groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP)) {
+        state = *from;
+    } else {
+        state.rip = from->rip;
+        state.rflags = from->rflags;
+        state.blocking = from->blocking;
+    }
     if ((groups & GROUP_XCR0) && !fpu_xcr0_ok(state.xcr0))
         return STATUS_BAD_ARG;
     enum status s = virt_check_write(v, groups, &state);
     if (s != STATUS_OK)
         return s;
-    virt->write(v, groups, &state);
+    if (groups & VIRT_GROUPS)
+        virt->write(v, groups, &state);
     if (groups & GROUP_XCR0)
         v->exec.xcr0 = state.xcr0;
+    copy_gpr(v->gpr, from->gpr, groups);
     return STATUS_OK;
 }
 
-static inline enum status accept_rip(struct vcpu *v, const struct vcpu_state *from)
+static enum status accept_access(struct vcpu *v, const struct vcpu_access *from)
 {
-    struct vcpu_state state;
-    state.rip = from->rip;
-    state.rflags = from->rflags;
-    state.blocking = from->blocking;
-    enum status s = virt_check_write(v, GROUP_RIP, &state);
-    if (s == STATUS_OK)
-        virt->write(v, GROUP_RIP, &state);
-    return s;
-}
-
-static enum status accept_access(struct vcpu *v, const struct vcpu_access *a)
-{
-    v->access = *a;
-    return access_ok(&v->access) ? STATUS_OK : STATUS_BAD_ARG;
+    const struct vcpu_access *a = &v->access;
+    v->access = *from;
+    return (a->size == 1 || a->size == 2 || a->size == 4 || a->size == 8) &&
+                   (a->space == ACCESS_MEMORY || (a->space == ACCESS_PORT && a->address <= UINT16_MAX))
+               ? STATUS_OK
+               : STATUS_BAD_ARG;
 }
 
 // Checks all that can be wrong with the answer to an exit, then takes its state over.
 static inline enum status accept(struct vcpu *v, const struct thread *from)
 {
-    const struct vcpu_state *state = &from->utcb->vcpu;
-    uint64_t groups = from->frame.rdx;
+    uint64_t groups = from->frame.rdx, event = from->frame.r10;
     uint32_t label = TAG_LABEL(from->frame.rsi);
-    enum status s = STATUS_OK;
     if (label > VCPU_ACCESS || (groups & ~(uint64_t)GROUP_ALL) ||
         (from->frame.r9 & ~(OFFER_VALID | OFFER_NMI_WINDOW | 0xff)))
         return STATUS_BAD_ARG;
-    if (from->frame.r10)
-        s = check_event(from->frame.r10);
-    if (s == STATUS_OK && label == VCPU_ACCESS)
-        s = accept_access(v, &from->utcb->access);
-    if (s == STATUS_OK && (groups & ~(uint64_t)(GROUP_GPR | GROUP_RIP)))
-        s = accept_all(v, state, (uint32_t)groups);
-    else if (s == STATUS_OK && (groups & GROUP_RIP))
-        s = accept_rip(v, state);
-    if (s == STATUS_OK)
-        copy_gpr(v->gpr, state->gpr, groups);
-    return s;
+    return (event ? check_event(event) : STATUS_OK)
+               ?: (label == VCPU_ACCESS ? accept_access(v, &from->utcb->access) : STATUS_OK)
+               ?: accept_state(v, &from->utcb->vcpu, (uint32_t)groups);
 }
 
 // True when the guest can go on.
@@ -294,8 +279,9 @@ enum status vcpu_make(void *o, const struct request *r)
         return s;
     if (v->space->vm != v->vm)
         return STATUS_BAD_ARG;
-    v->hw = kmem_alloc(v->exec.object.payer, virt->vcpu_bytes);
-    if (!v->hw || v->vm->vcpus == VCPUS_MAX)
+    if (v->vm->vcpus < VCPUS_MAX)
+        v->hw = kmem_alloc(v->exec.object.payer, virt->vcpu_bytes);
+    if (!v->hw)
         return STATUS_NO_QUOTA;
     v->exec.timer.expire = deadline_passed;
     v->exec.xcr0 = 1;

@@ -7,7 +7,7 @@
 KERNEL_CPP := -I. -ffreestanding -nostdinc
 KERNEL_C   := $(WARN) -O2 -g -mcmodel=kernel -mgeneral-regs-only -mno-red-zone -fno-pic -fno-pie -fno-stack-protector \
               -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections -fdata-sections
-KERNEL_HOT := $(wildcard $(addprefix kernel/,ipc.c notification.c sched.c vcpu.c virt/svm*.c virt/vmx*.c))
+KERNEL_HOT := $(wildcard $(addprefix kernel/,ipc.c sched.c vcpu.c virt/svm*.c virt/vmx*.c))
 KERNEL_FP  := -fno-omit-frame-pointer -momit-leaf-frame-pointer
 KERNEL_LD  := -static -no-pie -nostdlib -Wl,--gc-sections,--build-id=none,--fatal-warnings \
               -Wl,-z,noexecstack,-z,max-page-size=4096
