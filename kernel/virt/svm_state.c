@@ -70,6 +70,7 @@ static const struct row rows[] = {
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]), GROUPS = 13 };
+#define ROW_GROUPS (VIRT_GROUPS & ~(uint32_t)GROUP_RIP) // those that have rows
 
 static uint8_t first_row[GROUPS + 1]; // of each group
 
@@ -207,7 +208,7 @@ static void write_rest(struct svm_vcpu *hw, uint32_t groups)
 
 static NOINLINE void read_rows(const struct svm_vcpu *hw, uint32_t groups, struct vcpu_state *state)
 {
-    for (uint32_t left = groups & GROUP_ALL; left; left &= left - 1) {
+    for (uint32_t left = groups; left; left &= left - 1) {
         unsigned group = (unsigned)__builtin_ctz(left);
         for (const struct row *row = &rows[first_row[group]]; row < &rows[first_row[group + 1]]; row++)
             row_read(row, (const char *)hw, (char *)state);
@@ -219,13 +220,13 @@ void svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state
 {
     if (groups & GROUP_RIP)
         read_rip(vcpu->hw, state);
-    if (groups & VIRT_GROUPS & ~(uint32_t)GROUP_RIP)
-        read_rows(vcpu->hw, groups, state);
+    if (groups & ROW_GROUPS)
+        read_rows(vcpu->hw, groups & ROW_GROUPS, state);
 }
 
 static NOINLINE void write_rows(struct svm_vcpu *hw, uint32_t groups, const struct vcpu_state *state)
 {
-    for (uint32_t left = groups & GROUP_ALL; left; left &= left - 1) {
+    for (uint32_t left = groups; left; left &= left - 1) {
         unsigned group = (unsigned)__builtin_ctz(left);
         for (const struct row *row = &rows[first_row[group]]; row < &rows[first_row[group + 1]]; row++)
             row_write(row, (char *)hw, (const char *)state);
@@ -237,6 +238,6 @@ void svm_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *stat
 {
     if (groups & GROUP_RIP)
         write_rip(vcpu->hw, state);
-    if (groups & VIRT_GROUPS & ~(uint32_t)GROUP_RIP)
-        write_rows(vcpu->hw, groups, state);
+    if (groups & ROW_GROUPS)
+        write_rows(vcpu->hw, groups & ROW_GROUPS, state);
 }
