@@ -177,58 +177,75 @@ enum state_status state_commit_ranges(struct state *s, const struct state_range 
     return STATE_OK;
 }
 
-// Neighbouring words that differ. One word that does not ends a run: a range's head costs no more than it.
+// Words that differ, and the few between them that do not: a range of its own costs more than they do.
 struct run {
     uint32_t first, end; // words of the working copy
 };
 
-enum { RUNS = 32 };
+enum { RUNS = 32, RUN_GAP = 3 };
 
-struct runs {
-    uint32_t count;
-    uint32_t words; // of their record
-    struct run run[RUNS];
-};
-
-static inline bool four_same(const state_word *a, const state_word *b)
-{
-    return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));
-}
-
-// False: too many.
-static inline bool find_runs(const struct state *s, const struct state_range *range, struct runs *runs)
+// How many there are then; more than RUNS: they do not fit.
+static inline uint32_t find_runs(const struct state *s, const struct state_range *range, struct run *runs,
+                                 uint32_t count)
 {
     const size_t offset = (size_t)((uintptr_t)range->from - (uintptr_t)s->work);
-    const state_word *work = (const state_word *)(void *)s->work;
+    const state_word *work = (const state_word *)(void *)s->work, *image = s->image;
     const uint32_t end = (uint32_t)((offset + range->bytes + 7) / 8);
-
-    const state_word *image = s->image;
+    struct run *last = NULL;
 
     for (uint32_t i = (uint32_t)(offset / 8); i < end; i++) {
-        while (i + 4 <= end && four_same(work + i, image + i)) {
-            i += 4;
-        }
-        if (i == end || work[i] == image[i]) {
+        if (__builtin_expect(work[i] == image[i], true)) {
             continue;
         }
-        uint32_t first = i;
-        do {
-            i++;
-        } while (i < end && work[i] != image[i]);
-        if (runs->count == RUNS) {
-            return false;
+        if (!last || i - last->end > RUN_GAP) {
+            if (count == RUNS) {
+                return RUNS + 1;
+            }
+            last = &runs[count++];
+            last->first = i;
         }
-        runs->run[runs->count++] = (struct run){first, i};
-        runs->words += 1 + i - first;
+        last->end = i + 1;
     }
-    return true;
+    return count;
+}
+
+static inline uint32_t run_words(const struct run *runs, uint32_t count)
+{
+    uint32_t words = STATE_RECORD_HEAD + count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        words += runs[i].end - runs[i].first;
+    }
+    return words;
+}
+
+static enum state_status commit_runs(struct state *s, const struct run *runs, uint32_t count)
+{
+    const state_word *work = (const state_word *)(void *)s->work;
+    state_word *image = s->image;
+    uint32_t words = run_words(runs, count);
+    uint64_t change = 0;
+
+    enum state_status status = make_room(s, words);
+    if (status != STATE_OK) {
+        return status;
+    }
+    state_word *record = s->log + s->tail, *at = record + STATE_RECORD_HEAD;
+    uint64_t sum = put_head(s, record, words);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t first = runs[i].first, n = runs[i].end - first;
+        sum = state_put_words(at, work + first, image + first, first, n, sum, &change);
+        at += 1 + n;
+    }
+    s->image_sum += change;
+    state_close(s, record, words, sum);
+    return STATE_OK;
 }
 
 enum state_status state_commit_changes(struct state *s, const struct state_range *ranges, size_t count)
 {
-    struct runs runs;
-    runs.count = 0;
-    runs.words = STATE_RECORD_HEAD;
+    struct run runs[RUNS];
+    uint32_t found = 0;
 
     if (s->status != STATE_OK) {
         return s->status;
@@ -238,25 +255,10 @@ enum state_status state_commit_changes(struct state *s, const struct state_range
         if (offset > s->bytes || ranges[i].bytes > s->bytes - offset) {
             return STATE_BAD_RANGE;
         }
-        if (!find_runs(s, &ranges[i], &runs)) {
+        found = find_runs(s, &ranges[i], runs, found);
+        if (found > RUNS) {
             return state_commit_ranges(s, ranges, count);
         }
     }
-    if (runs.count == 0) {
-        return STATE_OK;
-    }
-    enum state_status status = make_room(s, runs.words);
-    if (status != STATE_OK) {
-        return status;
-    }
-    state_word *record = s->log + s->tail;
-    uint64_t sum = put_head(s, record, runs.words);
-    state_word *at = record + STATE_RECORD_HEAD;
-    for (const struct run *r = runs.run; r < runs.run + runs.count; r++) {
-        uint32_t bytes = (r->end - r->first) * 8;
-        sum = state_put_range(s, at, s->work + r->first * 8, r->first * 8, bytes, sum);
-        at += STATE_RANGE_WORDS(bytes);
-    }
-    state_close(s, record, runs.words, sum);
-    return STATE_OK;
+    return found ? commit_runs(s, runs, found) : STATE_OK;
 }

@@ -10,7 +10,7 @@
 
 #define EXIT_DECODES  (GROUP_GPR_ABCD | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
 #define EXIT_CONTROLS (EXIT_DECODES | GROUP_GPR_REST)
-#define EXIT_EMULATES (GROUP_ALL & ~(GROUP_DR | GROUP_MSR | GROUP_TSC))
+#define EXIT_EMULATES (GROUP_ALL & ~(GROUP_SEG_SYSTEM | GROUP_DR | GROUP_MSR | GROUP_TSC))
 #define EXIT_SKIPS    (GROUP_GPR_ABCD | GROUP_RIP | GROUP_EFER | GROUP_SEG_CODE)
 
 #define RFLAGS_TF (1ul << 8)
@@ -296,15 +296,19 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
 {
     (void)s;
     const uint64_t *w = in->message.words;
-    struct vm_exit x = {.n = EXIT_INFO_VCPU(w[EXIT_INFO]) % VM_CPUS,
-                        .kind = (enum exit_kind)(TAG_LABEL(in->message.tag) - LABEL_EXIT),
-                        .address = w[EXIT_ADDRESS],
-                        .value = w[EXIT_VALUE],
-                        .info = w[EXIT_INFO],
-                        .raw = w[EXIT_RAW],
-                        .state = &utcb()->vcpu,
-                        .action = VCPU_RUN};
+    struct vm_exit x; // all of it is set here but the access, which goes with the action ACCESS
+    x.n = EXIT_INFO_VCPU(w[EXIT_INFO]) % VM_CPUS;
     x.cpu = &vm.cpu[x.n];
+    x.kind = (enum exit_kind)(TAG_LABEL(in->message.tag) - LABEL_EXIT);
+    x.address = w[EXIT_ADDRESS];
+    x.value = w[EXIT_VALUE];
+    x.info = w[EXIT_INFO];
+    x.raw = w[EXIT_RAW];
+    x.state = &utcb()->vcpu;
+    x.groups = 0;
+    x.event = 0;
+    x.action = VCPU_RUN;
+    x.pure = false;
     x.now = clock_now(x.cpu);
     bool again = in->deliveries && x.cpu->sequence == in->sequence;
     bool calm = interrupts_settle(&x, again);
@@ -312,7 +316,6 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
         take_kept(&x);
     else if (x.kind < EXIT_KINDS)
         rows[x.kind].handle(&x);
-    *answer = (struct message){.tag = TAG(0, REPLY_WORDS)};
     calm = calm && x.pure;
     if (calm)
         interrupts_answer_calm(&x, answer);
@@ -324,6 +327,7 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
         utcb()->access = x.access;
     if (!again && !calm) // what was settled must not be settled again: the answer is kept with it
         keep_answer(&x, in->sequence);
-    exits_name_changes(x.n);
+    if (vm.changed)
+        exits_name_changes(x.n);
     return vm.machine->off ? REPLY_LATER : REPLY_NOW;
 }

@@ -133,6 +133,11 @@ bool io_read_own(void *ctx, const struct vcpu_access *a, uint64_t *value)
     return true;
 }
 
+void io_fetch_system(void *ctx)
+{
+    exit_fetch(ctx, offsetof(struct vcpu_state, seg[SEG_LDTR]), offsetof(struct vcpu_state, star));
+}
+
 static bool write_own(struct vm_exit *x, const struct vcpu_access *a)
 {
     uint16_t port = (uint16_t)a->address;

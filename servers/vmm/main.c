@@ -53,6 +53,7 @@ static void read_features(void)
                               .vector_get = vector_get,
                               .vector_set = vector_set,
                               .read_own = io_read_own,
+                              .fetch_system = io_fetch_system,
                               .cache = &vm.cache,
                               .physical_bits = (uint8_t)a,
                               .gigabyte_pages = true};

@@ -146,6 +146,7 @@ void io_port_exit(struct vm_exit *x);
 void io_memory_exit(struct vm_exit *x);
 void io_access_done(struct vm_exit *x);
 bool io_read_own(void *ctx, const struct vcpu_access *a, uint64_t *value); // for the emulator
+void io_fetch_system(void *ctx);                                           // ditto
 void io_firmware_write(uint16_t port, uint8_t value);                      // before the guest runs
 
 // interrupts.c

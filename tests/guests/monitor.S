@@ -27,6 +27,7 @@
 #define MSR_APIC_BASE 0x1b
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_EFER   0xc0000080
+#define SETTLE     100000000  // ticks
 #define FAR_AWAY   0x7f000000 // upper half of a deadline
 
 // Page tables from GUEST_CR3 on: 2 MiB of code; at 2 MiB the two controllers, in pages of 4 KiB.
@@ -93,6 +94,12 @@ time_\name:
 long_mode:
     mov $0xff, %al
     out %al, $PIC_MASK
+    rdtsc
+    mov %eax, %r8d
+1:  rdtsc                       // until the servers have done what they do after a start
+    sub %r8d, %eax
+    cmp $SETTLE, %eax
+    jb 1b
     movl $DEADLINE_MODE, LAPIC_AT + LVT_TIMER
     movl $1, IOAPIC_AT
     BEGIN // the loop itself

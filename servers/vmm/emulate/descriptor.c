@@ -71,6 +71,7 @@ static bool read_descriptor(struct emu_run *run, uint16_t selector, unsigned siz
     const struct vcpu_segment *ldtr = &cpu->seg[SEG_LDTR];
     bool local = selector & SELECTOR_TI;
     uint32_t offset = selector & ~UINT32_C(7);
+    want_system(run);
     uint64_t low, limit = local ? ldtr->limit : cpu->gdtr.limit;
     out->linear = (local ? ldtr->base : cpu->gdtr.base) + offset;
     out->error = selector & ~(uint32_t)SELECTOR_RPL;
@@ -167,6 +168,7 @@ bool exec_load_system(struct emu_run *run, unsigned segment)
         return raise_error(run, VECTOR_GP, 0);
     if (!get(run, 0, &value))
         return false;
+    want_system(run);
     uint16_t selector = (uint16_t)value;
     if (selector & ~SELECTOR_RPL)
         return load_system(run, segment, selector);

@@ -17,7 +17,8 @@
 
 enum { EMU_ACCESSES = 16, EMU_PAGES = 4, EMU_INSN_BYTES = 16 };
 
-// Groups of the state that the calls read; emu_result.groups says what was written.
+// Groups of the state that the calls read, the last by env.fetch_system; emu_result.groups says what was
+// written.
 #define EMU_GROUPS_LENGTH (GROUP_GPR | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
 #define EMU_GROUPS        (EMU_GROUPS_LENGTH | GROUP_SEG_DATA | GROUP_SEG_SYSTEM)
 

@@ -24,6 +24,9 @@ struct emu_env {
     void (*vector_set)(void *ctx, unsigned index, const uint8_t value[EMU_VECTOR_BYTES]);
     // Performs a read at once if whoever runs the emulator can; false: it is reported. NULL: all are.
     bool (*read_own)(void *ctx, const struct vcpu_access *access, uint64_t *value);
+    // Brings GROUP_SEG_SYSTEM into the state, where that comes without it: few instructions need it. NULL: it
+    // is there.
+    void (*fetch_system)(void *ctx);
     struct emu_cache *cache;
     uint8_t physical_bits; // as the guest's CPUID says, 32 to 52
     bool gigabyte_pages;

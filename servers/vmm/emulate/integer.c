@@ -218,6 +218,7 @@ bool exec_store_system(struct emu_run *run, unsigned what)
         return put(run, 0, cpu->cr0);
     if (cpu_real_segments(cpu))
         return raise(run, VECTOR_UD);
+    want_system(run);
     return put(run, 0, cpu->seg[what == SYSTEM_TR ? SEG_TR : SEG_LDTR].selector);
 }
 

@@ -84,6 +84,12 @@ bool fetch(struct emu_run *run);
 bool linear_address(struct emu_run *run, unsigned segment, uint64_t offset, unsigned size, bool write,
                     uint64_t *linear);
 
+static inline void want_system(const struct emu_run *run)
+{
+    if (run->env->fetch_system)
+        run->env->fetch_system(run->env->ctx);
+}
+
 // system.c: as the processor itself reads tables. system_byte: its host address; NULL: stopped.
 uint8_t *system_byte(struct emu_run *run, uint64_t linear, uint64_t access);
 bool system_read(struct emu_run *run, uint64_t linear, unsigned size, uint64_t *value);

@@ -47,6 +47,7 @@ bool port_allowed(struct emu_run *run, uint16_t port, unsigned size)
         return true;
     if (!(cpu->rflags & RFLAGS_VM) && run->cpl <= (cpu->rflags & RFLAGS_IOPL) >> 12)
         return true;
+    want_system(run);
     if ((tr->attributes & 0xf) != TSS_TYPE_BUSY || tr->limit < TSS_IO_MAP + 1)
         return raise_error(run, VECTOR_GP, 0);
     if (!system_read(run, tr->base + TSS_IO_MAP, 2, &map))

@@ -250,6 +250,14 @@ static unsigned hint_index(uint64_t page, uint64_t access)
     return (unsigned)((access >> 28 & 48) | ((page ^ page >> 4) & 15));
 }
 
+static inline enum walk_status take_hint(const struct walk_hint *hint, uint64_t linear, struct walk *out)
+{
+    uint64_t offset = linear & 0xfff;
+    out->gpa = hint->gpa + offset;
+    out->host = hint->host ? hint->host + offset : NULL;
+    return WALK_OK;
+}
+
 // Walks the tables and fills the hint. Apart, so that the way past it saves no registers.
 __attribute__((noinline)) static enum walk_status walk_fresh(const struct vcpu_state *cpu,
                                                              const struct emu_env *env,
@@ -273,23 +281,18 @@ __attribute__((noinline)) static enum walk_status walk_fresh(const struct vcpu_s
     hint->gpa = out->gpa;
     hint->host = env->ram(env->ctx, out->gpa, 4096, key & WALK_WRITE);
     hint->key = key;
-    return WALK_OK;
+    return take_hint(hint, linear, out);
 }
 
 enum walk_status walk_linear(const struct vcpu_state *cpu, const struct emu_env *env,
                              struct walk_hint hints[WALK_HINTS], uint64_t linear, uint64_t access,
                              struct walk *out)
 {
-    uint64_t page = linear >> 12, offset = linear & 0xfff;
+    uint64_t page = linear >> 12;
     uint64_t key = (cpu->cr0 & KEY_CR0) | (cpu->cr4 & KEY_CR4) | (cpu->efer & KEY_EFER) |
                    (cpu->rflags & KEY_RFLAGS) | access | KEY_VALID;
     struct walk_hint *hint = &hints[hint_index(page, access)];
-    if (hint->key != key || hint->page != page || hint->cr3 != cpu->cr3 || !hint_holds(hint)) {
-        enum walk_status status = walk_fresh(cpu, env, hint, linear, key, out);
-        if (status != WALK_OK)
-            return status;
-    }
-    out->gpa = hint->gpa + offset;
-    out->host = hint->host ? hint->host + offset : NULL;
-    return WALK_OK;
+    if (hint->key != key || hint->page != page || hint->cr3 != cpu->cr3 || !hint_holds(hint))
+        return walk_fresh(cpu, env, hint, linear, key, out);
+    return take_hint(hint, linear, out);
 }
