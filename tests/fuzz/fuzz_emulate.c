@@ -1,8 +1,10 @@
 // Random instructions on random states: the emulator never crashes, loops or changes what it must not change.
 // SPDX-License-Identifier: MIT
 //
-// Each input runs twice: once with its cache, once with everything but state and progress forgotten at each
-// access. Both must perform the same accesses and end in the same state.
+// Each input runs on two machines. One keeps its cache, which holds what other instructions at the same
+// addresses left there, and performs reads of some chips at once. The other forgets everything but state and
+// progress at each access, and is told of all of them. Both must perform the same accesses and end in the
+// same state.
 //
 // LINK: servers/vmm/emulate/access.c servers/vmm/emulate/actions.c servers/vmm/emulate/alu.c
 // LINK: servers/vmm/emulate/control.c servers/vmm/emulate/decode.c servers/vmm/emulate/descriptor.c
@@ -23,14 +25,14 @@ enum { DATA_BYTES = 0x8000, RAM_BYTES = 0xd000, TABLES = DATA_BYTES, STEPS = 3 }
 enum { CODE = 0x1ff8, LOG_ENTRIES = STEPS * EMU_ACCESSES };
 
 struct machine {
-    struct vcpu_state cpu;
     struct emu_env env;
+    bool forgets;
+    struct vcpu_state cpu; // from here on all is new with each run
     struct emu_progress progress;
     struct emu_result result;
     uint8_t vector[EMU_VECTOR_MMX + 8][EMU_VECTOR_BYTES];
     unsigned accesses;
     struct vcpu_access log[LOG_ENTRIES];
-    bool forgets;
     _Alignas(4096) uint8_t ram[RAM_BYTES];
 };
 
@@ -144,6 +146,22 @@ static void make_state(struct machine *m, struct input *input)
     cpu->seg[SEG_SS].attributes |= (uint16_t)(take(input, 1) & 0x60);
 }
 
+static uint64_t answer(const struct vcpu_access *access)
+{
+    return access->address * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+// The second machine's reads are all reported.
+static bool read_own(void *ctx, const struct vcpu_access *access, uint64_t *value)
+{
+    struct machine *m = ctx;
+    if (m->forgets || access->address & 8)
+        return false;
+    m->log[m->accesses++] = *access;
+    *value = answer(access);
+    return true;
+}
+
 static void check(bool holds)
 {
     if (!holds)
@@ -181,8 +199,7 @@ static void step(struct machine *m)
             return;
         if (m->forgets)
             emu_cache_reset(m->env.cache);
-        uint64_t value = m->result.access.address * UINT64_C(0x9e3779b97f4a7c15);
-        emu_resume(&m->cpu, &m->env, &m->progress, value, &m->result);
+        emu_resume(&m->cpu, &m->env, &m->progress, answer(&m->result.access), &m->result);
     }
     check(m->result.kind == EMU_DONE || unchanged(m));
 }
@@ -200,33 +217,44 @@ static void look(struct machine *m)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+// `later`: how many bytes of the code are left out, so that other instructions lie at the same addresses.
+static void run(struct machine *m, struct input input, unsigned later)
+{
+    uint8_t code[48];
+    memset(&m->cpu, 0, sizeof(*m) - offsetof(struct machine, cpu));
+    unsigned length = 1 + take(&input, 1) % sizeof(code);
+    for (unsigned j = 0; j < length; j++)
+        code[j] = (uint8_t)take(&input, 1);
+    make_state(m, &input);
+    make_tables(m, &input);
+    for (unsigned j = 0; j < 0x1000; j++)
+        m->ram[0x3000 + j] = (uint8_t)(j * 37); // descriptors of a sort
+    later = later < length ? later : 0;
+    memcpy(m->ram + m->cpu.rip, code + later, length - later);
+    look(m);
+    for (unsigned j = 0; j < STEPS; j++)
+        step(m);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    const struct input input = {data, size};
     for (unsigned i = 0; i < 2; i++) {
         struct machine *m = &machines[i];
-        struct input input = {data, size};
-        memset(m, 0, sizeof(*m));
         m->forgets = i;
         m->env = (struct emu_env){.ctx = m,
                                   .ram = ram,
                                   .vector_get = vector_get,
                                   .vector_set = vector_set,
+                                  .read_own = read_own,
                                   .cache = &caches[i],
                                   .physical_bits = 40,
                                   .gigabyte_pages = true};
         emu_cache_reset(&caches[i]);
-        unsigned length = 1 + take(&input, 1) % 48;
-        uint8_t code[48];
-        for (unsigned j = 0; j < length; j++)
-            code[j] = (uint8_t)take(&input, 1);
-        make_state(m, &input);
-        make_tables(m, &input);
-        for (unsigned j = 0; j < 0x1000; j++)
-            m->ram[0x3000 + j] = (uint8_t)(j * 37); // descriptors of a sort
-        memcpy(m->ram + m->cpu.rip, code, length);
-        look(m);
-        for (unsigned j = 0; j < STEPS; j++)
-            step(m);
+        run(m, input, 1); // what is cached of it must not matter
+        if (m->forgets)
+            emu_cache_reset(&caches[i]);
+        run(m, input, 0);
     }
     check(machines[0].accesses == machines[1].accesses);
     check(!memcmp(machines[0].log, machines[1].log, sizeof(machines[0].log)));
