@@ -158,7 +158,7 @@ static void deadline_passed(struct timer *t)
     vcpu_unpark(v);
 }
 
-static void set_deadline(struct vcpu *v, uint64_t deadline)
+void vcpu_set_deadline(struct vcpu *v, uint64_t deadline)
 {
     struct timer *t = &v->exec.timer;
     if (timer_runs(t) && t->deadline == deadline)
@@ -168,6 +168,12 @@ static void set_deadline(struct vcpu *v, uint64_t deadline)
         timer_start(t, deadline);
     else
         timer_cancel(t);
+}
+
+bool vcpu_access_ok(const struct vcpu_access *a)
+{
+    return (a->size == 1 || a->size == 2 || a->size == 4 || a->size == 8) &&
+           (a->space == ACCESS_MEMORY || (a->space == ACCESS_PORT && a->address <= UINT16_MAX));
 }
 
 static NOINLINE enum status check_event(uint64_t event)
@@ -203,12 +209,8 @@ static inline enum status accept_state(struct vcpu *v, const struct vcpu_state *
 
 static enum status accept_access(struct vcpu *v, const struct vcpu_access *from)
 {
-    const struct vcpu_access *a = &v->access;
     v->access = *from;
-    return (a->size == 1 || a->size == 2 || a->size == 4 || a->size == 8) &&
-                   (a->space == ACCESS_MEMORY || (a->space == ACCESS_PORT && a->address <= UINT16_MAX))
-               ? STATUS_OK
-               : STATUS_BAD_ARG;
+    return vcpu_access_ok(&v->access) ? STATUS_OK : STATUS_BAD_ARG;
 }
 
 // Checks all that can be wrong with the answer to an exit, then takes its state over.
@@ -216,8 +218,7 @@ static inline enum status accept(struct vcpu *v, const struct thread *from)
 {
     uint64_t groups = from->frame.rdx, event = from->frame.r10;
     uint32_t label = TAG_LABEL(from->frame.rsi);
-    if (label > VCPU_ACCESS || (groups & ~(uint64_t)GROUP_ALL) ||
-        (from->frame.r9 & ~(OFFER_VALID | OFFER_NMI_WINDOW | 0xff)))
+    if (label > VCPU_ACCESS || (groups & ~(uint64_t)GROUP_ALL) || (from->frame.r9 & ~OFFER_BITS))
         return STATUS_BAD_ARG;
     return (event ? check_event(event) : STATUS_OK)
                ?: (label == VCPU_ACCESS ? accept_access(v, &from->utcb->access) : STATUS_OK)
@@ -249,7 +250,7 @@ enum status vcpu_answer_exit(struct vcpu *v, const struct thread *from, struct e
         virt->inject(v, from->frame.r10);
     if (from->frame.r9 != v->offer)
         virt->offer(v, from->frame.r9);
-    set_deadline(v, from->frame.r8);
+    vcpu_set_deadline(v, from->frame.r8);
     *next = go_on(v, TAG_LABEL(from->frame.rsi)) ? &v->exec : NULL;
     return STATUS_OK;
 }

@@ -27,6 +27,7 @@ struct vcpu {
     uint8_t action;          // enum vcpu_pending: what it waits for when it does not run
     bool kicked;             // sticky until the KICK exit
     bool deadline_passed;
+    bool cancelled;         // what it had sent was taken back, and is to be sent again under its number
     bool access_by_monitor;    // the access in flight was decoded by the monitor: v->access
     struct capability monitor; // who gets its exits
     struct vcpu_exit exit;

@@ -19,10 +19,19 @@ static enum status kick(const struct request *r)
 static enum status cancel(const struct request *r)
 {
     struct vcpu *v = r->object[0];
+    v->cancelled |= v->exec.call.state != CALL_NONE;
     call_cancel(&v->exec.call);
     list_remove(&v->exec.fault);
     exec_stop(&v->exec);
     return STATUS_OK;
+}
+
+// Who has answered it already finds that in its books.
+static void number_again(struct call *c, uint32_t deliveries)
+{
+    c->deliveries = deliveries;
+    if (c->state == CALL_RECEIVED)
+        c->receiver->utcb->deliveries = deliveries;
 }
 
 // What was taken back is sent again: an exit to the monitor, an access along its route; a halt goes on.
@@ -31,7 +40,11 @@ static enum status resume(const struct request *r)
     struct vcpu *v = r->object[0];
     if (!v->exec.suspended)
         return STATUS_BUSY;
-    v->exec.suspended = false;
+    struct call *c = &v->exec.call;
+    uint32_t deliveries = c->deliveries + 1;
+    bool again = v->cancelled && (v->action == PENDING_EXIT || v->action == PENDING_ACCESS);
+    c->sequence -= again;
+    v->exec.suspended = v->cancelled = false;
     if (v->action == PENDING_EXIT) {
         v->exits_by_kind[v->exit.kind]--;
         vcpu_exit_to_monitor(v, v->exit.kind);
@@ -41,24 +54,66 @@ static enum status resume(const struct request *r)
         v->action = PENDING_NOTHING;
         sched_ready(&v->exec, false, false);
     }
+    if (again)
+        number_again(c, deliveries);
     return STATUS_OK;
 }
 
 static void fill_image(struct vcpu *v, struct vcpu_image *i)
 {
-    *i = (struct vcpu_image){.version = VCPU_IMAGE_VERSION,
-                             .size = (uint32_t)(sizeof *i + fpu_bytes()),
-                             .exit_words = {v->exit.address, v->exit.value, v->exit.info, v->exit.raw},
-                             .access = v->access,
-                             .sequence = v->exec.call.sequence,
-                             .deadline = v->exec.timer.deadline,
-                             .offer = v->offer,
-                             .exit_kind = v->exit.kind,
-                             .pending = v->action};
-    memcpy(i->access_words, v->exec.call.words, sizeof i->access_words);
+    *i = (struct vcpu_image){
+        .version = VCPU_IMAGE_VERSION,
+        .size = (uint32_t)(sizeof *i + fpu_bytes()),
+        .exit_words = {v->exit.address, v->exit.value, v->exit.info, v->exit.raw},
+        .next_rip = v->exit.next_rip,
+        .access = v->access,
+        .sequence = v->exec.call.sequence,
+        .deadline = timer_runs(&v->exec.timer) ? v->exec.timer.deadline : 0,
+        .offer = v->offer,
+        .exit_kind = v->exit.kind,
+        .pending = v->action,
+        .flags = (v->kicked ? IMAGE_KICKED : 0u) | (v->deadline_passed ? IMAGE_DEADLINE_PASSED : 0u) |
+                 (v->access_by_monitor ? IMAGE_BY_MONITOR : 0u) | (v->cancelled ? IMAGE_SENT : 0u),
+        .deliveries = v->exec.call.deliveries};
     memcpy(i->state.gpr, v->gpr, sizeof v->gpr);
     i->state.xcr0 = v->exec.xcr0;
     virt->read(v, GROUP_ALL, &i->state);
+}
+
+// It is judged as the answer of a monitor is, and what no such answer brings besides.
+static bool image_ok(const struct vcpu_image *i)
+{
+    struct vcpu_access direct = {.address = i->exit_words[EXIT_ADDRESS],
+                                 .size = (uint8_t)EXIT_INFO_SIZE(i->exit_words[EXIT_INFO])};
+    return i->version == VCPU_IMAGE_VERSION && i->size == sizeof *i + fpu_bytes() &&
+           i->exit_kind < EXIT_KINDS && i->pending <= PENDING_HALT && !(i->offer & ~OFFER_BITS) &&
+           (i->pending != PENDING_ACCESS ||
+            vcpu_access_ok(i->flags & IMAGE_BY_MONITOR ? &i->access : &direct)) &&
+           fpu_xcr0_ok(i->state.xcr0) && virt_check_state(GROUP_ALL, &i->state) == STATUS_OK;
+}
+
+static void take_image(struct vcpu *v, const struct vcpu_image *i)
+{
+    memcpy(v->gpr, i->state.gpr, sizeof v->gpr);
+    v->exec.xcr0 = i->state.xcr0;
+    virt->write(v, GROUP_ALL & ~GROUP_EVENT, &i->state);
+    virt->inject(v, i->state.event);
+    virt->offer(v, i->offer);
+    v->exit = (struct vcpu_exit){.kind = i->exit_kind,
+                                 .info = (uint32_t)i->exit_words[EXIT_INFO],
+                                 .address = i->exit_words[EXIT_ADDRESS],
+                                 .value = i->exit_words[EXIT_VALUE],
+                                 .raw = i->exit_words[EXIT_RAW],
+                                 .next_rip = i->next_rip};
+    v->access = i->access;
+    v->action = (uint8_t)i->pending;
+    vcpu_set_deadline(v, i->deadline);
+    v->kicked = i->flags & IMAGE_KICKED;
+    v->deadline_passed = i->flags & IMAGE_DEADLINE_PASSED;
+    v->access_by_monitor = i->flags & IMAGE_BY_MONITOR;
+    v->cancelled = i->flags & IMAGE_SENT;
+    v->exec.call.sequence = i->sequence;
+    v->exec.call.deliveries = i->deliveries;
 }
 
 // Its registers are its own until it runs: it is stopped, or its monitor has an exit to answer.
@@ -88,21 +143,45 @@ static enum status export_image(const struct request *r)
     return STATUS_OK;
 }
 
-// What XRSTOR takes whatever is in it: all of the XSAVE area but MXCSR and the header [SDM] 1 13.4.
+static enum status import_whole(struct vcpu *v)
+{
+    struct vcpu_image image; // a copy: nobody changes it between check and use
+    memcpy(&image, current_thread()->utcb->words, sizeof image);
+    if (!v->exec.suspended)
+        return STATUS_BUSY;
+    if (!image_ok(&image))
+        return STATUS_BAD_ARG;
+    take_image(v, &image);
+    return STATUS_OK;
+}
+
+// Reserved bits of MXCSR are a fault of XRSTOR; which they are the area says itself [SDM] 1 11.6.6.
+static bool mxcsr_ok(const struct vcpu *v)
+{
+    uint32_t mask, value;
+    memcpy(&mask, (const char *)v->exec.fpu + 28, sizeof mask);
+    memcpy(&value, current_thread()->utcb->words, sizeof value);
+    return !(value & ~(mask ? mask : 0xffbf));
+}
+
+// The image alone, of a stopped vCPU; or what XRSTOR takes whatever is in it: all of the XSAVE area but its
+// header [SDM] 1 13.4, MXCSR by itself.
 static enum status import_image(const struct request *r)
 {
+    enum { MXCSR = 1 };
     struct vcpu *v = r->object[0];
-    const uint64_t ranges[][2] = {{0, 24}, {32, 416}, {576, fpu_bytes()}};
+    const uint64_t ranges[][2] = {{0, 24}, {24, 28}, {32, 416}, {576, fpu_bytes()}};
     uint64_t *components = (uint64_t *)((char *)v->exec.fpu + 512);
     uint64_t first = (uint32_t)r->a[2] - sizeof(struct vcpu_image), bytes = r->a[2] >> 32;
+    if (!(uint32_t)r->a[2] && bytes == sizeof(struct vcpu_image))
+        return import_whole(v);
     if (!at_rest(v))
         return STATUS_BUSY;
     for (unsigned i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         if (first < ranges[i][0] || first >= ranges[i][1] || bytes > ranges[i][1] - first)
             continue;
-        if (bytes > MESSAGE_WORDS_MAX * sizeof(uint64_t))
+        if (bytes > MESSAGE_WORDS_MAX * sizeof(uint64_t) || (i == MXCSR && (bytes != 4 || !mxcsr_ok(v))))
             return STATUS_BAD_ARG;
-        fpu_save(&v->exec);
         memcpy((char *)v->exec.fpu + first, current_thread()->utcb->words, bytes);
         *components = fpu_mask;
         return STATUS_OK;

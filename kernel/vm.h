@@ -53,6 +53,8 @@ enum status vcpu_answer_exit(struct vcpu *v, const struct thread *from, struct e
 bool vcpu_answer_access(struct vcpu *v, uint64_t value);
 // The access of the monitor, or of the exit, along its route.
 bool vcpu_send_access(struct vcpu *v);
+bool vcpu_access_ok(const struct vcpu_access *a);
+void vcpu_set_deadline(struct vcpu *v, uint64_t deadline); // TSC; 0: none
 
 // Out of a halt.
 void vcpu_unpark(struct vcpu *v);

@@ -108,8 +108,8 @@ enum vcpu_op {
                  // reply STALE
     VCPU_RESUME, // a stopped vCPU: deliver again the exit that was taken back, else go on
     // Of a vCPU that is stopped, or has sent its monitor an exit: rdx = first byte of its struct vcpu_image
-    // and of the XSAVE area behind it -> UTCB words; and back rdx >> 32 bytes, of the XSAVE area only, and
-    // neither MXCSR nor its header.
+    // and of the XSAVE area behind it -> UTCB words; and back rdx >> 32 bytes: the whole image, of one that
+    // is stopped, or bytes of the XSAVE area but its header.
     VCPU_EXPORT,
     VCPU_IMPORT,
     VCPU_SET_ACCOUNT, // rdx = account slot

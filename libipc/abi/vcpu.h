@@ -142,6 +142,7 @@ enum reply_word { REPLY_GROUPS, REPLY_EVENT, REPLY_DEADLINE, REPLY_OFFER, REPLY_
 #define OFFER_VALID        (UINT64_C(1) << 8)
 #define OFFER_MAKE(vector) (OFFER_VALID | (uint64_t)(vector))
 #define OFFER_NMI_WINDOW   (UINT64_C(1) << 9) // ask for a NMI_WINDOW exit
+#define OFFER_BITS         (OFFER_VALID | OFFER_NMI_WINDOW | 0xff)
 
 // An access that the monitor decoded. It takes the same routes as a direct one. A read, or a write with
 // ACCESS_RETURN, comes back as an exit ACCESS_DONE; a write resumes the guest. Where no route takes it, a
@@ -165,16 +166,24 @@ struct vcpu_image {
     uint32_t size; // with the XSAVE area
     struct vcpu_state state;
     uint64_t exit_words[EXIT_WORDS];
-    uint64_t access_words[3];
+    uint64_t next_rip; // of a port access that no monitor decoded
     struct vcpu_access access;
     uint64_t sequence;
-    uint64_t deadline;
+    uint64_t deadline; // TSC ticks; 0: none
     uint64_t offer;
     uint32_t exit_kind;
     uint32_t pending; // enum vcpu_pending
+    uint32_t flags;   // enum vcpu_image_flag
+    uint32_t deliveries;
 };
 enum vcpu_pending { PENDING_NOTHING, PENDING_EXIT, PENDING_ACCESS, PENDING_HALT };
-#define VCPU_IMAGE_VERSION 1u
+enum vcpu_image_flag {
+    IMAGE_KICKED = 1,
+    IMAGE_DEADLINE_PASSED = 2,
+    IMAGE_BY_MONITOR = 4, // the access is one that the monitor decoded
+    IMAGE_SENT = 8        // exit or access was sent: it comes again under its number
+};
+#define VCPU_IMAGE_VERSION 2u
 
 _Static_assert(sizeof(struct vcpu_segment) == 16, "ABI");
 _Static_assert(offsetof(struct vcpu_state, seg) == 192, "ABI");

@@ -83,12 +83,13 @@ static void running(void)
     EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_CANCEL, 0), STATUS_OK, "cancel: twice");
     EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_RESUME, 0), STATUS_OK, "resume");
     CHECK(machine_wait(&m) == EXIT_PIO, "resume: it goes on to its next exit");
+    uint64_t sequence = utcb()->sequence;
     EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_CANCEL, 0), STATUS_OK, "cancel: its exit is taken back");
     EXPECT(machine_answer(&m), STATUS_STALE, "cancel: the answer is stale");
     EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_RESUME, 0), STATUS_OK, "resume");
     CHECK(machine_wait(&m) == EXIT_PIO && m.word[EXIT_ADDRESS] == PORT_REPORT,
           "resume: the exit is delivered again");
-    CHECK(utcb()->deliveries == 0 || utcb()->deliveries == 1, "resume: as a message of its own");
+    CHECK(utcb()->sequence == sequence && utcb()->deliveries == 1, "resume: under its number");
 }
 
 static volatile enum status monitor_status;
@@ -235,7 +236,10 @@ static void vector_registers(void)
         wrong +=
             sys_vcpu_ctl(m.vcpu, VCPU_IMPORT, area(refused[i].first, refused[i].bytes)) != STATUS_BAD_ARG;
     wrong += sys_vcpu_ctl(m.vcpu, VCPU_IMPORT, 8ul << 32) != STATUS_BAD_ARG;
-    CHECK(wrong == 0, "import: neither MXCSR, nor the header, nor beyond, nor the image");
+    CHECK(wrong == 0,
+          "import: neither reserved bits of MXCSR, nor the header, nor beyond, nor a part of the image");
+    utcb()->words[0] = 0x1f80;
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_IMPORT, area(MXCSR, 4)), STATUS_OK, "import: MXCSR");
     machine_skip(&m, 2);
     machine_go(&m);
     EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_EXPORT, (uint32_t)area(XMM1, 0)), STATUS_OK, "export: at an exit");
@@ -247,6 +251,102 @@ static void vector_registers(void)
     EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_IMPORT, area(XMM1, BYTES)), STATUS_BUSY, "import: the same");
 }
 
+static struct vcpu_image exported;
+
+static void take(struct machine *m)
+{
+    EXPECT(sys_vcpu_ctl(m->vcpu, VCPU_CANCEL, 0), STATUS_OK, "cancel");
+    EXPECT(sys_vcpu_ctl(m->vcpu, VCPU_EXPORT, 0), STATUS_OK, "export: a stopped guest");
+    memcpy(&exported, utcb()->words, sizeof exported);
+}
+
+static enum status put(const struct machine *m, const struct vcpu_image *image)
+{
+    memcpy(utcb()->words, image, sizeof *image);
+    return sys_vcpu_ctl(m->vcpu, VCPU_IMPORT, (uint64_t)sizeof *image << 32);
+}
+
+// A second machine goes on from where the first was stopped, under the number of the first's exit.
+static void moves(void)
+{
+    struct machine from, to;
+    machine_start(&from, "cpuid", GUEST_64);
+    CHECK(machine_go(&from) == EXIT_CPUID, "a guest at an exit");
+    uint64_t sequence = utcb()->sequence;
+    machine_make(&to);
+    machine_load(&to, "cpuid", GUEST_64);
+    take(&from);
+    EXPECT(put(&to, &exported), STATUS_BUSY, "import: not while it is not stopped");
+    EXPECT(sys_vcpu_ctl(to.vcpu, VCPU_CANCEL, 0), STATUS_OK, "cancel: the other one");
+    EXPECT(put(&to, &exported), STATUS_OK, "import: all of it");
+    EXPECT(sys_vcpu_ctl(to.vcpu, VCPU_RESUME, 0), STATUS_OK, "resume");
+    CHECK(machine_wait(&to) == EXIT_CPUID && utcb()->sequence == sequence && utcb()->deliveries == 1,
+          "the exit comes again, from there");
+    to.answer.groups = GROUP_GPR | GROUP_RIP;
+    machine_state()->gpr[GPR_RAX] = 0x11;
+    machine_state()->gpr[GPR_RBX] = 0x22;
+    machine_skip(&to, 2);
+    CHECK(machine_reports(&to, 0x11) && machine_reports(&to, 0x22), "the guest goes on");
+}
+
+// Halted, with a deadline and an offered interrupt: these go along, and nothing is sent before their time.
+static void moves_halted(void)
+{
+    struct machine from, to;
+    machine_start(&from, "cpuid", GUEST_64);
+    CHECK(machine_go(&from) == EXIT_CPUID, "a guest at an exit");
+    machine_skip(&from, 2);
+    from.answer.action = VCPU_HALT;
+    from.answer.deadline = deadline_in(NS_PER_S);
+    from.answer.offer = OFFER_MAKE(0x41);
+    EXPECT(machine_answer(&from), STATUS_OK, "halted");
+    take(&from);
+    CHECK(exported.pending == PENDING_HALT && exported.deadline && exported.offer == OFFER_MAKE(0x41),
+          "export: what it waits for");
+    exported.deadline = deadline_in(NS_PER_MS);
+    machine_make(&to);
+    EXPECT(sys_vcpu_ctl(to.vcpu, VCPU_CANCEL, 0), STATUS_OK, "cancel: the other one");
+    EXPECT(put(&to, &exported), STATUS_OK, "import: all of it");
+    EXPECT(sys_vcpu_ctl(to.vcpu, VCPU_RESUME, 0), STATUS_OK, "resume");
+    CHECK(machine_wait(&to) == EXIT_KICK && (to.word[EXIT_INFO] & EXIT_DEADLINE) &&
+              (to.word[EXIT_INFO] & EXIT_OFFER_PENDING),
+          "its deadline ends the halt, its interrupt waits");
+}
+
+static void wrong_images(void)
+{
+    struct machine m;
+    struct vcpu_image i[13];
+    machine_start(&m, "cpuid", GUEST_64);
+    CHECK(machine_go(&m) == EXIT_CPUID, "a guest at an exit");
+    take(&m);
+    for (unsigned k = 0; k < sizeof i / sizeof *i; k++)
+        i[k] = exported;
+    i[0].version++;
+    i[1].size--;
+    i[2].exit_kind = EXIT_KINDS;
+    i[3].pending = PENDING_HALT + 1;
+    i[4].offer = 1 << 10;
+    i[5].state.cr0 |= 1ul << 63;
+    i[6].state.efer ^= 1 << 10;
+    i[7].state.event = EVENT_MAKE(5, 3);
+    i[8].state.xcr0 = 0;
+    i[9].state.blocking = 1 << 7;
+    i[10].pending = i[11].pending = i[12].pending = PENDING_ACCESS;
+    i[10].exit_words[EXIT_INFO] = 3;
+    i[11].exit_words[EXIT_INFO] = 4;
+    i[11].exit_words[EXIT_ADDRESS] = 0x10000;
+    i[12].flags |= IMAGE_BY_MONITOR;
+    i[12].access.size = 16;
+    unsigned wrong = 0;
+    for (unsigned k = 0; k < sizeof i / sizeof *i; k++)
+        wrong += put(&m, &i[k]) != STATUS_BAD_ARG;
+    CHECK(wrong == 0, "import: no image that cannot be (%u taken)", wrong);
+    EXPECT(sys_vcpu_ctl(m.vcpu, VCPU_RESUME, 0), STATUS_OK, "resume");
+    CHECK(machine_wait(&m) == EXIT_CPUID && machine_state()->gpr[GPR_RAX] == 0x40000000,
+          "and nothing has changed");
+}
+
 const struct part vcpu_parts[] = {{"create", creation},
                                   {"wrong control", wrong_control},
                                   {"running", running},
@@ -255,4 +355,7 @@ const struct part vcpu_parts[] = {{"create", creation},
                                   {"answers", answers},
                                   {"images", images},
                                   {"vector registers", vector_registers},
+                                  {"a guest moves", moves},
+                                  {"a halted guest moves", moves_halted},
+                                  {"wrong images", wrong_images},
                                   {0}};
