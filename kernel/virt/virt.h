@@ -47,7 +47,7 @@ struct virt_ops {
     void (*inject)(struct vcpu *vcpu,
                    uint64_t event);                   // EVENT_*, zero: nothing; replaces one that was cut off
     void (*offer)(struct vcpu *vcpu, uint64_t offer); // OFFER_*, replaces; also stores vcpu->offer
-    bool (*interruptible)(const struct vcpu *vcpu);   // RFLAGS.IF and no shadow
+    bool (*interruptible)(const struct vcpu *vcpu);   // RFLAGS.IF, no shadow, no event
     void (*skip_pio)(struct vcpu *vcpu,
                      uint64_t value); // finish the PIO exit: RIP on, and a read's value into RAX
 

@@ -21,8 +21,10 @@ enum { VPID_FIRST = 1, VPID_END = 0x10000 };
 
 bool vmx_interruptible(const struct vcpu *vcpu)
 {
+    const struct vmx_vcpu *hw = vcpu->hw;
     vmx_load(vcpu->hw);
-    return (vmread(VMCS_RFLAGS) & RFLAGS_IF) && !(vmread(VMCS_BLOCKING) & (BLOCKING_STI | BLOCKING_MOV_SS));
+    return !hw->event && (vmread(VMCS_RFLAGS) & RFLAGS_IF) &&
+           !(vmread(VMCS_BLOCKING) & (BLOCKING_STI | BLOCKING_MOV_SS));
 }
 
 static void take_vpid(struct vmx_vcpu *hw, struct vmx_cpu *cpu)
