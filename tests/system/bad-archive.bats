@@ -69,8 +69,7 @@ changed() {
 @test "a missing image of a guest" {
     printf 'name: plain\nvms:\n  - {name: alpha, memory: 64M, kernel: %s}\n' "$PWD/build/guest/vmlinuz" >"$BATS_TEST_TMPDIR/plain.yaml"
     build/bulkhead archive "$BATS_TEST_TMPDIR/plain.yaml" "$BATS_TEST_TMPDIR/plain.cpio"
-    GOOD=$BATS_TEST_TMPDIR/plain.cpio
-    refused "$(changed 00000000guest/alpha/kernel 00000000guest/alpha/Kernel)" \
+    refused "$(GOOD=$BATS_TEST_TMPDIR/plain.cpio changed 00000000guest/alpha/kernel 00000000guest/alpha/Kernel)" \
         '^\[init\] error: object alpha.kernel: file guest/alpha/kernel: not in the boot archive$'
 }
 
