@@ -69,15 +69,10 @@ static uint8_t modem_lines(const struct uart *u)
     return lines;
 }
 
-static uint8_t character_errors(const struct uart *u)
-{
-    return u->rx_count && u->rx_is_break & place_bit(u->rx_head) ? UART_LSR_BI : 0;
-}
-
 // Interrupt identification register: the sources by priority.
 static uint8_t interrupt_source(const struct uart *u)
 {
-    if (u->ier & UART_IER_LINE && (u->overrun || character_errors(u))) {
+    if (u->ier & UART_IER_LINE && u->overrun) {
         return UART_IIR_LINE;
     }
     if (u->ier & UART_IER_RX && u->rx_count) {
@@ -104,13 +99,12 @@ static void update_line(struct uart *u)
 
 // ---- FIFOs ----
 
-static void push_rx(struct uart *u, uint8_t byte, bool is_host, bool is_break)
+static void push_rx(struct uart *u, uint8_t byte, bool is_host)
 {
     unsigned place = (u->rx_head + u->rx_count) % UART_FIFO;
 
     u->rx[place] = byte & width_mask(u);
     put_bit(&u->rx_is_host, place_bit(place), is_host);
-    put_bit(&u->rx_is_break, place_bit(place), is_break);
     u->rx_count++;
 }
 
@@ -125,14 +119,13 @@ static void loop_byte(struct uart *u, uint8_t byte)
         }
         u->rx_count = 0;
     }
-    push_rx(u, byte, false, false);
+    push_rx(u, byte, false);
 }
 
 static void clear_rx(struct uart *u)
 {
     u->rx_count = 0;
     u->rx_is_host = 0;
-    u->rx_is_break = 0;
 }
 
 static bool listens(const struct uart *u)
@@ -161,20 +154,10 @@ unsigned uart_receive(struct uart *u, const uint8_t *in, unsigned count)
     unsigned taken = count < room ? count : room;
 
     for (unsigned i = 0; i < taken; i++) {
-        push_rx(u, in[i], true, false);
+        push_rx(u, in[i], true);
     }
     update_line(u);
     return taken;
-}
-
-bool uart_receive_break(struct uart *u)
-{
-    if (uart_room(u) == 0) {
-        return false;
-    }
-    push_rx(u, 0, true, true);
-    update_line(u);
-    return true;
 }
 
 unsigned uart_transmit(struct uart *u, uint8_t *out, unsigned room)
@@ -210,7 +193,6 @@ static struct uart_result read_rbr(struct uart *u)
     struct uart_result result = {
         .value = u->rx[u->rx_head], .consumed = (u->rx_is_host & bit) != 0, .changed = true};
     put_bit(&u->rx_is_host, bit, false);
-    put_bit(&u->rx_is_break, bit, false);
     u->rx_head = (uint8_t)((u->rx_head + 1u) % UART_FIFO);
     u->rx_count--;
     return result;
@@ -263,27 +245,20 @@ static void look(struct uart *u)
     }
 }
 
-static struct uart_result read_errors(struct uart *u, uint8_t status)
-{
-    uint8_t errors = character_errors(u) | (u->overrun ? UART_LSR_OE : 0);
-
-    status |= errors | (fifos_on(u) && u->rx_is_break ? UART_LSR_FIFO_ERROR : 0);
-    if (errors) {
-        u->overrun = 0;
-        put_bit(&u->rx_is_break, place_bit(u->rx_head), false);
-    }
-    return (struct uart_result){.value = status, .changed = errors != 0};
-}
-
 static uint8_t line_status(const struct uart *u)
 {
     return (u->rx_count ? UART_LSR_DR : 0) | (u->tx_count ? 0 : UART_LSR_THRE | UART_LSR_TEMT);
 }
 
+// Errors of characters do not happen: breaks and parity stay with the host's line.
 static struct uart_result read_lsr(struct uart *u)
 {
+    struct uart_result result = {.value = line_status(u) | (u->overrun ? UART_LSR_OE : 0),
+                                 .changed = u->overrun};
+
     look(u);
-    return read_errors(u, line_status(u));
+    u->overrun = 0;
+    return result;
 }
 
 static struct uart_result read_msr(struct uart *u)
@@ -416,7 +391,7 @@ __attribute__((noinline)) static struct uart_result read_any(struct uart *u, uns
 // Nearly all that guests read is the line status without errors.
 struct uart_result uart_read(struct uart *u, unsigned reg)
 {
-    if (reg != UART_LSR || u->overrun | u->rx_is_break) {
+    if (reg != UART_LSR || u->overrun) {
         return read_any(u, reg);
     }
     look(u);

@@ -51,16 +51,7 @@ enum uart_mcr {
     UART_MCR_OUT2 = 0x08,
     UART_MCR_LOOP = 0x10
 };
-enum uart_lsr {
-    UART_LSR_DR = 0x01,
-    UART_LSR_OE = 0x02,
-    UART_LSR_PE = 0x04,
-    UART_LSR_FE = 0x08,
-    UART_LSR_BI = 0x10,
-    UART_LSR_THRE = 0x20,
-    UART_LSR_TEMT = 0x40,
-    UART_LSR_FIFO_ERROR = 0x80
-};
+enum uart_lsr { UART_LSR_DR = 0x01, UART_LSR_OE = 0x02, UART_LSR_THRE = 0x20, UART_LSR_TEMT = 0x40 };
 enum uart_msr {
     UART_MSR_DCTS = 0x01,
     UART_MSR_DDSR = 0x02,
@@ -87,15 +78,14 @@ struct uart {
     uint8_t rx_head, rx_count;
     uint8_t tx_head, tx_count;
     uint8_t reserved;
-    uint32_t line_rises;  // how often the line went up: a listener that looks late sees every edge
-    uint16_t rx_is_host;  // by place in rx: from the host, not looped back
-    uint16_t rx_is_break; // a break, not a character
+    uint32_t line_rises; // how often the line went up: a listener that looks late sees every edge
+    uint16_t rx_is_host; // by place in rx: from the host, not looped back
     uint8_t rx[UART_FIFO];
     uint8_t tx[UART_FIFO];
     // A hint, not to be committed for its own sake: does the guest poll for input?
     uint8_t polls;
     uint8_t looked; // reads of LSR with the transmitter empty, and nothing else, since the last other access
-    uint8_t hint_reserved[6];
+    uint8_t hint_reserved[8];
 };
 
 _Static_assert(sizeof(struct uart) == 64, "the UART's state is part of the console server's");
@@ -127,5 +117,3 @@ unsigned uart_unread(const struct uart *u);
 unsigned uart_room(const struct uart *u);
 // Offers input; answers how many bytes were taken, as many as there is room for.
 unsigned uart_receive(struct uart *u, const uint8_t *in, unsigned count);
-// A break from the host counts as one byte of its queue. False: no room yet.
-bool uart_receive_break(struct uart *u);

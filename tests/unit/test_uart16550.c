@@ -259,43 +259,23 @@ static void test_priorities(void **unused)
 
     world_write(&w, UART_IER, 0x0f);
     world_write(&w, UART_MCR, UART_MCR_OUT2 | UART_MCR_LOOP);
+    for (unsigned i = 0; i <= UART_FIFO; i++)
+        world_write(&w, UART_DATA, 'x');
     world_write(&w, UART_MCR, UART_MCR_OUT2);
-    assert_true(uart_receive_break(&w.uart));
-    w.in_end = 1;
     world_must(uart_read(&w.uart, UART_MSR).changed);
     world_write(&w, UART_MCR, UART_MCR_OUT2 | UART_MCR_LOOP);
     world_write(&w, UART_MCR, UART_MCR_OUT2); // CTS and DSR went and came back
     assert_int_equal(world_read(&w, UART_IIR), 0xc6);
-    assert_int_equal(world_read(&w, UART_LSR), 0x80 | 0x60 | UART_LSR_BI | UART_LSR_DR);
+    assert_int_equal(world_read(&w, UART_LSR), 0x60 | UART_LSR_OE | UART_LSR_DR);
     assert_int_equal(world_read(&w, UART_LSR), 0x61);
-    assert_int_equal(world_read(&w, UART_IIR), 0xcc);
-    assert_int_equal(world_read(&w, UART_DATA), 0);
-    assert_int_equal(w.in_position, 1);
+    assert_int_equal(world_read(&w, UART_IIR), 0xc4);
+    for (unsigned i = 0; i < UART_FIFO; i++)
+        assert_int_equal(world_read(&w, UART_DATA), 'x');
     assert_int_equal(world_read(&w, UART_IIR), 0xc2);
     assert_int_equal(world_read(&w, UART_IIR), 0xc0);
     assert_int_equal(world_read(&w, UART_MSR), 0xb0 | UART_MSR_DCTS | UART_MSR_DDSR);
     assert_int_equal(world_read(&w, UART_IIR), 0xc1);
     assert_int_equal(w.uart.line, 0);
-}
-
-// A break shows when it reaches the top of the FIFO.
-static void test_break_in_its_place(void **unused)
-{
-    (void)unused;
-    struct world w = driven();
-    const uint8_t in[] = {'a', 'b'};
-
-    assert_int_equal(uart_receive(&w.uart, in, 2), 2);
-    assert_true(uart_receive_break(&w.uart));
-    assert_int_equal(uart_read(&w.uart, UART_LSR).value, 0x80 | 0x61);
-    assert_int_equal(uart_read(&w.uart, UART_IIR).value, 0xcc);
-    assert_int_equal(uart_read(&w.uart, UART_DATA).value, 'a');
-    assert_int_equal(uart_read(&w.uart, UART_DATA).value, 'b');
-    assert_int_equal(uart_read(&w.uart, UART_IIR).value, 0xc6);
-    assert_int_equal(uart_read(&w.uart, UART_LSR).value, 0x80 | 0x61 | UART_LSR_BI);
-    assert_int_equal(uart_read(&w.uart, UART_DATA).value, 0);
-    world_write(&w, UART_IER, 0);
-    assert_false(uart_receive_break(&w.uart));
 }
 
 static void test_loopback_modem_lines(void **unused)
@@ -499,7 +479,6 @@ int main(void)
         cmocka_unit_test(test_thre_interrupt),
         cmocka_unit_test(test_output_waits_for_the_host),
         cmocka_unit_test(test_priorities),
-        cmocka_unit_test(test_break_in_its_place),
         cmocka_unit_test(test_loopback_modem_lines),
         cmocka_unit_test(test_loopback_data),
         cmocka_unit_test(test_linux_finds_a_16550a),
