@@ -17,15 +17,14 @@ teardown_file() {
     machine_stop
 }
 
-# Types until all three have died as often as they should, and once more.
+# Types until all three have died as often as they should; on a slow host they have before the prompt comes.
 @test "what is typed and what is printed arrives, line by line" {
     local round
     for round in $(seq 1 200); do
         machine_type "echo round-$round-\$((6*7))"
         machine_expect "^round-$round-42\$"
-        [ "$(machine_output | grep -c 'faults: .* was killed 100 times of 100')" -lt 3 ] || break
+        [ "$round" -lt 20 ] || [ "$(machine_output | grep -c 'faults: .* was killed 100 times of 100')" -lt 3 ] || break
     done
-    [ "$round" -gt 3 ]
 }
 
 @test "each of the three died a hundred times and was started again" {
