@@ -41,10 +41,10 @@ static void msr_pass(uint32_t msr)
 static void read_capabilities(uint64_t *c)
 {
     for (uint32_t i = 0; i < CAPABILITIES; i++) {
-        bool exists = i == CAPABILITY_SECONDARY ? c[CAPABILITY_WORDS + 1] & PRIMARY_SECONDARY
-                      : i == CAPABILITY_EPT     ? c[CAPABILITY_SECONDARY] & SECONDARY_EPT
-                      : i > CAPABILITY_EPT      ? c[CAPABILITY_BASIC] & BASIC_TRUE_WORDS
-                                                : true;
+        bool exists = i == CAP_SECONDARY ? c[CAP_WORDS + 1] & PRIMARY_SECONDARY
+                      : i == CAP_EPT     ? c[CAP_SECONDARY] & SECONDARY_EPT
+                      : i > CAP_EPT      ? c[CAP_BASIC] & BASIC_TRUE_WORDS
+                                         : true;
         c[i] = exists ? rdmsr(MSR_CAPABILITIES + i) : 0;
     }
 }

@@ -54,18 +54,8 @@ enum vmx_word { WORD_PIN, WORD_PRIMARY, WORD_SECONDARY, WORD_EXIT, WORD_ENTRY, W
 
 // The capability MSRs, by their numbers from 0x480 on; those that the CPU has not are zero [SDM] 3D appendix
 // A.
-enum {
-    CAPABILITY_BASIC,
-    CAPABILITY_WORDS, // of the pins, primary, exit, entry
-    CAPABILITY_MISC = 5,
-    CAPABILITY_CR0_FIXED0,
-    CAPABILITY_CR4_FIXED0 = 8,
-    CAPABILITY_CR4_FIXED1,
-    CAPABILITY_SECONDARY = 11,
-    CAPABILITY_EPT,
-    CAPABILITY_TRUE_WORDS,
-    CAPABILITIES = 17
-};
+enum { CAP_BASIC, CAP_WORDS, CAP_MISC = 5, CAP_CR0_FIXED0, CAP_CR4_FIXED0 = 8, CAP_CR4_FIXED1 };
+enum { CAP_SECONDARY = 11, CAP_EPT, CAP_TRUE_WORDS, CAPABILITIES = 17 };
 #define BASIC_TRUE_WORDS (UINT64_C(1) << 55)
 
 // What was made of it.

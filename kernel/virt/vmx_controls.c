@@ -58,9 +58,8 @@ static const struct control controls[] = {
 // The lower half of a capability MSR: bits that must be set; the upper one: those that may.
 static const char *resolve_words(const uint64_t *c, uint32_t *result)
 {
-    unsigned first = (c[CAPABILITY_BASIC] & BASIC_TRUE_WORDS) ? CAPABILITY_TRUE_WORDS : CAPABILITY_WORDS;
-    const uint64_t words[WORDS] = {c[first], c[first + 1], c[CAPABILITY_SECONDARY], c[first + 2],
-                                   c[first + 3]};
+    unsigned first = (c[CAP_BASIC] & BASIC_TRUE_WORDS) ? CAP_TRUE_WORDS : CAP_WORDS;
+    const uint64_t words[WORDS] = {c[first], c[first + 1], c[CAP_SECONDARY], c[first + 2], c[first + 3]};
     for (unsigned w = 0; w < WORDS; w++)
         result[w] = (uint32_t)words[w];
     for (unsigned i = 0; i < sizeof(controls) / sizeof(controls[0]); i++) {
@@ -89,13 +88,13 @@ static const char *resolve_ept(uint64_t ept, struct vmx_set_up *s)
 
 const char *vmx_resolve(uint64_t features, const uint64_t *c, struct vmx_set_up *s)
 {
-    *s = (struct vmx_set_up){.revision = (uint32_t)c[CAPABILITY_BASIC] & 0x7fffffff,
-                             .timer_shift = (uint32_t)c[CAPABILITY_MISC] & MISC_TIMER_SHIFT,
-                             .cr0 = c[CAPABILITY_CR0_FIXED0] & ~(CR0_PE | CR0_PG), // unrestricted
-                             .cr4 = c[CAPABILITY_CR4_FIXED0],
-                             .cr4_possible = c[CAPABILITY_CR4_FIXED1]};
+    *s = (struct vmx_set_up){.revision = (uint32_t)c[CAP_BASIC] & 0x7fffffff,
+                             .timer_shift = (uint32_t)c[CAP_MISC] & MISC_TIMER_SHIFT,
+                             .cr0 = c[CAP_CR0_FIXED0] & ~(CR0_PE | CR0_PG), // unrestricted
+                             .cr4 = c[CAP_CR4_FIXED0],
+                             .cr4_possible = c[CAP_CR4_FIXED1]};
     if ((features & FEATURES_LOCKED) && !(features & FEATURES_VMXON))
         return "VMX is locked off by the firmware";
     const char *missing = resolve_words(c, s->words);
-    return missing ? missing : resolve_ept(c[CAPABILITY_EPT], s);
+    return missing ? missing : resolve_ept(c[CAP_EPT], s);
 }

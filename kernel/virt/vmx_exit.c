@@ -36,61 +36,48 @@ enum {
 };
 // clang-format on
 
-struct exit_row;
-typedef enum vmx_next exit_function(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row);
+// The exit's kind and reason are in vcpu->exit already, all else there is zero.
+typedef enum vmx_next exit_function(struct vcpu *vcpu);
 
-struct exit_row {
-    exit_function *handle;
-    uint8_t kind; // enum exit_kind
-};
-
-static enum vmx_next report(struct vcpu *vcpu, uint32_t kind, uint64_t address, uint64_t value, uint32_t info)
+static enum vmx_next event(struct vcpu *vcpu)
 {
-    const struct vmx_vcpu *hw = vcpu->hw;
-    vcpu->exit =
-        (struct vcpu_exit){.kind = kind, .info = info, .address = address, .value = value, .raw = hw->reason};
+    (void)vcpu;
     return VMX_EXIT;
 }
 
-static enum vmx_next event(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
-{
-    (void)hw;
-    return report(vcpu, row->kind, 0, 0, 0);
-}
-
 // The length is that of the instruction for exits that an instruction caused alone [SDM] 3C 28.2.5.
-static enum vmx_next instruction(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+static enum vmx_next instruction(struct vcpu *vcpu)
 {
-    (void)hw;
-    return report(vcpu, row->kind, 0, 0, (uint32_t)vmread(VMCS_LENGTH) << 8);
+    vcpu->exit.info = (uint32_t)vmread(VMCS_LENGTH) << 8;
+    return VMX_EXIT;
 }
 
-static enum vmx_next control_register(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
-{
-    uint64_t q = vmread(VMCS_QUALIFICATION);
-    uint32_t length = (uint32_t)vmread(VMCS_LENGTH);
-    (void)hw;
-    return report(vcpu, row->kind, CR_NUMBER(q), CR_ACCESS(q) == CR_MOV_TO ? CR_GPR(q) : GPR_COUNT,
-                  EXIT_WRITE | length << 8);
-}
-
-static enum vmx_next debug_register(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+static enum vmx_next control_register(struct vcpu *vcpu)
 {
     uint64_t q = vmread(VMCS_QUALIFICATION);
-    uint32_t length = (uint32_t)vmread(VMCS_LENGTH);
-    (void)hw;
-    return report(vcpu, row->kind, DR_NUMBER(q), CR_GPR(q), (q & DR_READ ? 0 : EXIT_WRITE) | length << 8);
+    instruction(vcpu);
+    vcpu->exit.info |= EXIT_WRITE;
+    vcpu->exit.address = CR_NUMBER(q);
+    vcpu->exit.value = CR_ACCESS(q) == CR_MOV_TO ? CR_GPR(q) : GPR_COUNT;
+    return VMX_EXIT;
 }
 
-static enum vmx_next port(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+static enum vmx_next debug_register(struct vcpu *vcpu)
+{
+    uint64_t q = vmread(VMCS_QUALIFICATION);
+    instruction(vcpu);
+    vcpu->exit.info |= (q & DR_READ) ? 0 : EXIT_WRITE;
+    vcpu->exit.address = DR_NUMBER(q);
+    vcpu->exit.value = CR_GPR(q);
+    return VMX_EXIT;
+}
+
+static enum vmx_next port(struct vcpu *vcpu)
 {
     struct vcpu_exit *e = &vcpu->exit;
     uint64_t io = vmread(VMCS_QUALIFICATION);
     uint32_t size = (io & 7) + 1, length = (uint32_t)vmread(VMCS_LENGTH), info = size | length << 8;
-    e->kind = row->kind;
     e->address = io >> 16 & 0xffff;
-    e->value = 0;
-    e->raw = hw->reason;
     e->next_rip = vmread(VMCS_RIP) + length;
     if (!(io & IO_IN)) {
         info |= EXIT_WRITE;
@@ -127,84 +114,80 @@ void vmx_skip_pio(struct vcpu *vcpu, uint64_t value)
 }
 
 // An IRET that ended the blocking of NMIs and was cut off has not ended it [SDM] 3C 28.2.3.
-static void block_nmi_again(uint64_t bits)
+static void block_nmi_again(const struct vmx_vcpu *hw, uint64_t bits)
 {
-    if (bits & NMI_UNBLOCKED)
+    if (!hw->event && (bits & NMI_UNBLOCKED))
         vmwrite(VMCS_BLOCKING, vmread(VMCS_BLOCKING) | VMCS_BLOCKING_NMI);
 }
 
 // A page walk counts as a write: with accessed and dirty bits the processor sees it so, as AMD's do always.
-static enum vmx_next ept_violation(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+static enum vmx_next ept_violation(struct vcpu *vcpu)
 {
-    uint64_t q = vmread(VMCS_QUALIFICATION);
+    uint64_t q = vcpu->exit.raw = vmread(VMCS_QUALIFICATION);
     bool walk = (q & EPT_LINEAR) && !(q & EPT_TRANSLATED);
-    uint32_t info = ((q & EPT_WRITES) || walk ? EXIT_WRITE : 0) |
-                    ((q & EPT_FETCHES) && !walk ? EXIT_FETCH : 0) | (walk ? EXIT_PAGE_WALK : 0);
-    if (!hw->event)
-        block_nmi_again(q);
-    report(vcpu, row->kind, vmread(VMCS_GPA), 0, info);
-    vcpu->exit.raw = q;
+    vcpu->exit.address = vmread(VMCS_GPA);
+    if (walk)
+        vcpu->exit.info = EXIT_PAGE_WALK | EXIT_WRITE;
+    else
+        vcpu->exit.info = ((q & EPT_WRITES) ? EXIT_WRITE : 0) | ((q & EPT_FETCHES) ? EXIT_FETCH : 0);
+    block_nmi_again(vcpu->hw, q);
     return VMX_EXIT;
 }
 
 // It is still pending and comes now. Also when the preemption timer said that the host's is due.
-static enum vmx_next interrupt(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+static enum vmx_next interrupt(struct vcpu *vcpu)
 {
-    (void)vcpu, (void)hw, (void)row;
+    (void)vcpu;
     take_interrupts();
     return VMX_INTERRUPT;
 }
 
-static enum vmx_next again(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+static enum vmx_next again(struct vcpu *vcpu)
 {
-    (void)vcpu, (void)hw, (void)row;
+    (void)vcpu;
     return VMX_RESUME;
 }
 
-static enum vmx_next nmi_window(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+static enum vmx_next nmi_window(struct vcpu *vcpu)
 {
     vcpu->offer &= ~OFFER_NMI_WINDOW;
-    return event(vcpu, hw, row);
+    return VMX_EXIT;
 }
 
 // Into the guest after all, with what the delivery would have done beside. The host's turn in between keeps a
 // guest from binding the CPU by an exception whose delivery raises it again. An NMI that it cut off goes
 // first; the exception comes again.
-static enum vmx_next reflect(struct vcpu *vcpu, struct vmx_vcpu *hw, uint64_t info)
+static enum vmx_next reflect(struct vmx_vcpu *hw, uint64_t info)
 {
-    uint32_t vector = EXCEPTION_VECTOR(info);
+    block_nmi_again(hw, info);
+    take_interrupts();
     if (EXCEPTION_TYPE(hw->event) == EVENT_NMI)
-        return interrupt(vcpu, hw, NULL);
-    if (vector == EXCEPTION_DB) {
+        return VMX_INTERRUPT;
+    if (EXCEPTION_VECTOR(info) == EXCEPTION_DB) {
         hw->dr6 |= vmread(VMCS_QUALIFICATION) & DEBUG_CAUSES;
         hw->dr7 &= ~DR7_GD; // [SDM] 3B 18.2.4
         vmwrite(VMCS_DR7, hw->dr7);
     } else {
         vmwrite(VMCS_RFLAGS, vmread(VMCS_RFLAGS) | RFLAGS_RF); // pushed with faults
     }
-    hw->event = EVENT_MAKE(EVENT_EXCEPTION, vector) |
+    hw->event = EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_VECTOR(info)) |
                 ((info & EVENT_ERROR_VALID) ? EVENT_ERROR(vmread(VMCS_EVENT_ERROR)) : 0);
-    return interrupt(vcpu, hw, NULL);
+    return VMX_INTERRUPT;
 }
 
 // NMIs and machine checks are the machine's; the exit consumed them.
-static enum vmx_next exception(struct vcpu *vcpu, struct vmx_vcpu *hw, const struct exit_row *row)
+static enum vmx_next exception(struct vcpu *vcpu)
 {
     uint64_t info = vmread(VMCS_EVENT);
-    (void)row;
-    if (EXCEPTION_TYPE(info) == EVENT_NMI) {
+    if (EXCEPTION_TYPE(info) == EVENT_NMI)
         asm volatile("int $2" ::: "memory");
-        return VMX_INTERRUPT;
-    }
-    if (EXCEPTION_VECTOR(info) == EXCEPTION_MC) {
+    else if (EXCEPTION_VECTOR(info) == EXCEPTION_MC)
         asm volatile("int %0" ::"i"(EXCEPTION_MC) : "memory");
-        return VMX_INTERRUPT;
-    }
-    if (EXCEPTION_TYPE(info) == EVENT_ICEBP)
-        return report(vcpu, EXIT_PRIVILEGED, 0, 0, (uint32_t)vmread(VMCS_LENGTH) << 8);
-    if (!hw->event)
-        block_nmi_again(info);
-    return reflect(vcpu, hw, info);
+    else if (EXCEPTION_TYPE(info) == EVENT_ICEBP)
+        return instruction(vcpu);
+    else
+        return reflect(vcpu->hw, info);
+    return VMX_INTERRUPT;
 }
 
 // VM entry tells the errors of the guest's state from those of ours; the number of the check that failed is
@@ -216,9 +199,9 @@ enum virt_result vmx_failed(struct vcpu *vcpu)
     vmwrite(VMCS_ENTRY_EVENT, 0);
     hw->offered = false;
     vmx_read(vcpu, GROUP_ALL, &state);
-    report(vcpu, EXIT_ERROR, 0, virt_check(GROUP_ALL, &state, &virt_limits), 0);
-    if (!hw->reason)
-        vcpu->exit.raw = vmread(VMCS_INSTRUCTION_ERROR);
+    vcpu->exit = (struct vcpu_exit){.kind = EXIT_ERROR,
+                                    .value = virt_check(GROUP_ALL, &state, &virt_limits),
+                                    .raw = hw->reason ? hw->reason : vmread(VMCS_INSTRUCTION_ERROR)};
     return VIRT_EXIT;
 }
 
@@ -231,8 +214,11 @@ uint64_t vmx_event(const struct vmx_vcpu *hw, uint64_t e)
 }
 
 // clang-format off
-static const struct exit_row rows[REASONS] = {
-    [REASON_EXCEPTION] = {exception, 0}, [REASON_INTERRUPT] = {interrupt, 0},
+static const struct {
+    exit_function *handle;
+    uint32_t kind; // enum exit_kind
+} rows[REASONS] = {
+    [REASON_EXCEPTION] = {exception, EXIT_PRIVILEGED}, [REASON_INTERRUPT] = {interrupt, 0},
     [REASON_TRIPLE_FAULT] = {event, EXIT_TRIPLE_FAULT}, [REASON_INIT] = {interrupt, 0},
     [REASON_INTERRUPT_WINDOW] = {again, 0}, [REASON_NMI_WINDOW] = {nmi_window, EXIT_NMI_WINDOW},
     [REASON_TASK_SWITCH] = {instruction, EXIT_PRIVILEGED}, [REASON_CPUID] = {instruction, EXIT_CPUID},
@@ -252,9 +238,8 @@ static const struct exit_row rows[REASONS] = {
 
 enum vmx_next vmx_exit(struct vcpu *vcpu)
 {
-    struct vmx_vcpu *hw = vcpu->hw;
-    uint32_t reason = REASON_BASIC(hw->reason);
-    if (reason < REASONS && rows[reason].handle)
-        return rows[reason].handle(vcpu, hw, &rows[reason]);
-    return report(vcpu, EXIT_ERROR, 0, 0, 0);
+    uint64_t raw = ((struct vmx_vcpu *)vcpu->hw)->reason, reason = REASON_BASIC(raw);
+    bool known = reason < REASONS && rows[reason].handle;
+    vcpu->exit = (struct vcpu_exit){.kind = known ? rows[reason].kind : EXIT_ERROR, .raw = raw};
+    return known ? rows[reason].handle(vcpu) : VMX_EXIT;
 }

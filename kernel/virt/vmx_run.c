@@ -116,16 +116,14 @@ static void take_back(struct vmx_vcpu *hw, uint64_t event)
 
 static NOINLINE void settle(struct vcpu *vcpu, struct vmx_vcpu *hw, uint64_t event)
 {
-    bool taken = hw->offered;
-    if (event & EVENT_VALID) {
+    bool cut_off = event & EVENT_VALID;
+    if (cut_off)
         take_back(hw, event);
-        taken = taken && EXCEPTION_TYPE(event) != EVENT_INTERRUPT;
-    }
-    hw->offered = false;
-    if (taken) {
+    if (hw->offered && !(cut_off && EXCEPTION_TYPE(event) == EVENT_INTERRUPT)) {
         vcpu->offer &= OFFER_NMI_WINDOW;
         vcpu->interrupts++;
     }
+    hw->offered = false;
 }
 
 // With what shadows and blocking the event can go in [SDM] 3C 27.3.1.5.
@@ -141,38 +139,27 @@ static void put_event(struct vmx_vcpu *hw, uint64_t event)
     if (event & EVENT_ERROR_VALID)
         vmwrite(VMCS_ENTRY_ERROR, event >> 32);
     vmwrite(VMCS_ENTRY_EVENT, (uint32_t)event);
+    hw->event = 0;
 }
 
-static void set_primary(struct vmx_vcpu *hw, uint32_t primary)
-{
-    if (primary != hw->primary)
-        vmwrite(VMCS_PRIMARY, hw->primary = primary);
-}
-
-// What was offered goes in where nothing else does and the guest can take it; else its window is asked for.
-static void put_offer(struct vcpu *vcpu, struct vmx_vcpu *hw, bool alone)
-{
-    uint32_t primary = vmx.words[WORD_PRIMARY];
-    if ((vcpu->offer & OFFER_VALID) && alone && vmx_interruptible(vcpu)) {
-        hw->offered = true;
-        put_event(hw, EVENT_MAKE(EVENT_INTERRUPT, EXCEPTION_VECTOR(vcpu->offer)));
-    } else if (vcpu->offer & OFFER_VALID) {
-        primary |= PRIMARY_INTERRUPT_WINDOW;
-    }
-    set_primary(hw, primary | ((vcpu->offer & OFFER_NMI_WINDOW) ? PRIMARY_NMI_WINDOW : 0));
-}
-
+// What waits goes in; what was offered does so where nothing else does and the guest can take it, else its
+// window is asked for.
 static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *hw)
 {
+    uint32_t primary = vmx.words[WORD_PRIMARY];
     uint64_t event = hw->event;
-    if (event) {
-        put_event(hw, event);
-        hw->event = 0;
+    if (vcpu->offer) {
+        hw->offered = (vcpu->offer & OFFER_VALID) && !event && vmx_interruptible(vcpu);
+        if (hw->offered)
+            event = EVENT_MAKE(EVENT_INTERRUPT, EXCEPTION_VECTOR(vcpu->offer));
+        else if (vcpu->offer & OFFER_VALID)
+            primary |= PRIMARY_INTERRUPT_WINDOW;
+        primary |= (vcpu->offer & OFFER_NMI_WINDOW) ? PRIMARY_NMI_WINDOW : 0;
     }
-    if (vcpu->offer)
-        put_offer(vcpu, hw, !event);
-    else
-        set_primary(hw, vmx.words[WORD_PRIMARY]);
+    if (event)
+        put_event(hw, event);
+    if (primary != hw->primary)
+        vmwrite(VMCS_PRIMARY, hw->primary = primary);
 }
 
 enum virt_result vmx_run(struct vcpu *vcpu)

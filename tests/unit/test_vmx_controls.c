@@ -55,17 +55,17 @@ static struct vmx_set_up s;
 static void load(const struct model *m)
 {
     memset(c, 0, sizeof(c));
-    c[CAPABILITY_BASIC] = m->basic;
-    c[CAPABILITY_TRUE_WORDS] = m->pin;
-    c[CAPABILITY_TRUE_WORDS + 1] = m->primary;
-    c[CAPABILITY_TRUE_WORDS + 2] = m->exit;
-    c[CAPABILITY_TRUE_WORDS + 3] = m->entry;
-    c[CAPABILITY_SECONDARY] = m->secondary;
-    c[CAPABILITY_MISC] = m->misc;
-    c[CAPABILITY_CR0_FIXED0] = 0x80000021;
-    c[CAPABILITY_CR4_FIXED0] = 0x2000;
-    c[CAPABILITY_CR4_FIXED1] = m->cr4;
-    c[CAPABILITY_EPT] = m->ept;
+    c[CAP_BASIC] = m->basic;
+    c[CAP_TRUE_WORDS] = m->pin;
+    c[CAP_TRUE_WORDS + 1] = m->primary;
+    c[CAP_TRUE_WORDS + 2] = m->exit;
+    c[CAP_TRUE_WORDS + 3] = m->entry;
+    c[CAP_SECONDARY] = m->secondary;
+    c[CAP_MISC] = m->misc;
+    c[CAP_CR0_FIXED0] = 0x80000021;
+    c[CAP_CR4_FIXED0] = 0x2000;
+    c[CAP_CR4_FIXED1] = m->cr4;
+    c[CAP_EPT] = m->ept;
 }
 
 static void every_model(void **state)
@@ -124,17 +124,17 @@ static void one_line_for_each_that_is_missing(void **state)
         unsigned msr, bit;
         const char *missing;
     } cases[] = {
-        {CAPABILITY_TRUE_WORDS + 1, 63, "the CPU has VMX without EPT"},
-        {CAPABILITY_SECONDARY, 33, "the CPU has VMX without EPT"},
-        {CAPABILITY_SECONDARY, 39, "the CPU has VMX without unrestricted guests"},
-        {CAPABILITY_TRUE_WORDS, 38, "the CPU has VMX without the preemption timer"},
-        {CAPABILITY_TRUE_WORDS, 37, "the CPU has VMX without virtual NMIs"},
-        {CAPABILITY_TRUE_WORDS, 32, "the CPU has VMX that cannot intercept interrupts"},
-        {CAPABILITY_TRUE_WORDS + 1, 60, "the CPU has VMX that cannot intercept what it must, and that alone"},
-        {CAPABILITY_TRUE_WORDS + 2, 53, "the CPU has VMX that does not switch PAT and EFER"},
-        {CAPABILITY_TRUE_WORDS + 3, 47, "the CPU has VMX that does not switch PAT and EFER"},
-        {CAPABILITY_EPT, 16, "the CPU has EPT without 2 MiB pages, write-back memory or INVEPT"},
-        {CAPABILITY_EPT, 20, "the CPU has EPT without 2 MiB pages, write-back memory or INVEPT"},
+        {CAP_TRUE_WORDS + 1, 63, "the CPU has VMX without EPT"},
+        {CAP_SECONDARY, 33, "the CPU has VMX without EPT"},
+        {CAP_SECONDARY, 39, "the CPU has VMX without unrestricted guests"},
+        {CAP_TRUE_WORDS, 38, "the CPU has VMX without the preemption timer"},
+        {CAP_TRUE_WORDS, 37, "the CPU has VMX without virtual NMIs"},
+        {CAP_TRUE_WORDS, 32, "the CPU has VMX that cannot intercept interrupts"},
+        {CAP_TRUE_WORDS + 1, 60, "the CPU has VMX that cannot intercept what it must, and that alone"},
+        {CAP_TRUE_WORDS + 2, 53, "the CPU has VMX that does not switch PAT and EFER"},
+        {CAP_TRUE_WORDS + 3, 47, "the CPU has VMX that does not switch PAT and EFER"},
+        {CAP_EPT, 16, "the CPU has EPT without 2 MiB pages, write-back memory or INVEPT"},
+        {CAP_EPT, 20, "the CPU has EPT without 2 MiB pages, write-back memory or INVEPT"},
     };
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -152,9 +152,9 @@ static void old_capabilities_force_too_much(void **state)
 {
     (void)state;
     load(&models[HASWELL]);
-    memcpy(&c[CAPABILITY_WORDS], &c[CAPABILITY_TRUE_WORDS], 4 * sizeof(c[0]));
-    c[CAPABILITY_WORDS + 1] |= 0x0401e172;
-    c[CAPABILITY_BASIC] &= ~BASIC_TRUE_WORDS;
+    memcpy(&c[CAP_WORDS], &c[CAP_TRUE_WORDS], 4 * sizeof(c[0]));
+    c[CAP_WORDS + 1] |= 0x0401e172;
+    c[CAP_BASIC] &= ~BASIC_TRUE_WORDS;
     assert_string_equal(vmx_resolve(FEATURES, c, &s),
                         "the CPU has VMX that cannot intercept what it must, and that alone");
 }
@@ -163,11 +163,11 @@ static void what_can_be_done_without(void **state)
 {
     (void)state;
     load(&models[HASWELL]);
-    c[CAPABILITY_SECONDARY] &= ~(UINT64_C(1) << 37 | UINT64_C(1) << 38); // VPID, WBINVD
+    c[CAP_SECONDARY] &= ~(UINT64_C(1) << 37 | UINT64_C(1) << 38); // VPID, WBINVD
     assert_null(vmx_resolve(FEATURES, c, &s));
     assert_int_equal(s.words[WORD_SECONDARY], 0x82);
     load(&models[HASWELL]);
-    c[CAPABILITY_EPT] &= ~(UINT64_C(1) << 42 | UINT64_C(1) << 25 | UINT64_C(1) << 21);
+    c[CAP_EPT] &= ~(UINT64_C(1) << 42 | UINT64_C(1) << 25 | UINT64_C(1) << 21);
     assert_null(vmx_resolve(FEATURES, c, &s));
     assert_false(s.words[WORD_SECONDARY] & SECONDARY_VPID); // it could not be flushed
     assert_int_equal(s.flush_ept, FLUSH_ALL);
