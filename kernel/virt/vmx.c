@@ -18,8 +18,6 @@
 #define PRIMARY_SECONDARY   (UINT64_C(1) << 63)
 #define SECONDARY_EPT       (UINT64_C(1) << 33)
 
-#define VPIDS 0x10000u
-
 struct vmx_set_up vmx;
 
 static uint8_t *msr_bitmap;
@@ -170,12 +168,13 @@ static void vmx_vcpu_init(struct vcpu *vcpu)
     vmx_write(vcpu, GROUP_ALL, &virt_reset_state);
 }
 
-// The CPU may keep parts of a VMCS, and would write them back.
+// The CPU may keep parts of a VMCS, and would write them back. One that was not made yet has none.
 static void vmx_vcpu_release(struct vcpu *vcpu)
 {
     struct vmx_vcpu *hw = vcpu->hw;
     struct vmx_cpu *cpu = this_cpu()->virt;
-    vmclear(hw->phys);
+    if (hw->phys)
+        vmclear(hw->phys);
     if (cpu->current == hw)
         cpu->current = NULL;
 }

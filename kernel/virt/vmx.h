@@ -69,6 +69,7 @@ struct vmx_set_up {
     uint64_t cr4_possible; // others cannot be set
 };
 
+#define VPIDS           0x10000u
 #define FLUSH_SINGLE    1u // of INVEPT: what belongs to one EPTP
 #define FLUSH_ALL       2u // of INVEPT and INVVPID
 #define REASON_FAILED   (1u << 31)
@@ -92,13 +93,13 @@ struct vmx_vcpu {
     uint32_t tpr;
     bool loaded; // its VMCS is the CPU's current one
     bool launched;
-    bool offered; // the offer goes in with this entry
     // HOST_RSP points to `gpr`: vmx_enter.S finds both there, and pushes one register below.
     uint64_t pushed;
     uint64_t *gpr;       // [I] the guest's
     uint64_t kernel_rsp; // while the guest runs
     uint64_t phys;       // [I] of the VMCS
     uint64_t event;      // to go in with the next entry
+    uint64_t entering;   // what goes in with this one; an interrupt: what was offered
     uint64_t cr0, cr4;   // as the guest sees them, but for CR0's bits that are its own
     uint64_t cr2, dr[4], dr6, dr7;
     uint64_t flushes;  // of the space, when its translations were dropped last

@@ -197,7 +197,6 @@ enum virt_result vmx_failed(struct vcpu *vcpu)
     struct vmx_vcpu *hw = vcpu->hw;
     struct vcpu_state state;
     vmwrite(VMCS_ENTRY_EVENT, 0);
-    hw->offered = false;
     vmx_read(vcpu, GROUP_ALL, &state);
     vcpu->exit = (struct vcpu_exit){.kind = EXIT_ERROR,
                                     .value = virt_check(GROUP_ALL, &state, &virt_limits),

@@ -17,12 +17,10 @@
 #include "kernel/space.h"
 #include "kernel/virt/vmx.h"
 
-enum { VPID_FIRST = 1, VPID_END = 0x10000 };
-
 bool vmx_interruptible(const struct vcpu *vcpu)
 {
-    const struct vmx_vcpu *hw = vcpu->hw;
-    vmx_load(vcpu->hw);
+    struct vmx_vcpu *hw = vcpu->hw;
+    vmx_load(hw);
     return !hw->event && (vmread(VMCS_RFLAGS) & RFLAGS_IF) &&
            !(vmread(VMCS_BLOCKING) & (BLOCKING_STI | BLOCKING_MOV_SS));
 }
@@ -31,8 +29,8 @@ static void take_vpid(struct vmx_vcpu *hw, struct vmx_cpu *cpu)
 {
     if (!(vmx.words[WORD_SECONDARY] & SECONDARY_VPID))
         return;
-    if (cpu->next_vpid >= VPID_END) {
-        cpu->next_vpid = VPID_FIRST;
+    if (cpu->next_vpid == VPIDS) {
+        cpu->next_vpid = 1; // 0 is the host's
         cpu->era++;
         invvpid(FLUSH_ALL, 0);
     }
@@ -102,43 +100,50 @@ static bool enter(struct vcpu *vcpu, struct vmx_vcpu *hw)
 }
 
 // Events that were cut off wait again; an interrupt does so as the offer that it was, and what an instruction
-// raises is raised again by it.
+// of the guest raises is raised again by it.
 static void take_back(struct vmx_vcpu *hw, uint64_t event)
 {
     if (EXCEPTION_TYPE(event) == EVENT_NMI) {
         vmwrite(VMCS_BLOCKING, vmread(VMCS_BLOCKING) & ~(uint64_t)VMCS_BLOCKING_NMI);
         hw->event = EVENT_MAKE(EVENT_NMI, 2);
-    }
-    if (EXCEPTION_TYPE(event) == EVENT_EXCEPTION)
+    } else if (EXCEPTION_TYPE(event) == EVENT_EXCEPTION) {
         hw->event = EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_VECTOR(event)) |
                     ((event & EVENT_ERROR_VALID) ? EVENT_ERROR(vmread(VMCS_CUT_OFF_ERROR)) : 0);
+    } else if (EXCEPTION_TYPE(event) == EVENT_SOFTWARE && EXCEPTION_TYPE(hw->entering) == EVENT_SOFTWARE) {
+        hw->event = hw->entering;
+        vmwrite(VMCS_RIP, vmread(VMCS_RIP) + 1);
+    }
 }
 
 static NOINLINE void settle(struct vcpu *vcpu, struct vmx_vcpu *hw, uint64_t event)
 {
     bool cut_off = event & EVENT_VALID;
+    bool offered = hw->entering && EXCEPTION_TYPE(hw->entering) == EVENT_INTERRUPT;
     if (cut_off)
         take_back(hw, event);
-    if (hw->offered && !(cut_off && EXCEPTION_TYPE(event) == EVENT_INTERRUPT)) {
+    if (offered && !(cut_off && EXCEPTION_TYPE(event) == EVENT_INTERRUPT)) {
         vcpu->offer &= OFFER_NMI_WINDOW;
         vcpu->interrupts++;
     }
-    hw->offered = false;
 }
 
-// With what shadows and blocking the event can go in [SDM] 3C 27.3.1.5.
-static void put_event(struct vmx_vcpu *hw, uint64_t event)
+// With what shadows and blocking the event can go in [SDM] 3C 27.3.1.5. A software interrupt pushes what lies
+// behind an instruction, of at least a byte [SDM] 3C 27.2.1.3.
+static NOINLINE void put_event(struct vmx_vcpu *hw, uint64_t event)
 {
-    uint64_t keep = EXCEPTION_TYPE(event) == EVENT_NMI ? 0 : VMCS_BLOCKING_NMI,
-             blocking = vmread(VMCS_BLOCKING);
-    event = vmx_event(hw, event);
+    uint64_t keep = EXCEPTION_TYPE(event) == EVENT_NMI ? 0 : VMCS_BLOCKING_NMI;
+    uint64_t blocking = vmread(VMCS_BLOCKING), word = vmx_event(hw, event);
     if (blocking & ~keep) {
         vmwrite(VMCS_BLOCKING, blocking & keep);
         vmwrite(VMCS_PENDING_DEBUG, 0);
     }
-    if (event & EVENT_ERROR_VALID)
-        vmwrite(VMCS_ENTRY_ERROR, event >> 32);
-    vmwrite(VMCS_ENTRY_EVENT, (uint32_t)event);
+    if (EXCEPTION_TYPE(event) == EVENT_SOFTWARE) {
+        vmwrite(VMCS_RIP, vmread(VMCS_RIP) - 1);
+        vmwrite(VMCS_ENTRY_LENGTH, 1);
+    }
+    if (word & EVENT_ERROR_VALID)
+        vmwrite(VMCS_ENTRY_ERROR, word >> 32);
+    vmwrite(VMCS_ENTRY_EVENT, (uint32_t)word);
     hw->event = 0;
 }
 
@@ -148,14 +153,15 @@ static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *hw)
 {
     uint32_t primary = vmx.words[WORD_PRIMARY];
     uint64_t event = hw->event;
-    if (vcpu->offer) {
-        hw->offered = (vcpu->offer & OFFER_VALID) && !event && vmx_interruptible(vcpu);
-        if (hw->offered)
+    if (vcpu->offer & OFFER_VALID) {
+        if (vmx_interruptible(vcpu))
             event = EVENT_MAKE(EVENT_INTERRUPT, EXCEPTION_VECTOR(vcpu->offer));
-        else if (vcpu->offer & OFFER_VALID)
+        else
             primary |= PRIMARY_INTERRUPT_WINDOW;
-        primary |= (vcpu->offer & OFFER_NMI_WINDOW) ? PRIMARY_NMI_WINDOW : 0;
     }
+    if (vcpu->offer & OFFER_NMI_WINDOW)
+        primary |= PRIMARY_NMI_WINDOW;
+    hw->entering = event;
     if (event)
         put_event(hw, event);
     if (primary != hw->primary)
@@ -172,7 +178,7 @@ enum virt_result vmx_run(struct vcpu *vcpu)
         if (!enter(vcpu, hw))
             return vmx_failed(vcpu);
         uint64_t cut_off = vmread(VMCS_CUT_OFF);
-        if (hw->offered || (cut_off & EVENT_VALID))
+        if (hw->entering | (cut_off & EVENT_VALID))
             settle(vcpu, hw, cut_off);
         next = vmx_exit(vcpu);
     } while (next == VMX_RESUME);

@@ -250,14 +250,12 @@ static void a_failed_entry_names_the_check(void **state)
     (void)state;
     virt_limits = (struct virt_limits){.address_bits = 40};
     vmcs[VMCS_ENTRY_EVENT] = EVENT_MAKE(EVENT_INTERRUPT, 0x30);
-    hw.offered = true;
     hw.reason = FAILED_STATE;
     assert_int_equal(vmx_failed(&vcpu), VIRT_EXIT);
     assert_int_equal(vcpu.exit.kind, EXIT_ERROR);
     assert_int_equal(vcpu.exit.value, CHECK_OK); // the processor knows better
     assert_int_equal(vcpu.exit.raw, FAILED_STATE);
     assert_int_equal(vmcs[VMCS_ENTRY_EVENT], 0);
-    assert_false(hw.offered);
     hw.dr6 |= UINT64_C(1) << 32;
     vmcs[VMCS_INSTRUCTION_ERROR] = 7;
     hw.reason = 0; // VMLAUNCH was refused
