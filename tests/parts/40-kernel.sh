@@ -7,19 +7,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-folder=build/test/kernel
-archive=build/test/kernel.cpio
 log=build/test/kernel.int
 said=build/test/kernel.said
-rm -rf $folder && mkdir -p $folder || exit 1
-cp build/user/test/kernel.stripped $folder/init && cp build/guests/*.bin $folder/ || exit 1
-
-# run_on MACHINE...
-run_on() {
-    echo "# the machine: $*"
-    (cd $folder && printf '%s\n' * | cpio --quiet -o -H newc) >$archive || return 1
-    timeout 300 scripts/machine "$@" -kernel build/bulkhead.elf -initrd $archive -append exit-port </dev/null | tr -d '\r'
-}
 
 # The interrupt table is TIMERS_IDT of tests/guests/guest.h.
 judge_log() {
@@ -35,9 +24,8 @@ judge_log() {
 }
 
 bad=0
-run_on bench -d int -D $log | tee $said || bad=1
+tests/lib/kernel-test qemu bench -d int -D $log | tee $said || bad=1
 judge_log
 rm -f $log
-touch $folder/real-time
-run_on --smp 2 test || bad=1
+tests/lib/kernel-test qemu --smp 2 test || bad=1
 exit $bad
