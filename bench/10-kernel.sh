@@ -11,5 +11,5 @@ cp build/guests/bench.bin $folder/
 (cd $folder && printf '%s\n' init bench.bin | cpio --quiet -o -H newc) >build/bench/kernel.cpio
 
 # Lines of a name and a number; the rest is the kernel's greeting.
-timeout 120 scripts/machine bench -kernel build/bulkhead.elf -initrd build/bench/kernel.cpio -append exit-port </dev/null |
+timeout 900 scripts/machine bench -kernel build/bulkhead.elf -initrd build/bench/kernel.cpio -append exit-port </dev/null |
     tr -d '\r' | grep -E '^[a-z_]+ [0-9]+$'

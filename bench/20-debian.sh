@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 out=build/bench/debian
 build/bulkhead archive bench/one-vm.yaml $out.cpio
 tests/lib/bare-boot 256 >$out.json
-timeout 300 scripts/machine bench -kernel build/bulkhead.elf -initrd $out.cpio -append 'exit-port exit-on-panic' </dev/null |
+timeout 900 scripts/machine bench -kernel build/bulkhead.elf -initrd $out.cpio -append 'exit-port exit-on-panic' </dev/null |
     tr -d '\r' >$out.output
 
 # bare NAME, ours EXPRESSION: a figure.

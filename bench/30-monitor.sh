@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 out=build/bench/monitor
 loops=$(sed -n 's/^#define BENCH_LOOPS *\([0-9]*\).*/\1/p' tests/guests/guest.h)
 build/bulkhead archive bench/monitor.yaml $out.cpio
-timeout 120 scripts/machine bench -kernel build/bulkhead.elf -initrd $out.cpio -append 'exit-port exit-on-panic' </dev/null |
+timeout 900 scripts/machine bench -kernel build/bulkhead.elf -initrd $out.cpio -append 'exit-port exit-on-panic' </dev/null |
     tr -d '\r' >$out.output
 
 # Lines of a name and the time of all passes in hexadecimal; the first is that of the loop itself.

@@ -11,20 +11,24 @@ $(Q)scripts/deps </dev/null
 +$(Q)$(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) $(1) </dev/null
 endef
 
-.PHONY: help all system tests run test unit fuzz lint iso bench flat-tests deps clean
+.PHONY: help all system tests run test test-vmx unit fuzz lint iso bench flat-tests deps clean
 
 help: ## this text
 	@echo 'Bulkhead. Two commands to begin with: make run, make test.'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' mk/targets.mk
 	@echo '  V=1 shows the commands. Everything that is made lies in $(B)/.'
 
-run: ## boot CONFIG=one-vm (config/*.yaml) on MACHINE=qemu
+run: ## boot CONFIG=one-vm (config/*.yaml) on MACHINE=qemu (or kvm, bochs)
 	$(call build_first,system)
 	$(Q)exec scripts/run $(CONFIG) $(MACHINE)
 
 test: ## everything: lint, unit tests, fuzzers, kernel tests, scenarios; ends with a count
 	$(call build_first,all)
 	$(Q)exec tests/run
+
+test-vmx: ## the long tests of Intel's VMX, in Bochs: hours
+	$(call build_first,all)
+	$(Q)PARTS=tests/vmx PART_SECONDS=$${PART_SECONDS:-21600} exec tests/run
 
 unit: ## host unit tests with sanitizers
 	$(call build_first,$(B)/unit-tests)
@@ -42,14 +46,14 @@ iso: ## a bootable image, build/CONFIG.iso (BIOS and UEFI)
 	$(call build_first,system)
 	$(Q)exec scripts/iso $(CONFIG)
 
-bench: ## the figures, in instructions: a table and build/bench/qemu-svm.json
+bench: ## the figures of MACHINE=qemu (or bochs), in instructions: a table and build/bench/*.json
 	$(call build_first,all)
-	$(Q)exec scripts/bench
+	$(Q)exec scripts/bench $(MACHINE)
 
 flat-tests: ## boot each *.flat in DIR=... (kvm-unit-tests) as a guest
 	$(if $(DIR),,$(error say where the images are: make flat-tests DIR=...))
 	$(call build_first,system)
-	$(Q)exec scripts/flat-tests $(DIR)
+	$(Q)exec scripts/flat-tests $(DIR) $(MACHINE)
 
 deps: ## install the Debian packages that are missing (mk/packages)
 	$(Q)scripts/deps

@@ -37,6 +37,7 @@ enum msr {
 
 enum { MTRR_FIXED = 11, MTRR_WRITE_BACK = 6, MTRR_FIXED_ENABLE = 1 << 10, MTRR_ENABLE = 1 << 11 };
 enum { MTRR_VARIABLE = 8, MTRR_CAP = 1 << 8 | MTRR_VARIABLE, DE_CFG_LFENCE = 1 << 1 };
+enum { FEATURE_CONTROL_LOCKED = 1 };
 enum { EFER_SCE = 1, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11 };
 
 struct msr_row {
@@ -242,6 +243,14 @@ static bool read_de_cfg(struct vm_exit *x, uint32_t msr, uint64_t *value)
     return true;
 }
 
+// As firmware without VMX leaves it. A guest on an Intel processor locks it itself where it is open [SDM] 3C 24.7.
+static bool read_locked(struct vm_exit *x, uint32_t msr, uint64_t *value)
+{
+    (void)x, (void)msr;
+    *value = FEATURE_CONTROL_LOCKED;
+    return true;
+}
+
 static const struct msr_row rows[] = {
     {MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, read_apic, write_apic},
     {MSR_X2APIC, MSR_X2APIC + 0xff, read_apic, write_apic},
@@ -261,7 +270,7 @@ static const struct msr_row rows[] = {
     {MSR_TSC_ADJUST, MSR_TSC_ADJUST, read_adjust, write_adjust},
     {MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_kept, write_kept},
     {MSR_DEBUG_CONTROL, MSR_DEBUG_CONTROL, read_kept, write_kept},
-    {MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, read_zero, NULL},
+    {MSR_FEATURE_CONTROL, MSR_FEATURE_CONTROL, read_locked, NULL},
     {MSR_MICROCODE, MSR_MICROCODE, read_zero, ignore},
     {MSR_AMD_PMC, MSR_AMD_PMC + 7, read_zero, ignore},
     {MSR_AMD_HWCR, MSR_AMD_HWCR, read_zero, ignore},

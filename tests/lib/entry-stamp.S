@@ -2,20 +2,34 @@
 // SPDX-License-Identifier: MIT
 //
 // Written over the 64-bit entry point of a copy of a kernel image, it runs after the same firmware, loader and
-// 16- and 32-bit code as the kernel itself would. There is no stack. The power-off port is where SeaBIOS puts it on QEMU's
-// "pc" machine.
+// 16- and 32-bit code as the kernel itself would. There is no stack. The power-off port is where QEMU's and Bochs' BIOS
+// put it on a PIIX4.
 
-#define COM1     0x3f8
-#define LSR      (COM1 + 5)
-#define LSR_THRE 0x20 // the next byte may be written
-#define PM1_CNT  0x604
-#define SLEEP_S5 0x2000
+#define COM1      0x3f8
+#define LCR       (COM1 + 3)
+#define LSR       (COM1 + 5)
+#define LCR_DLAB  0x80
+#define LCR_8N1   0x03
+#define LSR_THRE  0x20 // the next byte may be written
+#define LSR_TEMT  0x40 // the last one is on its way
+#define QEMU_PM1  0x604
+#define BOCHS_PM1 0xb004
+#define SLEEP_S5  0x2000
 
     .code64
     rdtsc
     mov %eax, %ebx
     shl $32, %rdx
     or %rdx, %rbx
+    mov $LCR, %dx
+    mov $LCR_DLAB | LCR_8N1, %al
+    out %al, %dx
+    mov $COM1, %dx
+    mov $1, %ax // divisor: 115200 baud
+    out %ax, %dx
+    mov $LCR, %dx
+    mov $LCR_8N1, %al
+    out %al, %dx
     mov $16, %ecx
 
 digit:
@@ -36,8 +50,14 @@ digit:
     dec %ecx
     jnz digit
 
-    mov $PM1_CNT, %dx
+    mov $LSR, %dx
+4:  in %dx, %al
+    test $LSR_TEMT, %al
+    jz 4b
     mov $SLEEP_S5, %ax
+    mov $QEMU_PM1, %dx
+    out %ax, %dx
+    mov $BOCHS_PM1, %dx
     out %ax, %dx
 3:  hlt
     jmp 3b

@@ -5,8 +5,10 @@
 load ../lib/machine
 
 setup_file() {
+    local log=()
+    [ "${MACHINE:-qemu}" != qemu ] || log=(-d int -D "$BATS_FILE_TMPDIR/int.log")
     machine_start --bare --memory 256 bench -kernel build/guest/vmlinuz -initrd build/guest/initramfs.cpio \
-        -append "console=ttyS0 quiet hostname=bare" -d int -D "$BATS_FILE_TMPDIR/int.log"
+        -append "console=ttyS0 quiet hostname=bare" "${log[@]}"
     machine_expect '^bulkhead guest: ready, tsc=\d+$'
     machine_expect '^guest# '
 }
@@ -21,8 +23,9 @@ teardown_file() {
 }
 
 @test "Ctrl-C interrupts a command" {
-    machine_type 'echo began-$((6*7)); cat'
-    machine_expect '^began-42$'
+    machine_type cat
+    machine_type two-of-these
+    machine_expect '(?s)^two-of-these$.*^two-of-these$' # the echo, and then what cat prints
     machine_keys $'\x03'
     machine_expect '^guest# '
 }
@@ -49,6 +52,7 @@ teardown_file() {
     [ "$(machine_exit_status)" -eq 0 ]
 }
 
+# bats test_tags=qemu
 @test "no interrupt came with IF=0, and one that had would be counted" {
     run awk -f tests/lib/intlog.awk "$BATS_FILE_TMPDIR/int.log"
     echo "$output"

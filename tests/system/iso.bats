@@ -2,6 +2,9 @@
 # The bootable image starts our system under every firmware and from either medium
 # SPDX-License-Identifier: MIT
 
+# Bochs boots such an image each time.
+# bats file_tags=qemu
+
 load ../lib/machine
 
 IMAGE=build/one-vm.iso
