@@ -43,7 +43,6 @@ teardown() {
     [ "$(machine_exit_status)" -eq 0 ]
 }
 
-# bats test_tags=qemu
 @test "a host's clock that has stopped long ago counts for nothing, and is told of" {
     boot 'date -u +system=%F-%T; poweroff' -rtc base=1999-12-31T23:59:58,clock=vm
     machine_expect "^\[init\] warning: the host's real-time clock gives no date: the guests begin on 1 January 2026\$"
