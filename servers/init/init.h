@@ -9,10 +9,10 @@
 #include "libipc/abi/info.h"
 #include "libipc/abi/status.h"
 #include "libipc/abi/utcb.h"
+#include "libipc/archive.h"
 #include "libipc/proto/clock.h"
 #include "libipc/proto/init.h"
 #include "libipc/start.h"
-#include "servers/init/archive.h"
 #include "servers/init/manifest.h"
 #include "servers/init/policy.h"
 #include "servers/init/program.h"
@@ -146,5 +146,6 @@ void vms_check(void); // does all their memory fit?
 void vms_start(void);
 void vm_end(uint32_t vm, enum vm_end end, uint8_t status); // does not return when it was the last one
 
-// overhead.c: prints what the VM costs beyond its RAM
-void overhead_log(uint32_t vm);
+// overhead.c
+void overhead_log(uint32_t vm); // prints what the VM costs beyond its RAM
+void memory_log(uint32_t vm);   // and how much of its RAM is there

@@ -1,14 +1,14 @@
 // Boot archives, programs and symbol tables of any content
 // SPDX-License-Identifier: MIT
 //
-// LINK: servers/init/archive.c servers/init/program.c
+// LINK: libipc/archive.c servers/init/program.c
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "libipc/archive.h"
 #include "libipc/start.h"
-#include "servers/init/archive.h"
 #include "servers/init/program.h"
 
 static void look_up(const struct archive *a)

@@ -1,7 +1,7 @@
 // The boot archive: what the tool writes is what init reads; programs and their symbols
 // SPDX-License-Identifier: MIT
 //
-// LINK: tools/cpio.c tools/symbols.c tools/arena.c servers/init/archive.c servers/init/program.c
+// LINK: tools/cpio.c tools/symbols.c tools/arena.c libipc/archive.c servers/init/program.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
+#include "libipc/archive.h"
 #include "libipc/start.h"
-#include "servers/init/archive.h"
 #include "servers/init/program.h"
 #include "tools/cpio.h"
 #include "tools/symbols.h"

@@ -1,6 +1,6 @@
 // The boot archive, read.
 // SPDX-License-Identifier: MIT
-#include "servers/init/archive.h"
+#include "libipc/archive.h"
 
 #include <string.h>
 
