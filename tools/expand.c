@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libipc/proto/layout.h"
+#include "libipc/proto/memory.h"
 #include "tools/json_text.h"
 #include "tools/kinds.h"
 
@@ -22,6 +23,9 @@ struct scope {
     const struct config *config;
     const struct config_vm *console; // the VM that has it; NULL: none
     const char *vm, *server;         // what '%' and '@' stand for
+    uint32_t ram;                    // number of the VM's memory below 4 GiB
+    const char *images;              // of all VMs, for the pager's configuration
+    uint32_t image_count;
 };
 
 // A name of the tables, with the VM's and the server's in their places.
@@ -81,12 +85,16 @@ static void add_account(const struct scope *s, const char *pattern, const char *
     add_object(s, MANIFEST_ACCOUNT, pattern, payer)->account.weight = weight;
 }
 
-static void add_text(const struct scope *s, const char *pattern, const char *payer, const char *text)
+static void set_text(struct plan_object *o, const char *text)
 {
-    struct plan_object *o = add_object(s, MANIFEST_MEMORY, pattern, payer);
     o->memory.fill = FILL_TEXT;
     o->memory.text = text;
     o->memory.pages = strlen(text) / PAGE + 1;
+}
+
+static void add_text(const struct scope *s, const char *pattern, const char *payer, const char *text)
+{
+    set_text(add_object(s, MANIFEST_MEMORY, pattern, payer), text);
 }
 
 // A server with all that its kind has. The scope's server is set to it.
@@ -139,9 +147,9 @@ static void add_stand_in(struct scope *s, struct plan_server *server, enum kind_
 }
 
 // Guest memory: below the hole one object, the rest behind 4 GiB another. The pager tells them apart by the
-// badge.
-static void add_ram(const struct scope *s, struct plan_vm *vm, struct list *maps, struct plan_server *memory,
-                    const char *pattern, uint64_t gpa, uint64_t bytes)
+// badge. Returns the number.
+static uint32_t add_ram(const struct scope *s, struct plan_vm *vm, struct list *maps,
+                        struct plan_server *memory, const char *pattern, uint64_t gpa, uint64_t bytes)
 {
     static const uint64_t first = MEMORY_SLOT_RAM;
     uint32_t number = 0;
@@ -156,19 +164,36 @@ static void add_ram(const struct scope *s, struct plan_vm *vm, struct list *maps
             (struct kind_map){MEMORY_MAP_RAM + number * MANIFEST_RAM_STRIDE, pattern, "rw"});
     add_map(s, maps, (struct kind_map){gpa, pattern, "rwx"});
     *PLAN_ADD(s->plan, &vm->memory, const char *) = name_of(s, pattern);
+    return number;
 }
 
-// An image of the guest, as it lies in the archive; returns its place for the monitor's configuration.
-static const char *add_image(const struct scope *s, const char *what, const char *path, size_t bytes,
+// A file that several VMs have is in the archive once, by the name that the first of them gave it.
+static const struct plan_file *image_file(const struct scope *s, const char *what, const char *path,
+                                          size_t aligned)
+{
+    PLAN_EACH(struct plan_file, f, &s->plan->files)
+    if (strcmp(f->path, path) == 0 && f->aligned == aligned)
+        return f;
+    struct plan_file *f = PLAN_ADD(s->plan, &s->plan->files, struct plan_file);
+    *f = (struct plan_file){arena_format(s->plan->arena, "%s%s/%s", MANIFEST_GUEST, s->vm, what), path,
+                            aligned};
+    return f;
+}
+
+// An image of the guest, as it lies in the archive, for its monitor and for the pager; returns its place for
+// the monitor's configuration.
+static const char *add_image(struct scope *s, const char *what, const char *path, size_t bytes,
                              size_t aligned, struct kind_map map, struct list *maps)
 {
     size_t skip = (PAGE - aligned % PAGE) % PAGE;
-    const char *name = arena_format(s->plan->arena, "%s%s/%s", MANIFEST_GUEST, s->vm, what);
-    *PLAN_ADD(s->plan, &s->plan->files, struct plan_file) = (struct plan_file){name, path, aligned};
+    const char *name = image_file(s, what, path, aligned)->name;
     add_memory(s, map.memory, "%.quota", skip + bytes, FILL_FILE);
     ((struct plan_object *)s->plan->objects.items)[s->plan->objects.count - 1].memory.file = name;
     add_map(s, maps, map);
-    return arena_format(s->plan->arena, ", \"%s\": {\"offset\": %zu, \"bytes\": %zu}", what, skip, bytes);
+    s->images = arena_format(s->plan->arena, "%s%s{\"ram\": %u, \"file\": \"%s\"}", s->images,
+                             s->image_count ? ", " : "", s->ram, name);
+    return arena_format(s->plan->arena, ", \"%s\": {\"offset\": %zu, \"bytes\": %zu, \"number\": %u}", what,
+                        skip, bytes, s->image_count++);
 }
 
 static const char *monitor_config(const struct scope *s, const struct config_vm *c, const char *images)
@@ -226,6 +251,14 @@ static void add_machine(const struct scope *s, const struct config_vm *c, const 
     cpu->vcpu.priority = c->priority.number;
 }
 
+// Which images there are is known when all VMs are.
+static void configure_pager(const struct scope *s)
+{
+    PLAN_EACH(struct plan_object, o, &s->plan->objects)
+    if (strcmp(o->name, "memory.config") == 0)
+        set_text(o, arena_format(s->plan->arena, "{\"images\": [%s]}", s->images));
+}
+
 static struct plan_server *find_server(const struct plan *p, const char *name)
 {
     PLAN_EACH(struct plan_server, s, &p->servers)
@@ -244,7 +277,7 @@ static void add_vm(struct scope *s, const struct config_vm *c)
     add_account(s, "%.account", "%.quota", c->weight.number);
     uint64_t memory = c->memory.number, low = memory < RAM_HOLE ? memory : RAM_HOLE;
     struct plan_server *pager = find_server(s->plan, "memory");
-    add_ram(s, vm, &space_maps, pager, "%.ram", 0, low);
+    s->ram = add_ram(s, vm, &space_maps, pager, "%.ram", 0, low);
     if (memory > low)
         add_ram(s, vm, &space_maps, pager, "%.ram-high", RAM_HIGH, memory - low);
     PLAN_EACH(struct plan_map, m, &space_maps)
@@ -256,6 +289,7 @@ static void add_vm(struct scope *s, const struct config_vm *c)
                               add_image(s, "initrd", c->initrd_path, c->initrd_bytes, 0,
                                         (struct kind_map){VMM_MAP_INITRD, "%.initrd", "r"}, &maps));
     struct plan_server *vmm = add_server(s, KIND_VMM, monitor_config(s, c, images));
+    add_cap(s, &vmm->program, (struct kind_cap){VMM_SLOT_MEMORY, "memory", "s", MEMORY_BADGE_MONITOR + s->ram});
     PLAN_EACH(struct plan_map, m, &maps)
     *PLAN_ADD(s->plan, &vmm->program.maps, struct plan_map) = *m;
     if (s->console != c) // a page that nobody writes
@@ -338,18 +372,19 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
                           .log = log_level_names[config->log.level.number],
                           .poll_us = config->hang.poll.number / 1000,
                           .cpu_us = config->hang.cpu.number / 1000};
-    struct scope s = {.plan = plan, .config = config};
+    struct scope s = {.plan = plan, .config = config, .images = ""};
     for (size_t i = 0; i < config->vms.count; i++)
         if (config_vm(config, i)->console.number)
             s.console = config_vm(config, i);
     add_memory(&s, "clock", NULL, PAGE, FILL_CLOCK);
     s.server = "memory";
     add_memory(&s, "@.pools", NULL, PAGE, FILL_POOLS);
-    add_server(&s, KIND_MEMORY, "{}");
+    add_server(&s, KIND_MEMORY, "");
     if (s.console)
         add_host_line(&s);
     for (size_t i = 0; i < config->vms.count; i++)
         add_vm(&s, config_vm(config, i));
+    configure_pager(&s);
     if (s.console)
         add_console(&s);
     return add_faults(r, plan, config);

@@ -49,6 +49,7 @@ const struct kind_map log_maps[] = {
 static const struct kind_cap memory_caps[] = {
     {MEMORY_SLOT_ARCHIVE, OBJECT_ARCHIVE, "rc", 0},
     {MEMORY_SLOT_POOL, OBJECT_RAM, "rc", 0},
+    {MEMORY_SLOT_FILLED, "@.bits", "s", MEMORY_BIT_FILLED},
     {0},
 };
 

@@ -40,9 +40,10 @@ enum server_slot {
 
 // vmm
 enum vmm_slot {
-    VMM_SLOT_VM = SLOT_SPECIFIC,        // control: routes
-    VMM_SLOT_VCPU = SLOT_SPECIFIC + 1,  // control: kick; + number
-    VMM_SLOT_LINE = SLOT_SPECIFIC + 64, // send: + device number: tell a device that its line page was read
+    VMM_SLOT_VM = SLOT_SPECIFIC,          // control: routes
+    VMM_SLOT_VCPU = SLOT_SPECIFIC + 1,    // control: kick; + number
+    VMM_SLOT_MEMORY = SLOT_SPECIFIC + 63, // send: the pager, for its guest's images (proto/memory.h)
+    VMM_SLOT_LINE = SLOT_SPECIFIC + 64,   // send: + device number: tell a device that its line page was read
 };
 #define VMM_MAP_LINE   UINT64_C(0x11000000)   // + 2 MiB * device number: struct line_page (proto/line.h)
 #define VMM_MAP_RAM    UINT64_C(0x100000000)  // guest memory
@@ -81,8 +82,9 @@ enum uart_slot {
 
 // memory
 enum memory_slot {
-    MEMORY_SLOT_ARCHIVE = SLOT_SPECIFIC,  // control: the boot archive, base of borrowed pages
-    MEMORY_SLOT_POOL = SLOT_SPECIFIC + 1, // control: + number: free RAM
+    MEMORY_SLOT_ARCHIVE = SLOT_SPECIFIC,     // control: the boot archive, base of borrowed pages
+    MEMORY_SLOT_POOL = SLOT_SPECIFIC + 1,    // control: + number: free RAM
+    MEMORY_SLOT_FILLED = SLOT_SPECIFIC + 31, // send: its own notification, MEMORY_BIT_FILLED
     MEMORY_SLOT_RAM =
         SLOT_SPECIFIC + 32, // control: + number: guests' memory; the badge of its page faults is 1 + number
 };
@@ -90,6 +92,7 @@ enum memory_slot {
 #define MEMORY_MAP_ARCHIVE UINT64_C(0x4000000000)   // read-only
 #define MEMORY_MAP_POOL    UINT64_C(0x10000000000)  // + 1 TiB * number
 #define MEMORY_MAP_RAM     UINT64_C(0x200000000000) // + 1 TiB * number, up to 64
+#define MEMORY_BIT_FILLED  UINT64_C(1)              // pages were zeroed ahead
 
 // failed (stands in for a server that has failed for good): what it is given lies where that server had it.
 // Its configuration, all of it optional:

@@ -1,36 +1,32 @@
 // What is said to the pager of all guest memory.
 // SPDX-License-Identifier: MIT
 //
-// Page faults come from the kernel with badge 1 + number of the guest memory object. Badges of callers begin
-// at MEMORY_BADGE_CALLERS.
+// Page faults come from the kernel with badge 1 + number of the guest memory object. A monitor's badge is
+// MEMORY_BADGE_MONITOR + number of its guest's memory below 4 GiB.
 //
 // The pager's configuration, all of it optional:
 //   {"stock": MiB of zeroed pages that it keeps,
-//    "backings": [{"ram": number of the object, "first": its page, "archive": page of the boot archive,
-//    "pages": count}]}
-// Backed pages begin as the archive's, which must be the base of the object; no two backings overlap.
+//    "images": [{"ram": number of the object whose guest may have it, "file": name in the boot archive}]}
 #pragma once
 
 #include "libipc/proto/labels.h"
 
-#define MEMORY_BADGE_CALLERS 0x100u
+#define MEMORY_BADGE_MONITOR 0x100u
 
 enum memory_label {
-    // word 0: number of a guest memory object -> enum memory_stats_word; BAD_ARG: there is none
-    LABEL_MEMORY_STATS = LABEL_MEMORY,
-    // -> enum memory_pool_word
-    LABEL_MEMORY_POOL,
+    // enum memory_image_word: pages of guest memory become those of an image, whatever they were. They are
+    // shared until the guest writes them. BAD_ARG: the image is not for this guest, or there are no such
+    // pages; NO_QUOTA: page tables. After an error some may have become it.
+    LABEL_MEMORY_IMAGE = LABEL_MEMORY,
     LABEL_MEMORY_END
 };
 
-// Pages; `filled` counts them all.
-enum memory_stats_word {
-    MEMORY_FILLED,
-    MEMORY_LARGE,
-    MEMORY_BORROWED,
-    MEMORY_SCRATCH_FAULTS,
-    MEMORY_STATS_WORDS
+enum memory_image_word {
+    MEMORY_IMAGE_NUMBER, // in "images"
+    MEMORY_IMAGE_FIRST,  // its page, counted from the one in which the file begins
+    MEMORY_IMAGE_PAGE,   // of guest memory
+    MEMORY_IMAGE_PAGES,  // at most MEMORY_IMAGE_MOST
+    MEMORY_IMAGE_WORDS
 };
 
-// Pages of the pools: free ones, and free ones that are zero.
-enum memory_pool_word { MEMORY_FREE, MEMORY_ZEROED, MEMORY_POOL_WORDS };
+enum { MEMORY_IMAGE_MOST = 512 };

@@ -1,4 +1,4 @@
-// What a VM costs beyond its RAM.
+// What a VM costs: the memory beyond its RAM, and of its RAM what it has touched.
 // SPDX-License-Identifier: MIT
 //
 // All kernel memory of a VM (its processes, objects, page tables) is charged to its quota, and the supervisor
@@ -54,6 +54,19 @@ static uint64_t overhead_kib(uint32_t number)
     const struct info_process *quota = info_of(object_slot(vm->quota));
     bytes += quota ? quota->used - set_aside : 0;
     return (bytes + 1023) / 1024;
+}
+
+void memory_log(uint32_t number)
+{
+    const struct manifest_vm *vm = &init.m.vm[number];
+    uint64_t own = 0, shared = 0;
+    for (uint32_t n = 0; n < vm->memory_count; n++) {
+        const struct info_memory *i = info_of(object_slot(vm->memory[n]));
+        own += i ? i->filled - i->borrowed : 0;
+        shared += i ? i->borrowed : 0;
+    }
+    log_info("vm_memory_kib %.*s: %llu of its own, %llu shared with its images", (int)vm->name.length,
+             vm->name.at, (unsigned long long)own * PAGE / 1024, (unsigned long long)shared * PAGE / 1024);
 }
 
 void overhead_log(uint32_t number)

@@ -5,8 +5,6 @@
 // opened for single pages.
 #include "servers/memory/books.h"
 
-enum { SLICE = 16 /* pages zeroed at once */ };
-
 struct chunk {
     struct place base; // its first page that there is
     uint32_t pages;
@@ -50,13 +48,20 @@ static void undo_last(struct books *b)
     last->pages = 0;
 }
 
-// Given by the books, but the server died before it left.
-static void settle_last(struct books *b)
+MUST_CHECK bool books_last(const struct books *b, struct place *place)
 {
     const struct books_last *last = &b->state->last;
     if (!last->pages || last->chunk >= b->chunks)
-        return;
-    if (place_is_filled(page_of(b, last->chunk, b->state->given[last->chunk] - last->pages)))
+        return false;
+    *place = page_of(b, last->chunk, b->state->given[last->chunk] - last->pages);
+    return place_is_filled(*place);
+}
+
+// Given by the books, but the server died before it left. A copy is on its way still (pager.c).
+static void settle_last(struct books *b)
+{
+    struct place place;
+    if (!b->state->last.copy && books_last(b, &place))
         undo_last(b);
 }
 
@@ -76,7 +81,7 @@ void books_open(struct books *b, struct books_state *state, const struct pool_ta
 
 static void give(struct books *b, uint32_t chunk, uint32_t pages)
 {
-    b->state->last = (struct books_last){chunk, pages};
+    b->state->last = (struct books_last){.chunk = chunk, .pages = pages};
     b->state->given[chunk] = (uint16_t)(b->state->given[chunk] + pages);
     b->free -= pages;
 }
@@ -113,26 +118,17 @@ static uint32_t find_whole(struct books *b)
     return BOOKS_NONE;
 }
 
-static void zero_filling(struct books *b, uint32_t pages)
-{
-    place_zero(page_of(b, b->filling, b->filling_clean), pages);
-    b->filling_clean += pages;
-}
-
 // A chunk of zeros, out of the stock if that has one.
 static uint32_t whole_chunk(struct books *b)
 {
     if (b->ready_count)
         return b->ready[--b->ready_count];
-    if (b->filling == BOOKS_NONE) {
-        b->filling = find_whole(b);
-        b->filling_clean = 0;
-    }
-    if (b->filling == BOOKS_NONE)
-        return BOOKS_NONE;
-    zero_filling(b, CHUNK_PAGES - b->filling_clean);
-    uint32_t chunk = b->filling;
+    bool begun = b->filling != BOOKS_NONE;
+    uint32_t chunk = begun ? b->filling : find_whole(b);
+    uint64_t clean = begun ? fill_end() : 0;
     b->filling = BOOKS_NONE;
+    if (chunk != BOOKS_NONE && clean < CHUNK_PAGES)
+        place_zero(page_of(b, chunk, (uint32_t)clean), CHUNK_PAGES - clean);
     return chunk;
 }
 
@@ -171,66 +167,31 @@ static bool open_chunk(struct books *b)
     return b->open != BOOKS_NONE;
 }
 
-MUST_CHECK bool books_take_small(struct books *b, uint64_t reserve, struct place *place)
+MUST_CHECK uint64_t books_take_small(struct books *b, uint64_t reserve, uint64_t most, struct place *place)
 {
     if (b->free <= reserve || !open_chunk(b))
-        return false;
-    uint32_t page = b->state->given[b->open];
+        return 0;
+    uint64_t pages = b->free - reserve < most ? b->free - reserve : most;
+    pages = pages < left(b, b->open) ? pages : left(b, b->open);
+    uint32_t page = b->state->given[b->open], end = page + (uint32_t)pages;
     *place = page_of(b, b->open, page);
-    if (b->open_clean <= page) {
-        place_zero(*place, 1);
-        b->open_clean = page + 1;
+    if (b->open_clean < end) {
+        place_zero(*place, pages);
+        b->open_clean = end;
     }
-    give(b, b->open, 1);
-    return true;
+    give(b, b->open, (uint32_t)pages);
+    return pages;
 }
 
-static uint32_t slice(uint32_t pages)
+void books_fill(struct books *b)
 {
-    return pages < SLICE ? pages : SLICE;
-}
-
-static bool fill_open(struct books *b)
-{
-    if (b->open == BOOKS_NONE)
-        return false;
-    uint32_t end = chunk_at(b, b->open).pages;
-    if (b->open_clean < b->state->given[b->open])
-        b->open_clean = b->state->given[b->open];
-    if (b->open_clean >= end)
-        return false;
-    uint32_t pages = slice(end - b->open_clean);
-    place_zero(page_of(b, b->open, b->open_clean), pages);
-    b->open_clean += pages;
-    return true;
-}
-
-bool books_fill(struct books *b)
-{
-    if (fill_open(b))
-        return true;
-    if (b->ready_count >= b->goal)
-        return false;
-    if (b->filling == BOOKS_NONE) {
-        b->filling = find_whole(b);
-        b->filling_clean = 0;
-    }
-    if (b->filling == BOOKS_NONE)
-        return false;
-    zero_filling(b, slice(CHUNK_PAGES - b->filling_clean));
-    if (b->filling_clean == CHUNK_PAGES) {
+    if (b->filling != BOOKS_NONE && fill_done()) {
         b->ready[b->ready_count++] = b->filling;
         b->filling = BOOKS_NONE;
     }
-    return true;
-}
-
-uint64_t books_zeroed(const struct books *b)
-{
-    uint64_t pages = (uint64_t)b->ready_count * CHUNK_PAGES;
+    if (b->filling != BOOKS_NONE || b->ready_count >= b->goal)
+        return;
+    b->filling = find_whole(b);
     if (b->filling != BOOKS_NONE)
-        pages += b->filling_clean;
-    if (b->open != BOOKS_NONE && b->open_clean > b->state->given[b->open])
-        pages += b->open_clean - b->state->given[b->open];
-    return pages;
+        fill_begin(page_of(b, b->filling, 0), CHUNK_PAGES);
 }

@@ -5,29 +5,25 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "libipc/json.h"
-
-enum { STOCK = 16, TOKENS_MAX = PAGER_BACKINGS_MAX * 9 + 8, TOKEN_WORDS = 4 };
+enum { STOCK = 16, TOKENS_MAX = PAGER_IMAGES_MAX * 5 + 8, TOKEN_WORDS = 4 };
 
 struct keys {
     uint64_t stock;
-    struct json_node backings;
+    struct json_node images;
 };
 
-static bool read_backings(struct json *j, struct json_node list, struct memory_config *config)
+static bool read_images(struct json *j, struct json_node list, struct memory_config *config)
 {
     static const struct json_field fields[] = {
-        {JSON_FIELD(struct backing, ram), .kind = JSON_NUMBER, .most = PAGER_RAMS_MAX - 1},
-        {JSON_FIELD(struct backing, first), .kind = JSON_NUMBER},
-        {JSON_FIELD(struct backing, archive), .kind = JSON_NUMBER},
-        {JSON_FIELD(struct backing, pages), .kind = JSON_NUMBER, .least = 1, .most = UINT32_MAX},
+        {JSON_FIELD(struct config_image, ram), .kind = JSON_NUMBER, .most = PAGER_RAMS_MAX - 1},
+        {JSON_FIELD(struct config_image, file), .kind = JSON_TEXT, .least = 1, .most = 255},
     };
     struct json_node node = {0};
-    if (list.count > PAGER_BACKINGS_MAX)
-        return json_fail(j, list, "backings: %u of them, at most %u are possible", list.count,
-                         PAGER_BACKINGS_MAX);
+    if (list.count > PAGER_IMAGES_MAX)
+        return json_fail(j, list, "images: %u of them, at most %u are possible", list.count,
+                         PAGER_IMAGES_MAX);
     while (json_next(j, list, &node))
-        if (!json_read(j, node, "a backing", JSON_FIELDS(fields), &config->backing[config->backings++]))
+        if (!json_read(j, node, "an image", JSON_FIELDS(fields), &config->image[config->images++]))
             return false;
     return true;
 }
@@ -36,7 +32,7 @@ static bool read_keys(struct json *j, void *tokens, struct memory_config *config
 {
     static const struct json_field fields[] = {
         {JSON_FIELD(struct keys, stock), .kind = JSON_NUMBER, .optional = true, .most = 2 * BOOKS_STOCK_MAX},
-        {JSON_FIELD(struct keys, backings), .kind = JSON_ARRAY, .optional = true},
+        {JSON_FIELD(struct keys, images), .kind = JSON_ARRAY, .optional = true},
     };
     struct json_node root;
     struct keys keys = {.stock = STOCK};
@@ -44,7 +40,7 @@ static bool read_keys(struct json *j, void *tokens, struct memory_config *config
         !json_read(j, root, "the pager's configuration", JSON_FIELDS(fields), &keys))
         return false;
     config->stock = keys.stock;
-    return !keys.backings.token || read_backings(j, keys.backings, config);
+    return !keys.images.token || read_images(j, keys.images, config);
 }
 
 bool config_read(struct memory_config *config, const char *text, char *error)

@@ -1,11 +1,11 @@
 // The pager of all guest memory.
 // SPDX-License-Identifier: MIT
 //
-// Life: read the configuration, find the guests' memory objects, open the books, then answer page faults by
-// supply. Between messages it zeroes pages for its stock, a slice at a time with pauses, so that neither
-// faults nor guests wait for that.
+// Life: read the configuration, find the guests' memory objects and images, open the books, then answer page
+// faults by supply. Pages for its stock are zeroed by a second thread, when the CPU has nothing else to do.
 #include <stdlib.h>
 
+#include "libipc/archive.h"
 #include "libipc/json.h"
 #include "libipc/log.h"
 #include "libipc/proto/layout.h"
@@ -13,14 +13,14 @@
 #include "libipc/server.h"
 #include "libipc/start.h"
 #include "libipc/status.h"
-#include "libipc/time.h"
+#include "libipc/thread.h"
 #include "servers/memory/config.h"
+#include "servers/memory/fill.h"
 
 const char program_name[] = "memory";
 
 enum { KIND = 0x6d656d6f, VERSION = 1, LOG_BYTES = 64 << 10 };
 enum section { SECTION_BOOKS = 1, SECTION_SCRATCH };
-#define PAUSE_NS (250 * NS_PER_US)
 
 static struct pager pager;
 static struct memory_config config;
@@ -48,6 +48,7 @@ static void report(uint32_t ram, uint64_t page, enum pager_outcome outcome)
 // Only the kernel sends it with such a badge; it wants no answer.
 static enum reply_how handle_fault(struct server *s, const struct message_in *in, struct message *answer)
 {
+    (void)s;
     const uint64_t *w = in->message.words;
     uint64_t ram = in->badge - 1;
     if (ram >= pager.rams || w[PAGE_FAULT_PAGE] >= pager.ram_pages[ram]) {
@@ -59,33 +60,28 @@ static enum reply_how handle_fault(struct server *s, const struct message_in *in
         pager_fault(&pager, (uint32_t)ram, w[PAGE_FAULT_PAGE], (uint32_t)w[PAGE_FAULT_RIGHTS]);
     if (outcome != PAGER_GIVEN)
         report((uint32_t)ram, w[PAGE_FAULT_PAGE], outcome);
-    s->due_at = deadline_in(PAUSE_NS);
+    books_fill(&pager.books);
     return NO_REPLY;
 }
 
-static enum reply_how handle_stats(struct server *s, const struct message_in *in, struct message *answer)
+static enum reply_how handle_image(struct server *s, const struct message_in *in, struct message *answer)
 {
     (void)s;
-    uint64_t ram = in->message.words[0];
-    if (ram >= pager.rams || sys_info(MEMORY_SLOT_RAM + ram, INFO_OBJECT) != STATUS_OK) {
-        answer->tag = TAG(STATUS_BAD_ARG, 0);
-        return REPLY_NOW;
-    }
-    const struct info_memory *i = (const struct info_memory *)utcb()->words;
-    *answer = MESSAGE(STATUS_OK, i->filled, i->large, i->borrowed, pager.scratch[ram].faults);
+    const uint64_t *w = in->message.words;
+    uint64_t ram = in->badge - MEMORY_BADGE_MONITOR;
+    enum status status = STATUS_BAD_ARG;
+    if (ram < pager.rams && TAG_WORDS(in->message.tag) == MEMORY_IMAGE_WORDS)
+        status = pager_image(&pager, (uint32_t)ram, w[MEMORY_IMAGE_NUMBER], w[MEMORY_IMAGE_FIRST],
+                             w[MEMORY_IMAGE_PAGE], w[MEMORY_IMAGE_PAGES]);
+    answer->tag = TAG(status, 0);
     return REPLY_NOW;
 }
 
-static enum reply_how handle_pool(struct server *s, const struct message_in *in, struct message *answer)
+static void bits(struct server *s, uint64_t bits)
 {
-    (void)s, (void)in;
-    *answer = MESSAGE(STATUS_OK, pager.books.free, books_zeroed(&pager.books));
-    return REPLY_NOW;
-}
-
-static void fill_stock(struct server *s)
-{
-    s->due_at = books_fill(&pager.books) ? deadline_in(PAUSE_NS) : 0;
+    (void)s;
+    if (bits & MEMORY_BIT_FILLED)
+        books_fill(&pager.books);
 }
 
 // ---- start ----
@@ -124,16 +120,24 @@ static void find_rams(void)
     }
 }
 
-static void take_backings(void)
+static void find_images(void)
 {
-    uint64_t archive_pages = pages_of(MEMORY_SLOT_ARCHIVE);
-    for (uint32_t i = 0; i < config.backings; i++) {
-        const struct backing *b = &config.backing[i];
-        uint64_t pages = b->ram < pager.rams ? pager.ram_pages[b->ram] : 0;
-        if (b->first >= pages || b->pages > pages - b->first || b->archive >= archive_pages ||
-            b->pages > archive_pages - b->archive)
-            die("backing %u does not lie within its memory and the archive", i);
-        pager.backing[pager.backings++] = *b;
+    if (!config.images)
+        return;
+    if (sys_info(SLOT_NONE, INFO_SYSTEM) != STATUS_OK)
+        die("no system information");
+    uint64_t bytes = ((const struct info_system *)(const void *)utcb()->words)->archive_bytes;
+    const struct archive archive = {(const uint8_t *)MEMORY_MAP_ARCHIVE, bytes};
+    for (uint32_t i = 0; i < config.images; i++) {
+        const struct config_image *c = &config.image[i];
+        struct archive_file file;
+        enum archive_status found = archive_find(&archive, "", c->file.at, c->file.length, &file);
+        if (found != ARCHIVE_OK || c->ram >= pager.rams)
+            die("image " JSON_TEXT_FORMAT ": %s", JSON_TEXT_ARGUMENTS(c->file),
+                found != ARCHIVE_OK ? archive_status_text(found) : "there is no such guest memory");
+        uint64_t first = file.offset / PAGE_BYTES;
+        pager.image[pager.images++] =
+            (struct image){c->ram, first, (file.offset + file.size + PAGE_BYTES - 1) / PAGE_BYTES - first};
     }
 }
 
@@ -144,7 +148,7 @@ static void open_pager(void)
         die("%s", error);
     open_state();
     find_rams();
-    take_backings();
+    find_images();
     pager.commit = commit;
     books_open(&pager.books, state_section(&state, SECTION_BOOKS),
                (const struct pool_table *)MEMORY_MAP_POOLS, (uint32_t)config.stock / 2);
@@ -157,22 +161,25 @@ int main(void)
 {
     static const struct server_handler handlers[] = {
         {LABEL_PAGE_FAULT, LABEL_PAGE_FAULT, handle_fault},
-        {LABEL_MEMORY_STATS, LABEL_MEMORY_STATS, handle_stats},
-        {LABEL_MEMORY_POOL, LABEL_MEMORY_POOL, handle_pool},
+        {LABEL_MEMORY_IMAGE, LABEL_MEMORY_IMAGE, handle_image},
     };
     static struct server server = {.endpoint = SLOT_ENDPOINT,
                                    .replies = SLOT_REPLY,
                                    .reply_count = 1,
                                    .handlers = handlers,
                                    .handler_count = sizeof handlers / sizeof handlers[0],
-                                   .due = fill_stock,
+                                   .bits = bits,
                                    .state = &state};
     log_use_ring(SLOT_LOG_SIGNAL);
     open_pager();
     enum status status = server_init(&server);
+    if (status == STATUS_OK)
+        status = thread_bind(SLOT_THREAD, SLOT_NOTIFICATION);
+    if (status == STATUS_OK)
+        status = fill_init();
     if (status != STATUS_OK)
         die("cannot start: %s", status_name(status));
-    server.due_at = now();
+    books_fill(&pager.books);
     status = server_run(&server);
     die("the endpoint is gone: %s", status_name(status));
 }

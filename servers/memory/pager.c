@@ -2,13 +2,16 @@
 // SPDX-License-Identifier: MIT
 //
 // A fault whose slot has been filled meanwhile is settled: who fills a slot wakes everybody who waits for it.
+// A copy replaces a borrowed page in two steps of the kernel's; that it was begun is committed before, so
+// that a death between them loses nothing.
 #include "servers/memory/pager.h"
 
 #include <stddef.h>
 
 #include "libipc/abi/caps.h"
+#include "libipc/proto/memory.h"
 
-enum { BORROW_AROUND = 64 };
+enum { GIVE_AROUND = 16 };
 
 static uint64_t reserve(const struct pager *p)
 {
@@ -24,16 +27,6 @@ static void commit_books(struct pager *p)
 }
 
 // ---- pages of its own ----
-
-static bool is_backed(const struct pager *p, uint32_t ram, uint64_t first, uint64_t pages)
-{
-    for (uint32_t i = 0; i < p->backings; i++) {
-        const struct backing *b = &p->backing[i];
-        if (b->ram == ram && b->first < first + pages && first < b->first + b->pages)
-            return true;
-    }
-    return false;
-}
 
 static bool is_broken(const struct pager *p, uint32_t ram, uint64_t chunk)
 {
@@ -61,60 +54,112 @@ static bool give_large(struct pager *p, uint32_t ram, uint64_t page)
     return false;
 }
 
-static bool settle(struct pager *p, uint32_t ram, uint64_t page, struct place place)
+// Pages in a row of one kind.
+struct run {
+    uint64_t first, pages;
+};
+
+// Around a page: a fault costs more than to give its neighbours as well.
+static struct run run_around(const struct pager *p, uint32_t ram, uint64_t page, enum page_kind kind)
 {
-    commit_books(p);
-    enum status status = pages_supply(ram, page, place, 1);
-    set_broken(p, ram, page / CHUNK_PAGES);
-    if (status == STATUS_OK)
-        return true;
-    books_return_last(&p->books, false);
-    commit_books(p);
-    return status == STATUS_EXISTS;
+    uint64_t first = page, end = page + 1, least = page / GIVE_AROUND * GIVE_AROUND;
+    uint64_t most = least + GIVE_AROUND < p->ram_pages[ram] ? least + GIVE_AROUND : p->ram_pages[ram];
+    while (first > least && page_kind(ram, first - 1) == kind)
+        first--;
+    while (end < most && page_kind(ram, end) == kind)
+        end++;
+    return (struct run){first, end - first};
+}
+
+// As much of the run as memory is there for, and the page in any case.
+static bool take_run(struct pager *p, struct run *run, uint64_t page, struct place *place)
+{
+    run->pages = books_take_small(&p->books, reserve(p), run->pages, place);
+    if (run->first + run->pages <= page)
+        run->first = page + 1 - run->pages;
+    return run->pages;
 }
 
 static bool give_small(struct pager *p, uint32_t ram, uint64_t page)
 {
+    struct run run = run_around(p, ram, page, PAGE_MISSING);
     struct place place;
-    return books_take_small(&p->books, reserve(p), &place) && settle(p, ram, page, place);
+    if (!take_run(p, &run, page, &place))
+        return false;
+    commit_books(p);
+    set_broken(p, ram, page / CHUNK_PAGES);
+    enum status status = pages_supply(ram, run.first, place, run.pages);
+    if (status == STATUS_OK)
+        return true;
+    books_return_last(&p->books, false);
+    commit_books(p);
+    return status == STATUS_EXISTS;
 }
 
 // ---- images ----
 
-static const struct backing *backing_of(const struct pager *p, uint32_t ram, uint64_t page)
+// The place holds the copies when the borrowed pages go, so that nothing but borrowed pages can go.
+static bool exchange(struct pager *p, uint32_t ram, uint64_t page, struct place place, uint64_t pages)
 {
-    for (uint32_t i = 0; i < p->backings; i++) {
-        const struct backing *b = &p->backing[i];
-        if (b->ram == ram && page - b->first < b->pages)
-            return b;
-    }
-    return NULL;
-}
-
-// Its neighbours as well, where all of them are still missing.
-static bool borrow(uint32_t ram, uint64_t page, const struct backing *b)
-{
-    uint64_t first = page & ~(uint64_t)(BORROW_AROUND - 1), end = first + BORROW_AROUND;
-    first = first < b->first ? b->first : first;
-    end = end > b->first + b->pages ? b->first + b->pages : end;
-    if (pages_borrow(ram, first, b->archive + (first - b->first), end - first) == STATUS_OK)
-        return true;
-    enum status status = pages_borrow(ram, page, b->archive + (page - b->first), 1);
-    return status == STATUS_OK || status == STATUS_EXISTS;
-}
-
-// The place holds the copy when the borrowed page goes, so that nothing but a borrowed page can go.
-static bool copy(struct pager *p, uint32_t ram, uint64_t page, const struct backing *b)
-{
-    struct place place;
-    if (!books_take_small(&p->books, reserve(p), &place))
-        return false;
-    place_copy(place, b->archive + (page - b->first));
-    enum status status = pages_withdraw(ram, page, place);
+    enum status status = pages_withdraw(ram, page, place, pages);
     if (status == STATUS_OK)
-        return settle(p, ram, page, place);
+        status = pages_supply(ram, page, place, pages);
+    if (status == STATUS_OK)
+        return true;
     books_return_last(&p->books, false);
+    commit_books(p);
     return status == STATUS_EXISTS;
+}
+
+static bool copy(struct pager *p, uint32_t ram, uint64_t page)
+{
+    struct run run = run_around(p, ram, page, PAGE_BORROWED);
+    struct place place;
+    if (!take_run(p, &run, page, &place))
+        return false;
+    place_copy(place, ram, run.first, run.pages);
+    p->books.state->last.copy = 1 + ram;
+    p->books.state->last.page = run.first;
+    commit_books(p);
+    return exchange(p, ram, run.first, place, run.pages);
+}
+
+static void finish_copy(struct pager *p)
+{
+    const struct books_last *last = &p->books.state->last;
+    struct place place;
+    if (last->copy && last->copy <= p->rams && books_last(&p->books, &place))
+        (void)exchange(p, last->copy - 1, last->page, place, last->pages);
+}
+
+// One page, over whatever is there.
+static enum status renew(const struct pager *p, uint32_t ram, uint64_t page, uint64_t archive_page)
+{
+    struct place nowhere = {0, p->books.pools.pool[0].first}; // a borrowed page goes to no place
+    enum status status = STATUS_OK;
+    switch (page_kind(ram, page)) {
+    case PAGE_OWN: page_restore(ram, page, archive_page); return STATUS_OK;
+    case PAGE_BORROWED: status = pages_withdraw(ram, page, nowhere, 1); break;
+    case PAGE_MISSING: break;
+    }
+    return status == STATUS_OK ? pages_borrow(ram, page, archive_page, 1) : status;
+}
+
+MUST_CHECK enum status pager_image(struct pager *p, uint32_t ram, uint64_t number, uint64_t first,
+                                   uint64_t page, uint64_t pages)
+{
+    const struct image *i = number < p->images ? &p->image[number] : NULL;
+    if (!i || i->ram != ram || !pages || pages > MEMORY_IMAGE_MOST || first >= i->pages ||
+        pages > i->pages - first || page >= p->ram_pages[ram] || pages > p->ram_pages[ram] - page)
+        return STATUS_BAD_ARG;
+    for (uint64_t n = page / CHUNK_PAGES; n <= (page + pages - 1) / CHUNK_PAGES; n++)
+        set_broken(p, ram, n);
+    enum status status = pages_borrow(ram, page, i->first + first, pages);
+    if (status != STATUS_EXISTS)
+        return status;
+    for (status = STATUS_OK; pages && status == STATUS_OK; pages--)
+        status = renew(p, ram, page++, i->first + first++);
+    return status;
 }
 
 // ---- scratch pages ----
@@ -138,7 +183,7 @@ static void scratch_open(struct pager *p, struct scratch *s)
 // Out of the reserve at first.
 static bool new_scratch(struct pager *p, struct scratch *s, uint64_t i, struct place *place)
 {
-    if (!books_take_small(&p->books, 0, place))
+    if (!books_take_small(&p->books, 0, 1, place))
         return false;
     commit_books(p);
     s->at[i].used = 1;
@@ -150,7 +195,7 @@ static bool new_scratch(struct pager *p, struct scratch *s, uint64_t i, struct p
 static bool old_scratch(const struct scratch *s, uint32_t ram, uint64_t i, struct place *place)
 {
     *place = scratch_place(s, i);
-    if (pages_withdraw(ram, s->at[i].page, *place) != STATUS_OK || !place_is_filled(*place))
+    if (pages_withdraw(ram, s->at[i].page, *place, 1) != STATUS_OK || !place_is_filled(*place))
         return false;
     place_zero(*place, 1);
     return true;
@@ -168,6 +213,11 @@ static bool give_scratch(struct pager *p, uint32_t ram, uint64_t page)
     s->faults++;
     p->commit(&(struct state_range){s, sizeof *s}, 1);
     set_broken(p, ram, page / CHUNK_PAGES);
+    if (page_kind(ram, page) == PAGE_BORROWED) { // it was to be written
+        place_copy(place, ram, page, 1);
+        if (pages_withdraw(ram, page, place, 1) != STATUS_OK)
+            return false;
+    }
     enum status status = pages_supply(ram, page, place, 1);
     return status == STATUS_OK || status == STATUS_EXISTS;
 }
@@ -176,22 +226,27 @@ static bool give_scratch(struct pager *p, uint32_t ram, uint64_t page)
 
 void pager_open(struct pager *p)
 {
+    finish_copy(p);
     commit_books(p); // what became of the last pages is known now
     for (uint32_t ram = 0; ram < p->rams; ram++) {
         scratch_open(p, &p->scratch[ram]);
-        for (uint64_t first = 0; first < p->ram_pages[ram]; first += CHUNK_PAGES)
-            if (first + CHUNK_PAGES > p->ram_pages[ram] || is_backed(p, ram, first, CHUNK_PAGES))
-                set_broken(p, ram, first / CHUNK_PAGES);
+        if (p->ram_pages[ram] % CHUNK_PAGES)
+            set_broken(p, ram, p->ram_pages[ram] / CHUNK_PAGES);
     }
+}
+
+// Where something is already, small pages are given, and only there a borrowed one can be.
+static bool give(struct pager *p, uint32_t ram, uint64_t page, uint32_t rights)
+{
+    if (give_large(p, ram, page))
+        return true;
+    bool borrowed = rights & RIGHT_WRITE && page_kind(ram, page) == PAGE_BORROWED;
+    return borrowed ? copy(p, ram, page) : give_small(p, ram, page);
 }
 
 enum pager_outcome pager_fault(struct pager *p, uint32_t ram, uint64_t page, uint32_t rights)
 {
-    const struct backing *b = backing_of(p, ram, page);
-    bool given = !b                     ? give_large(p, ram, page) || give_small(p, ram, page)
-                 : rights & RIGHT_WRITE ? copy(p, ram, page, b)
-                                        : borrow(ram, page, b);
-    if (given)
+    if (give(p, ram, page, rights))
         return PAGER_GIVEN;
     return give_scratch(p, ram, page) ? PAGER_SCRATCHED : PAGER_REFUSED;
 }

@@ -1,9 +1,10 @@
 // The pager: what becomes of a page fault.
 // SPDX-License-Identifier: MIT
 //
-// Pages of guests are zero, or those of an image, shared until they are written. Whoever cannot get a page,
-// because memory is short, gets one of a few scratch pages of its VM, taken from where it was used before:
-// the guest is wrong afterwards, but neither it nor its servers hang.
+// Pages of guests are zero, or those of an image, shared until they are written; which of the two is in the
+// kernel's books. Whoever cannot get a page, because memory is short, gets one of a few scratch pages of its
+// VM, taken from where it was used before: the guest is wrong afterwards, but neither it nor its servers
+// hang.
 #pragma once
 
 #include "libipc/state.h"
@@ -11,15 +12,14 @@
 
 enum {
     PAGER_RAMS_MAX = 64,
-    PAGER_BACKINGS_MAX = 32,
+    PAGER_IMAGES_MAX = 64,
     PAGER_SCRATCH = 16 // pages of a VM: more than one instruction of its guest touches
 };
 
-// Pages of guest memory that begin as an image's.
-struct backing {
-    uint64_t ram, first; // page of that object
-    uint64_t archive;    // page of the archive
-    uint64_t pages;
+// What a guest may have of the archive.
+struct image {
+    uint64_t ram; // number of its memory
+    uint64_t first, pages;
 };
 
 // A section of the state object.
@@ -39,8 +39,8 @@ struct pager {
     uint32_t rams;
     uint64_t ram_pages[PAGER_RAMS_MAX];
     uint8_t *broken[PAGER_RAMS_MAX]; // a bit a chunk: something is there already, so no 2 MiB page can be
-    uint32_t backings;
-    struct backing backing[PAGER_BACKINGS_MAX];
+    uint32_t images;
+    struct image image[PAGER_IMAGES_MAX];
     // Makes these bytes of the state true before what follows.
     void (*commit)(const struct state_range *ranges, size_t count);
 };
@@ -52,3 +52,7 @@ void pager_open(struct pager *p);
 
 // `rights`: enum right of the access.
 enum pager_outcome pager_fault(struct pager *p, uint32_t ram, uint64_t page, uint32_t rights);
+
+// Pages of a guest's memory become those of an image, whatever they were. A status: BAD_ARG, or the kernel's.
+MUST_CHECK enum status pager_image(struct pager *p, uint32_t ram, uint64_t number, uint64_t first,
+                                   uint64_t page, uint64_t pages);

@@ -9,11 +9,18 @@
 #include "libipc/proto/layout.h"
 #include "libipc/syscall.h"
 
-#define POOL_WINDOW (UINT64_C(1) << 40)
+#define WINDOW (UINT64_C(1) << 40) // of each pool and each guest's memory
+
+enum { RIGHTS_ALL = RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE };
 
 static void *at(struct place p)
 {
-    return (void *)(MEMORY_MAP_POOL + p.pool * POOL_WINDOW + p.page * PAGE_BYTES);
+    return (void *)(MEMORY_MAP_POOL + p.pool * WINDOW + p.page * PAGE_BYTES);
+}
+
+static void *ram_at(uint32_t ram, uint64_t page)
+{
+    return (void *)(MEMORY_MAP_RAM + ram * WINDOW + page * PAGE_BYTES);
 }
 
 MUST_CHECK enum status pages_supply(uint32_t ram, uint64_t page, struct place from, uint64_t pages)
@@ -27,16 +34,24 @@ MUST_CHECK enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archiv
     return sys_supply(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_ARCHIVE, archive_page, pages, SUPPLY_BORROW);
 }
 
-MUST_CHECK enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to)
+MUST_CHECK enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to, uint64_t pages)
 {
-    return sys_withdraw(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + to.pool, to.page, 1, SUPPLY_MOVE);
+    return sys_withdraw(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + to.pool, to.page, pages, SUPPLY_MOVE);
 }
 
-// Gives the page the rights that it has already.
+// Gives the page the rights that it has already; the kernel's answer tells what it is.
+enum page_kind page_kind(uint32_t ram, uint64_t page)
+{
+    switch (sys_protect(MEMORY_SLOT_RAM + ram, page, 1, RIGHTS_ALL)) {
+    case STATUS_OK: return PAGE_OWN;
+    case STATUS_NO_RIGHT: return PAGE_BORROWED;
+    default: return PAGE_MISSING;
+    }
+}
+
 bool place_is_filled(struct place p)
 {
-    return sys_protect(MEMORY_SLOT_POOL + p.pool, p.page, 1, RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE) ==
-           STATUS_OK;
+    return sys_protect(MEMORY_SLOT_POOL + p.pool, p.page, 1, RIGHTS_ALL) == STATUS_OK;
 }
 
 static bool has_avx(void)
@@ -69,7 +84,12 @@ void place_zero(struct place p, uint64_t pages)
         memset(at(p), 0, pages * PAGE_BYTES);
 }
 
-void place_copy(struct place p, uint64_t archive_page)
+void place_copy(struct place p, uint32_t ram, uint64_t page, uint64_t pages)
 {
-    memcpy(at(p), (const void *)(MEMORY_MAP_ARCHIVE + archive_page * PAGE_BYTES), PAGE_BYTES);
+    memcpy(at(p), ram_at(ram, page), pages * PAGE_BYTES);
+}
+
+void page_restore(uint32_t ram, uint64_t page, uint64_t archive_page)
+{
+    memcpy(ram_at(ram, page), (const void *)(MEMORY_MAP_ARCHIVE + archive_page * PAGE_BYTES), PAGE_BYTES);
 }

@@ -17,17 +17,30 @@ struct place {
     uint64_t page;
 };
 
-// Moves one page, or the 512 of a 2 MiB page, from a pool to a guest's memory.
+// Moves some pages, or the 512 of a 2 MiB page, from a pool to a guest's memory.
 MUST_CHECK enum status pages_supply(uint32_t ram, uint64_t page, struct place from, uint64_t pages);
 
 // Shares pages of the archive, read-only.
 MUST_CHECK enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archive_page, uint64_t pages);
 
-// Empties a slot: a page of its own goes to the place, which must be empty for it; a borrowed one just ends.
-MUST_CHECK enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to);
+// Empties slots: pages of its own go to the place, which must be empty for them; borrowed ones just end.
+MUST_CHECK enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to, uint64_t pages);
+
+// What a slot of a guest's memory holds. Splits a 2 MiB page.
+enum page_kind { PAGE_MISSING, PAGE_BORROWED, PAGE_OWN };
+enum page_kind page_kind(uint32_t ram, uint64_t page);
+
+// Overwrites a page of the guest's own with one of the archive.
+void page_restore(uint32_t ram, uint64_t page, uint64_t archive_page);
 
 // Is a page at this place of the pool? Only then it may be touched.
 bool place_is_filled(struct place p);
 
 void place_zero(struct place p, uint64_t pages);
-void place_copy(struct place p, uint64_t archive_page);
+void place_copy(struct place p, uint32_t ram, uint64_t page, uint64_t pages); // what the guest's slots hold
+
+// Zeroes pages while the CPU has nothing else to do: one run at a time. They may not be given away before it
+// is done, or ended.
+void fill_begin(struct place p, uint64_t pages);
+bool fill_done(void);
+uint64_t fill_end(void); // how many of them, from the first, are zero

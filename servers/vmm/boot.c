@@ -21,22 +21,27 @@ static bool write_acpi(void)
     return at && acpi_build(at, BOOT_ACPI_BYTES, &acpi);
 }
 
+static struct boot_image image_at(uint64_t window, const struct config_image *image)
+{
+    return (struct boot_image){(const uint8_t *)window + image->offset, image->bytes, image->number,
+                               image->offset};
+}
+
+// The images come first: pages that something was written to are not shared any more.
 bool boot_load(struct vcpu_state *state)
 {
     const struct vm_config *c = &vm.config;
-    const struct boot_image kernel = {(const uint8_t *)VMM_MAP_KERNEL + c->kernel.offset, c->kernel.bytes};
-    const struct boot_image initrd = {(const uint8_t *)VMM_MAP_INITRD + c->initrd.offset, c->initrd.bytes};
+    const struct boot_image kernel = image_at(VMM_MAP_KERNEL, &c->kernel);
+    const struct boot_image initrd = image_at(VMM_MAP_INITRD, &c->initrd);
     boot_reset_state(state);
-    if (!write_acpi()) {
-        log_error("%s: the ACPI tables do not fit", c->name);
-        return false;
-    }
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         if (!formats[i]->recognise(&kernel))
             continue;
         const char *wrong = formats[i]->load(&kernel, &initrd, state);
         if (wrong)
             log_error("%s: kernel (%s): %s", c->name, formats[i]->name, wrong);
+        else if (!write_acpi())
+            log_error("%s: %s", c->name, wrong = "the ACPI tables do not fit");
         return !wrong;
     }
     log_error("%s: the kernel image is no bzImage, no ELF file with a PVH note, and has no Multiboot header",

@@ -11,6 +11,8 @@
 struct boot_image {
     const uint8_t *bytes;
     size_t size;
+    uint64_t number; // by which the pager knows it
+    uint64_t skip;   // of its first byte in its first page
 };
 
 struct boot_format {
@@ -47,6 +49,8 @@ void boot_protected_mode(struct vcpu_state *state, uint64_t entry);
 void boot_firmware(void);
 // Where a kernel may be loaded; NULL: not all of it is RAM, or some of it is ours.
 void *boot_room(uint64_t gpa, uint64_t bytes);
+// Bytes of an image appear at an address in RAM: whole pages as shared ones, if they lie alike in both.
+void boot_put(const struct boot_image *image, uint64_t offset, uint64_t bytes, uint64_t gpa);
 // Writes the command line; returns its address.
 uint32_t boot_cmdline(void);
 // Places the initrd as high as it may lie: from `floor` (the kernel's end) on and below `limit`. 0: it does

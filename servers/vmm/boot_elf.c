@@ -1,4 +1,4 @@
-// ELF images of guest kernels: checked as a whole, then copied.
+// ELF images of guest kernels: checked as a whole, then loaded.
 // SPDX-License-Identifier: MIT
 //
 // [ELF] System V ABI, edition 4.1, chapters 4 and 5. The image is the user's file: nothing in it is believed.
@@ -119,9 +119,8 @@ const char *boot_elf_load(const struct boot_elf *elf, uint64_t *end)
         struct boot_segment s = boot_elf_segment(elf, i);
         if (s.type != ELF_LOAD || !s.bytes)
             continue;
-        uint8_t *to = boot_room(s.gpa, s.bytes);
-        memcpy(to, elf->image->bytes + s.offset, s.file_bytes);
-        memset(to + s.file_bytes, 0, s.bytes - s.file_bytes);
+        boot_put(elf->image, s.offset, s.file_bytes, s.gpa);
+        memset((uint8_t *)boot_room(s.gpa, s.bytes) + s.file_bytes, 0, s.bytes - s.file_bytes);
     }
     return NULL;
 }

@@ -30,7 +30,7 @@ const char *boot_elf_open(struct boot_elf *elf, const struct boot_image *image);
 
 struct boot_segment boot_elf_segment(const struct boot_elf *elf, uint32_t number);
 
-// Copies the segments to their physical addresses and clears what the file leaves out. NULL: *end is the
+// Puts the segments at their physical addresses and clears what the file leaves out. NULL: *end is the
 // first byte behind all of them. Nothing is written when something is wrong.
 const char *boot_elf_load(const struct boot_elf *elf, uint64_t *end);
 

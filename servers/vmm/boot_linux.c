@@ -147,13 +147,12 @@ static const char *load(const struct boot_image *k, const struct boot_image *ini
     uint64_t bytes = k->size - skip;
     if (room < bytes)
         room = bytes;
-    void *to = at % 4096 ? NULL : boot_room(at, room);
-    if (!to)
+    if (at % 4096 || !boot_room(at, room))
         return "it does not fit into the guest's memory";
     const char *wrong = fill_params(k, initrd, at + room);
     if (wrong)
         return wrong;
-    memcpy(to, k->bytes + skip, bytes);
+    boot_put(k, skip, bytes, at);
     set_registers(state, at);
     return NULL;
 }

@@ -109,7 +109,7 @@ static const char *load_flat(const struct boot_image *k, uint64_t offset, struct
         return "it lies outside of the guest's memory, or over the tables below 1 MiB";
     if (h.entry < h.load_gpa || h.entry - h.load_gpa >= bytes)
         return "its entry lies outside of what is loaded";
-    memcpy(to, k->bytes + from, bytes);
+    boot_put(k, from, bytes, h.load_gpa);
     memset(to + bytes, 0, room - bytes);
     *l = (struct loaded){h.entry, h.load_gpa + room};
     return NULL;
@@ -178,12 +178,12 @@ static const char *load(const struct boot_image *k, const struct boot_image *ini
     find_header(k, &h, &offset);
     if (h.flags & DEMANDS & ~(uint32_t)(WANT_PAGES | WANT_MEMORY))
         return "its header demands what this loader does not give, such as a video mode";
-    boot_firmware();
     const char *wrong = h.flags & HAS_ADDRESSES ? load_flat(k, offset, &l) : load_elf(k, &l);
     if (!wrong)
         wrong = write_info(initrd, l.end);
     if (wrong)
         return wrong;
+    boot_firmware();
     boot_protected_mode(state, l.entry);
     state->gpr[GPR_RAX] = ENTRY_MAGIC;
     state->gpr[GPR_RBX] = BOOT_PARAMS;

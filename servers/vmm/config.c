@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // {"name": "alpha", "memory": 268435456, "cpus": 1, "cmdline": "...",
-//  "kernel": {"offset": 0, "bytes": 14200000}, "initrd": {"offset": 0, "bytes": 1200000}}
+//  "kernel": {"offset": 0, "bytes": 14200000, "number": 0},
+//  "initrd": {"offset": 0, "bytes": 1200000, "number": 1}}
 #include "servers/vmm/config.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ static bool read_image(struct json *j, struct json_node node, struct config_imag
     static const struct json_field fields[] = {
         {JSON_FIELD(struct config_image, offset), .kind = JSON_NUMBER},
         {JSON_FIELD(struct config_image, bytes), .kind = JSON_NUMBER},
+        {JSON_FIELD(struct config_image, number), .kind = JSON_NUMBER},
     };
     return !node.token || json_read(j, node, "an image", JSON_FIELDS(fields), image);
 }

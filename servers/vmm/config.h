@@ -11,6 +11,7 @@ enum { CONFIG_CMDLINE_MAX = 2048, CONFIG_NAME_MAX = 32 };
 struct config_image {
     uint64_t offset; // of its first byte in its window
     uint64_t bytes;  // 0: there is none
+    uint64_t number; // by which the pager knows it (libipc/proto/memory.h)
 };
 
 struct vm_config {

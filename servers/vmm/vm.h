@@ -183,6 +183,9 @@ bool clock_write_wall(uint64_t value);
 
 // memory.c
 void *memory_at(uint64_t gpa, uint64_t bytes); // NULL: not all of it is RAM
+// Pages of RAM become those of an image, from its page `first` on, as the pager knows it; shared until they
+// are written. False: not all of them did.
+bool memory_share(uint64_t image, uint64_t first, uint64_t page, uint64_t pages);
 void memory_e820(void (*add)(void *ctx, uint64_t base, uint64_t bytes, uint32_t type), void *ctx);
 
 // boot.c: loads the guest and sets the boot processor's registers. False: logged why.

@@ -25,6 +25,15 @@ void *memory_at(uint64_t gpa, uint64_t bytes)
     return gpa < RAM_BYTES && bytes <= RAM_BYTES - gpa ? ram + gpa : NULL;
 }
 
+// Refused, so that all that is loaded is written here.
+bool memory_share(uint64_t image, uint64_t first, uint64_t page, uint64_t pages)
+{
+    (void)image, (void)first;
+    if (!pages || !memory_at(page * 4096, pages * 4096))
+        abort();
+    return false;
+}
+
 void memory_e820(void (*add)(void *ctx, uint64_t base, uint64_t bytes, uint32_t type), void *ctx)
 {
     add(ctx, 0, 0x9f000, 1);
@@ -49,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct boot_format *const formats[] = {&boot_linux, &boot_pvh, &boot_multiboot};
     static const uint8_t disk[INITRD_BYTES];
-    struct boot_image kernel = {data, size}, initrd = {disk, size & 1 ? sizeof disk : 0};
+    struct boot_image kernel = {data, size, 0, 0}, initrd = {disk, size & 1 ? sizeof disk : 0, 1, 0};
     memset(ram + BOOT_KERNEL, 0, RAM_BYTES - BOOT_KERNEL);
     for (unsigned i = 0; i < sizeof formats / sizeof *formats; i++) {
         struct vcpu_state state;

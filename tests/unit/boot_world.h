@@ -26,6 +26,19 @@ void *memory_at(uint64_t gpa, uint64_t bytes)
     return gpa < RAM_BYTES && bytes <= RAM_BYTES - gpa ? ram + gpa : NULL;
 }
 
+// What the pager was asked to share. It refuses, so that all is copied; or the pages stay as they were.
+static struct sharing {
+    bool accepted;
+    unsigned calls;
+    uint64_t image, first, page, pages;
+} sharing;
+
+bool memory_share(uint64_t image, uint64_t first, uint64_t page, uint64_t pages)
+{
+    sharing = (struct sharing){sharing.accepted, sharing.calls + 1, image, first, page, pages};
+    return sharing.accepted;
+}
+
 void memory_e820(void (*add)(void *ctx, uint64_t base, uint64_t bytes, uint32_t type), void *ctx)
 {
     add(ctx, 0, 0x9f000, 1);
@@ -48,6 +61,7 @@ static inline int world_open(void **state)
     (void)state;
     ram = malloc(RAM_BYTES);
     memset(ram, PAINT, RAM_BYTES);
+    sharing = (struct sharing){0};
     strcpy(vm.config.cmdline, "first second=2");
     return 0;
 }
@@ -142,7 +156,7 @@ static inline struct boot_image image_of(const struct file *f, size_t size)
 {
     uint8_t *bytes = malloc(size ? size : 1);
     memcpy(bytes, f->bytes, size);
-    return (struct boot_image){bytes, size};
+    return (struct boot_image){bytes, size, 0, 0};
 }
 
 static inline void free_image(const struct boot_image *image)
@@ -154,7 +168,7 @@ static inline const char *load(const struct boot_format *format, const struct fi
                                struct vcpu_state *state)
 {
     static const uint8_t disk[RAM_BYTES] = "a disk";
-    struct boot_image kernel = image_of(f, f->size), initrd = {disk, initrd_bytes};
+    struct boot_image kernel = image_of(f, f->size), initrd = {disk, initrd_bytes, 1, 0};
     boot_reset_state(state);
     const char *wrong = format->recognise(&kernel) ? format->load(&kernel, &initrd, state) : "unknown";
     free_image(&kernel);

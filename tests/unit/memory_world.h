@@ -19,7 +19,9 @@ enum {
     WORLD_RAMS = 2,
     WORLD_RAM_PAGES = 3 * CHUNK_PAGES + 7,
     WORLD_DIRT = 0xd1,
-    WORLD_ARCHIVE = 0x1000 // content of its page 0, and so on
+    WORLD_ARCHIVE = 0x1000, // content of its page 0, and so on
+    WORLD_IMAGE = 40,       // its pages that the first guest may have
+    WORLD_IMAGE_PAGES = 100
 };
 
 struct slot {
@@ -35,8 +37,10 @@ static struct {
     struct pager pager;
     struct pool_table pools;
     uint8_t broken[WORLD_RAMS][8];
-    uint64_t steps, cut; // the server dies in front of this step
-    uint64_t zeroed;     // pages
+    uint64_t steps, cut;  // the server dies in front of this step
+    uint64_t zeroed;      // pages
+    struct place filling; // what is zeroed ahead, how far, and how far in all
+    uint64_t filled, fill_pages;
     bool no_quota;
     jmp_buf out;
 } world;
@@ -62,7 +66,7 @@ static inline struct slot *world_place(struct place p)
 enum status pages_supply(uint32_t ram, uint64_t page, struct place from, uint64_t pages)
 {
     world_step();
-    world_must(pages == 1 || (pages == CHUNK_PAGES && page % CHUNK_PAGES == 0));
+    world_must(pages < CHUNK_PAGES || page % CHUNK_PAGES == 0);
     world_must(ram < WORLD_RAMS && page + pages <= WORLD_RAM_PAGES);
     for (uint64_t i = 0; i < pages; i++) {
         if (!world_place((struct place){from.pool, from.page + i})->filled)
@@ -70,7 +74,7 @@ enum status pages_supply(uint32_t ram, uint64_t page, struct place from, uint64_
         if (world.ram[ram][page + i].filled)
             return STATUS_EXISTS;
     }
-    if (world.no_quota && pages == 1)
+    if (world.no_quota && pages < CHUNK_PAGES)
         return STATUS_NO_QUOTA;
     for (uint64_t i = 0; i < pages; i++) {
         struct slot *s = world_place((struct place){from.pool, from.page + i});
@@ -91,16 +95,20 @@ enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archive_page, uin
     return STATUS_OK;
 }
 
-enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to)
+enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to, uint64_t pages)
 {
     world_step();
-    struct slot *s = &world.ram[ram][page], *t = world_place(to);
-    if (s->filled && !s->borrowed) {
-        if (t->filled)
+    for (uint64_t i = 0; i < pages; i++) {
+        const struct slot *s = &world.ram[ram][page + i];
+        if (s->filled && !s->borrowed && world_place((struct place){to.pool, to.page + i})->filled)
             return STATUS_EXISTS;
-        *t = *s;
     }
-    s->filled = s->borrowed = false;
+    for (uint64_t i = 0; i < pages; i++) {
+        struct slot *s = &world.ram[ram][page + i];
+        if (s->filled && !s->borrowed)
+            *world_place((struct place){to.pool, to.page + i}) = *s;
+        s->filled = s->borrowed = false;
+    }
     return STATUS_OK;
 }
 
@@ -121,11 +129,56 @@ void place_zero(struct place p, uint64_t pages)
     world.zeroed += pages;
 }
 
-void place_copy(struct place p, uint64_t archive_page)
+void place_copy(struct place p, uint32_t ram, uint64_t page, uint64_t pages)
 {
     world_step();
-    world_must(world_place(p)->filled);
-    world_place(p)->content = WORLD_ARCHIVE + archive_page;
+    for (uint64_t i = 0; i < pages; i++) {
+        struct slot *to = world_place((struct place){p.pool, p.page + i});
+        world_must(to->filled && world.ram[ram][page + i].filled);
+        to->content = world.ram[ram][page + i].content;
+    }
+}
+
+enum page_kind page_kind(uint32_t ram, uint64_t page)
+{
+    world_step();
+    const struct slot *s = &world.ram[ram][page];
+    return !s->filled ? PAGE_MISSING : s->borrowed ? PAGE_BORROWED : PAGE_OWN;
+}
+
+void page_restore(uint32_t ram, uint64_t page, uint64_t archive_page)
+{
+    world_step();
+    world_must(world.ram[ram][page].filled && !world.ram[ram][page].borrowed);
+    world.ram[ram][page].content = WORLD_ARCHIVE + archive_page;
+}
+
+void fill_begin(struct place p, uint64_t pages)
+{
+    world_must(world.filled == world.fill_pages); // one run at a time
+    world.filling = p;
+    world.filled = 0;
+    world.fill_pages = pages;
+}
+
+bool fill_done(void)
+{
+    return world.filled == world.fill_pages;
+}
+
+uint64_t fill_end(void)
+{
+    uint64_t filled = world.filled;
+    world.filled = world.fill_pages = 0;
+    return filled;
+}
+
+// The CPU has nothing else to do for as long as so many pages take. A page that was given away meanwhile
+// would be missing.
+static inline void world_idle(uint64_t pages)
+{
+    for (; pages && world.filled < world.fill_pages; pages--)
+        place_zero((struct place){world.filling.pool, world.filling.page + world.filled++}, 1);
 }
 
 static inline void world_commit(const struct state_range *ranges, size_t count)
@@ -144,15 +197,15 @@ static inline void world_commit(const struct state_range *ranges, size_t count)
 static inline void world_start(uint32_t goal)
 {
     struct pager *p = &world.pager;
-    struct backing backing[PAGER_BACKINGS_MAX];
-    uint32_t backings = p->backings;
-    memcpy(backing, p->backing, sizeof backing);
     world.books = world.committed_books;
     memcpy(world.scratch, world.committed_scratch, sizeof world.scratch);
     memset(world.broken, 0, sizeof world.broken);
-    *p = (struct pager){
-        .scratch = world.scratch, .rams = WORLD_RAMS, .backings = backings, .commit = world_commit};
-    memcpy(p->backing, backing, sizeof backing);
+    (void)fill_end();
+    *p = (struct pager){.scratch = world.scratch,
+                        .rams = WORLD_RAMS,
+                        .images = 1,
+                        .image = {{.ram = 0, .first = WORLD_IMAGE, .pages = WORLD_IMAGE_PAGES}},
+                        .commit = world_commit};
     for (uint32_t i = 0; i < WORLD_RAMS; i++) {
         p->ram_pages[i] = WORLD_RAM_PAGES;
         p->broken[i] = world.broken[i];

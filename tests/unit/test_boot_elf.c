@@ -5,6 +5,8 @@
 // LINK: servers/vmm/boot_multiboot.c servers/vmm/boot_firmware.c
 #include "tests/unit/boot_world.h"
 
+enum { PAGE = 4096 };
+
 static struct file file;
 
 static const char *try_load(const struct file *f, uint64_t *end)
@@ -136,6 +138,49 @@ static void what_is_held(void **state)
     free_image(&image);
 }
 
+// Pages of the image that begin as they do in RAM are not copied; what lies around them is.
+static void whole_pages_are_shared(void **state)
+{
+    (void)state;
+    enum { GPA = 0x200000, SKIP = 0x200, HEAD = PAGE - SKIP, SIZE = HEAD + 2 * PAGE + 5 };
+    static uint8_t bytes[SIZE];
+    memset(bytes, 7, sizeof bytes);
+    const struct boot_image image = {bytes, SIZE, 3, SKIP};
+    sharing.accepted = true;
+    boot_put(&image, 0, SIZE, GPA + SKIP);
+    assert_int_equal(sharing.calls, 1);
+    assert_int_equal(sharing.image, 3);
+    assert_int_equal(sharing.first, 1);
+    assert_int_equal(sharing.page, GPA / PAGE + 1);
+    assert_int_equal(sharing.pages, 2);
+    for (unsigned i = 0; i < 4 * PAGE; i++) {
+        bool copied = (i >= SKIP && i < PAGE) || (i >= 3 * PAGE && i < SKIP + SIZE);
+        assert_int_equal(ram[GPA + i], copied ? 7 : PAINT);
+    }
+}
+
+static void what_lies_otherwise_is_copied(void **state)
+{
+    (void)state;
+    enum { GPA = 0x200000, SIZE = 3 * PAGE };
+    static uint8_t bytes[SIZE];
+    memset(bytes, 7, sizeof bytes);
+    const struct boot_image image = {bytes, SIZE, 3, 0};
+    sharing.accepted = true;
+    boot_put(&image, 0, SIZE, GPA + 4);
+    boot_put(&image, 8, 0, GPA + 8);
+    boot_put(&image, PAGE - 8, 16, GPA + 5 * PAGE - 8); // no whole page
+    assert_int_equal(sharing.calls, 0);
+    sharing.accepted = false;
+    boot_put(&image, 0, SIZE, GPA + 8 * PAGE);
+    assert_int_equal(sharing.calls, 1);
+    for (unsigned i = 0; i < 12 * PAGE; i++) {
+        bool copied = (i >= 4 && i < SIZE + 4) || (i >= 5 * PAGE - 8 && i < 5 * PAGE + 8) ||
+                      (i >= 8 * PAGE && i < 11 * PAGE);
+        assert_int_equal(ram[GPA + i], copied ? 7 : PAINT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +191,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(own_memory_is_kept, world_open, world_close),
         cmocka_unit_test_setup_teardown(all_or_nothing, world_open, world_close),
         cmocka_unit_test_setup_teardown(what_is_held, world_open, world_close),
+        cmocka_unit_test_setup_teardown(whole_pages_are_shared, world_open, world_close),
+        cmocka_unit_test_setup_teardown(what_lies_otherwise_is_copied, world_open, world_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

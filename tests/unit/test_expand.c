@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "libipc/proto/layout.h"
+#include "libipc/proto/memory.h"
 #include "servers/init/manifest.h"
 #include "tools/config.h"
 #include "tools/expand.h"
@@ -231,10 +232,37 @@ static void stand_ins_have_less(void **state)
     drop(&f);
 }
 
+static bool says(struct json_text text, const char *what)
+{
+    return memmem(text.at, text.length, what, strlen(what));
+}
+
+// A file that two VMs have is in the archive once; each monitor names its own entry to the pager.
+static void images_are_shared(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 8G, initrd: initrd") VM("b", "memory: 64M, initrd: initrd"));
+    assert_true(
+        says(object(&f, "memory.config")->memory.content,
+             "[{\"ram\": 0, \"file\": \"guest/a/kernel\"}, {\"ram\": 0, \"file\": \"guest/a/initrd\"}, "
+             "{\"ram\": 2, \"file\": \"guest/a/kernel\"}, {\"ram\": 2, \"file\": \"guest/a/initrd\"}]"));
+    assert_true(json_is(object(&f, "b.initrd")->memory.content, "guest/a/initrd"));
+    assert_true(says(object(&f, "vmm.b.config")->memory.content, "\"number\": 2}"));
+    const struct manifest_program *m = &server(&f, "vmm.b")->program;
+    uint32_t i = 0;
+    while (i < m->cap_count && m->cap[i].slot != VMM_SLOT_MEMORY)
+        i++;
+    assert_true(i < m->cap_count && m->cap[i].badge == MEMORY_BADGE_MONITOR + 2 &&
+                m->cap[i].rights == RIGHT_SEND);
+    drop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(one_vm), cmocka_unit_test(large_memory),
                                        cmocka_unit_test(no_console), cmocka_unit_test(memory_is_apart),
-                                       cmocka_unit_test(stand_ins_have_less)};
+                                       cmocka_unit_test(stand_ins_have_less),
+                                       cmocka_unit_test(images_are_shared)};
     return cmocka_run_group_tests_name("expand", tests, make_folder, drop_folder);
 }

@@ -21,31 +21,29 @@ static void test_good(void **unused)
     (void)unused;
     assert_true(config_read(&config, "{}", error));
     assert_int_equal(config.stock, 16);
-    assert_int_equal(config.backings, 0);
+    assert_int_equal(config.images, 0);
     assert_true(config_read(&config,
-                            "{\"stock\": 4, \"backings\": ["
-                            "{\"ram\": 1, \"first\": 4096, \"archive\": 17, \"pages\": 2000},"
-                            "{\"ram\": 0, \"first\": 0, \"archive\": 0, \"pages\": 1}]}",
+                            "{\"stock\": 4, \"images\": [{\"ram\": 1, \"file\": \"guest/a/kernel\"},"
+                            "{\"ram\": 0, \"file\": \"x\"}]}",
                             error));
     assert_int_equal(config.stock, 4);
-    assert_int_equal(config.backings, 2);
-    assert_int_equal(config.backing[0].ram, 1);
-    assert_int_equal(config.backing[0].first, 4096);
-    assert_int_equal(config.backing[0].archive, 17);
-    assert_int_equal(config.backing[0].pages, 2000);
+    assert_int_equal(config.images, 2);
+    assert_int_equal(config.image[0].ram, 1);
+    assert_true(json_is(config.image[0].file, "guest/a/kernel"));
+    assert_true(json_is(config.image[1].file, "x"));
 }
 
 static void test_bad(void **unused)
 {
     (void)unused;
-    static const char *const texts[] = {
-        "",
-        "{\"stock\": -1}",
-        "{\"stock\": 100000}",
-        "{\"stok\": 1}",
-        "{\"backings\": [{\"ram\": 0}]}",
-        "{\"backings\": [{\"ram\": 64, \"first\": 0, \"archive\": 0, \"pages\": 1}]}",
-        "{\"backings\": [{\"ram\": 0, \"first\": 0, \"archive\": 0, \"pages\": 0}]}"};
+    static const char *const texts[] = {"",
+                                        "{\"stock\": -1}",
+                                        "{\"stock\": 100000}",
+                                        "{\"stok\": 1}",
+                                        "{\"images\": [{\"ram\": 0}]}",
+                                        "{\"images\": [{\"ram\": 64, \"file\": \"a\"}]}",
+                                        "{\"images\": [{\"ram\": 0, \"file\": \"\"}]}",
+                                        "{\"images\": [{\"ram\": 0, \"file\": 3}]}"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         error[0] = 0;
         assert_false(config_read(&config, texts[i], error));
@@ -56,14 +54,13 @@ static void test_bad(void **unused)
 static void test_many(void **unused)
 {
     (void)unused;
-    static char text[80 * 2 * PAGER_BACKINGS_MAX];
-    for (unsigned n = PAGER_BACKINGS_MAX; n <= 2 * PAGER_BACKINGS_MAX; n += PAGER_BACKINGS_MAX / 2) {
-        size_t at = (size_t)sprintf(text, "{\"backings\": [");
+    static char text[40 * 2 * PAGER_IMAGES_MAX];
+    for (unsigned n = PAGER_IMAGES_MAX; n <= 2 * PAGER_IMAGES_MAX; n += PAGER_IMAGES_MAX / 2) {
+        size_t at = (size_t)sprintf(text, "{\"images\": [");
         for (unsigned i = 0; i < n; i++)
-            at += (size_t)sprintf(text + at, "%s{\"ram\": 0, \"first\": %u, \"archive\": 0, \"pages\": 1}",
-                                  i ? ", " : "", i);
+            at += (size_t)sprintf(text + at, "%s{\"ram\": 0, \"file\": \"f%u\"}", i ? ", " : "", i);
         strcpy(text + at, "]}");
-        assert_int_equal(config_read(&config, text, error), n == PAGER_BACKINGS_MAX);
+        assert_int_equal(config_read(&config, text, error), n == PAGER_IMAGES_MAX);
     }
 }
 

@@ -16,9 +16,17 @@ static enum pager_outcome fault(uint32_t ram, uint64_t page, uint32_t rights)
     return pager_fault(&world.pager, ram, page, rights);
 }
 
-static void add_backing(struct backing b)
+// All of the image at page 600 of the first guest's memory.
+enum { AT = 600 };
+
+static enum status share(void)
 {
-    world.pager.backing[world.pager.backings++] = b;
+    return pager_image(&world.pager, 0, 0, 0, AT, WORLD_IMAGE_PAGES);
+}
+
+static uint64_t image_page(uint64_t page)
+{
+    return WORLD_ARCHIVE + WORLD_IMAGE + page - AT;
 }
 
 static void test_large(void **unused)
@@ -43,7 +51,8 @@ static void test_small(void **unused)
     assert_int_equal(fault(0, 5, RIGHT_WRITE), PAGER_GIVEN);
     assert_int_equal(fault(1, WORLD_RAM_PAGES - 1, RIGHT_WRITE), PAGER_GIVEN);
     assert_true(world.ram[0][5].filled && world.ram[0][5].content == 0);
-    assert_false(world.ram[0][4].filled);
+    assert_true(world.ram[0][4].filled && world.ram[0][15].filled); // its neighbours
+    assert_false(world.ram[0][2].filled || world.ram[0][16].filled);
     assert_int_equal(world.ram[0][3].content, 7);
     assert_true(world.ram[1][WORLD_RAM_PAGES - 1].filled);
     assert_int_equal(world.pager.books.free, world_pool_pages());
@@ -65,7 +74,7 @@ static void test_edges(void **unused)
     assert_int_equal(fault(0, CHUNK_PAGES, RIGHT_READ), PAGER_GIVEN);
     assert_false(world.pool[1][CHUNK_PAGES].filled);
     assert_int_equal(fault(0, 2 * CHUNK_PAGES, RIGHT_READ), PAGER_GIVEN); // no whole chunk is left
-    assert_false(world.ram[0][2 * CHUNK_PAGES + 1].filled);
+    assert_false(world.ram[0][2 * CHUNK_PAGES + 16].filled);
     assert_int_equal(world.pager.books.free, world_pool_pages());
 }
 
@@ -74,41 +83,104 @@ static void test_stock(void **unused)
     (void)unused;
     world_begin(0, WORLD_POOL_PAGES);
     world_start(2);
-    unsigned slices = 0;
-    while (books_fill(&world.pager.books))
-        slices++;
-    assert_int_equal(books_zeroed(&world.pager.books), 2 * CHUNK_PAGES);
-    assert_int_equal(slices, 2 * CHUNK_PAGES / 16);
+    struct books *b = &world.pager.books;
+    for (unsigned i = 0; i < 3; i++) {
+        books_fill(b);
+        world_idle(CHUNK_PAGES);
+    }
+    books_fill(b);
+    assert_int_equal(world.zeroed, 2 * CHUNK_PAGES); // the stock is full
+    assert_int_equal(b->ready_count, 2);
     world.zeroed = 0;
     assert_int_equal(fault(0, 0, RIGHT_READ), PAGER_GIVEN);
     assert_int_equal(fault(0, CHUNK_PAGES, RIGHT_READ), PAGER_GIVEN);
     assert_int_equal(world.zeroed, 0);
-    assert_true(books_fill(&world.pager.books));
+    books_fill(b);
+    world_idle(100);
+    books_fill(b); // it is not done yet
+    assert_int_equal(b->ready_count, 0);
     assert_int_equal(fault(0, 2 * CHUNK_PAGES, RIGHT_READ), PAGER_GIVEN);
     assert_int_equal(world.zeroed, CHUNK_PAGES); // what was begun is finished
+    world_idle(CHUNK_PAGES);                     // and nobody zeroes what was given
+    assert_int_equal(world.zeroed, CHUNK_PAGES);
+}
+
+// What is being zeroed is not lost to single pages when memory runs out.
+static void test_stock_of_the_last(void **unused)
+{
+    (void)unused;
+    world_begin(0, CHUNK_PAGES);
+    world_start(2);
+    books_fill(&world.pager.books);
+    world_idle(5);
+    for (uint64_t page = 0; page < CHUNK_PAGES; page++) {
+        assert_int_equal(fault(0, 3 * CHUNK_PAGES + page % 7, RIGHT_WRITE), PAGER_GIVEN);
+        assert_int_equal(fault(1, CHUNK_PAGES + page, RIGHT_WRITE), PAGER_GIVEN);
+        assert_int_equal(world.ram[1][CHUNK_PAGES + page].content, 0);
+        books_fill(&world.pager.books);
+        world_idle(3);
+    }
 }
 
 static void test_image(void **unused)
 {
     (void)unused;
     world_begin(0, WORLD_POOL_PAGES);
-    add_backing((struct backing){.ram = 0, .first = 600, .archive = 40, .pages = 100});
     world_start(1);
-    assert_int_equal(fault(0, 650, RIGHT_READ), PAGER_GIVEN);
-    for (uint64_t page = 640; page < 700; page++)
-        assert_true(world.ram[0][page].borrowed && world.ram[0][page].content == WORLD_ARCHIVE + page - 560);
-    assert_false(world.ram[0][639].filled || world.ram[0][700].filled);
+    assert_int_equal(share(), STATUS_OK);
+    for (uint64_t page = AT; page < AT + WORLD_IMAGE_PAGES; page++)
+        assert_true(world.ram[0][page].borrowed && world.ram[0][page].content == image_page(page));
+    assert_false(world.ram[0][AT - 1].filled || world.ram[0][AT + WORLD_IMAGE_PAGES].filled);
     assert_int_equal(fault(0, 660, RIGHT_READ | RIGHT_WRITE), PAGER_GIVEN);
-    assert_false(world.ram[0][660].borrowed);
-    assert_int_equal(world.ram[0][660].content, WORLD_ARCHIVE + 100);
-    assert_int_equal(fault(0, 600, RIGHT_WRITE), PAGER_GIVEN); // written before it was read
-    assert_int_equal(world.ram[0][600].content, WORLD_ARCHIVE + 40);
-    assert_int_equal(fault(0, 601, RIGHT_READ), PAGER_GIVEN); // its neighbour is there
-    assert_true(world.ram[0][601].borrowed && !world.ram[0][602].filled);
-    assert_int_equal(fault(0, 599, RIGHT_READ), PAGER_GIVEN);
-    assert_int_equal(world.ram[0][599].content, 0);
-    assert_false(world.ram[0][598].filled);
+    for (uint64_t page = AT; page < AT + WORLD_IMAGE_PAGES; page++) {
+        assert_int_equal(world.ram[0][page].content, image_page(page));
+        assert_int_equal(world.ram[0][page].borrowed, page < 656 || page >= 672); // its neighbours are copied
+    }
+    assert_int_equal(fault(0, AT + 3, RIGHT_WRITE), PAGER_GIVEN); // as far as the image goes
+    assert_false(world.ram[0][AT].borrowed || world.ram[0][AT + 7].borrowed);
+    assert_true(world.ram[0][AT + 8].borrowed);
+    assert_int_equal(fault(0, AT - 1, RIGHT_READ), PAGER_GIVEN);
+    assert_int_equal(world.ram[0][AT - 1].content, 0);
+    assert_false(world.ram[0][AT - 9].filled); // no 2 MiB page can be there
     assert_int_equal(world.pager.books.free, world_pool_pages());
+}
+
+// Again, as after a reset: what was written is the image's once more, and no page is lost.
+static void test_image_again(void **unused)
+{
+    (void)unused;
+    world_begin(0, WORLD_POOL_PAGES);
+    world_start(1);
+    assert_int_equal(share(), STATUS_OK);
+    assert_int_equal(fault(0, 660, RIGHT_WRITE), PAGER_GIVEN);
+    world.ram[0][660].content = 7;
+    world.ram[0][661].filled = false;
+    uint64_t free = world.pager.books.free;
+    assert_int_equal(share(), STATUS_OK);
+    assert_int_equal(pager_image(&world.pager, 0, 0, 10, 690, 4), STATUS_OK); // other pages in its middle
+    for (uint64_t page = AT; page < AT + WORLD_IMAGE_PAGES; page++) {
+        uint64_t shown = page < 690 || page >= 694 ? page : page - 80;
+        assert_int_equal(world.ram[0][page].content, image_page(shown));
+        assert_int_equal(world.ram[0][page].borrowed, page < 656 || page >= 672 || page == 661);
+    }
+    assert_int_equal(world.pager.books.free, free);
+}
+
+static void test_image_bad(void **unused)
+{
+    (void)unused;
+    world_begin(0, WORLD_POOL_PAGES);
+    world_start(1);
+    struct pager *p = &world.pager;
+    assert_int_equal(pager_image(p, 1, 0, 0, AT, 1), STATUS_BAD_ARG); // another guest's
+    assert_int_equal(pager_image(p, 0, 1, 0, AT, 1), STATUS_BAD_ARG);
+    assert_int_equal(pager_image(p, 0, 0, 0, AT, 0), STATUS_BAD_ARG);
+    assert_int_equal(pager_image(p, 0, 0, 1, AT, WORLD_IMAGE_PAGES), STATUS_BAD_ARG);
+    assert_int_equal(pager_image(p, 0, 0, UINT64_MAX, AT, 2), STATUS_BAD_ARG);
+    assert_int_equal(pager_image(p, 0, 0, 0, WORLD_RAM_PAGES - 1, 2), STATUS_BAD_ARG);
+    assert_int_equal(pager_image(p, 0, 0, 0, UINT64_MAX, 2), STATUS_BAD_ARG);
+    for (uint64_t page = 0; page < WORLD_RAM_PAGES; page++)
+        assert_false(world.ram[0][page].filled);
 }
 
 // A private page in a slot is never taken for a borrowed one.
@@ -116,7 +188,6 @@ static void test_settled_already(void **unused)
 {
     (void)unused;
     world_begin(0, WORLD_POOL_PAGES);
-    add_backing((struct backing){.ram = 0, .first = 0, .archive = 0, .pages = 10});
     world_start(1);
     world.ram[0][5] = (struct slot){true, false, 77};
     world.ram[0][900] = (struct slot){true, false, 78};
@@ -126,9 +197,20 @@ static void test_settled_already(void **unused)
     assert_int_equal(world.ram[0][5].content, 77);
     assert_int_equal(world.ram[0][900].content, 78);
     assert_int_equal(world.pager.books.free, world_pool_pages());
-    assert_int_equal(fault(0, 901, RIGHT_WRITE),
-                     PAGER_GIVEN); // the copy that was not needed is not handed out
+    assert_int_equal(fault(0, 901, RIGHT_WRITE), PAGER_GIVEN);
     assert_int_equal(world.ram[0][901].content, 0);
+}
+
+// Without memory a page of an image is written on a scratch page that looks like it.
+static void test_image_scratch(void **unused)
+{
+    (void)unused;
+    world_begin(0, WORLD_RAMS * PAGER_SCRATCH / WORLD_POOLS);
+    world_start(0);
+    assert_int_equal(share(), STATUS_OK);
+    assert_int_equal(fault(0, 610, RIGHT_WRITE), PAGER_SCRATCHED);
+    assert_true(world.ram[0][610].filled && !world.ram[0][610].borrowed);
+    assert_int_equal(world.ram[0][610].content, image_page(610));
 }
 
 static void test_scratch(void **unused)
@@ -138,7 +220,7 @@ static void test_scratch(void **unused)
     world_begin(0, PAGES);
     world_start(1);
     uint64_t page = 0;
-    while (fault(0, page, RIGHT_WRITE) == PAGER_GIVEN)
+    while (world.ram[0][page].filled || fault(0, page, RIGHT_WRITE) == PAGER_GIVEN)
         world.ram[0][page++].content = 5;
     assert_int_equal(page, 2 * PAGES - WORLD_RAMS * PAGER_SCRATCH);
     for (uint64_t i = 1; i < 3 * PAGER_SCRATCH; i++) {
@@ -176,8 +258,8 @@ static bool is_settled(uint32_t ram, uint64_t page, uint32_t rights)
 
 static void check_content(uint32_t ram, uint64_t page)
 {
-    bool backed = ram == 0 && page >= 600 && page < 700;
-    assert_int_equal(world.ram[ram][page].content, backed ? WORLD_ARCHIVE + page - 560 : 0);
+    bool backed = ram == 0 && page >= AT && page < AT + WORLD_IMAGE_PAGES;
+    assert_int_equal(world.ram[ram][page].content, backed ? image_page(page) : 0);
 }
 
 // Killed in front of any step, fault after fault, until memory is used up: every fault is settled with the
@@ -187,20 +269,26 @@ static void test_killed(void **unused)
     (void)unused;
     static uint64_t page;
     static uint32_t ram, rights;
+    static bool sharing; // the monitor's message is delivered again until it is answered
     srand(4);
     for (volatile int turn = 0; turn < 60; turn++) {
         world_begin(turn % 2 ? 0 : 77, WORLD_POOL_PAGES - 300);
-        add_backing((struct backing){.ram = 0, .first = 600, .archive = 40, .pages = 100});
+        world_start(2);
+        assert_int_equal(share(), STATUS_OK);
         for (volatile int i = 0; i < 150; i++) {
             ram = (uint32_t)rand() % WORLD_RAMS;
             page = turn % 3 ? (uint64_t)rand() % WORLD_RAM_PAGES : 500 + (uint64_t)rand() % 300;
             rights = rand() % 2 ? RIGHT_READ : RIGHT_READ | RIGHT_WRITE;
             while (!is_settled(ram, page, rights)) {
-                world.cut = world.steps + 1 + (uint64_t)rand() % 24;
+                sharing = sharing || rand() % 8 == 0;
+                world.cut = world.steps + 1 + (uint64_t)rand() % (sharing ? 500 : 24);
                 if (setjmp(world.out) || rand() % 3 == 0 || !world.pager.books.chunks)
                     world_start(2);
-                if (rand() % 2)
-                    books_fill(&world.pager.books);
+                books_fill(&world.pager.books);
+                world_idle((uint64_t)rand() % 300);
+                if (sharing)
+                    assert_int_equal(share(), STATUS_OK);
+                sharing = false;
                 assert_int_equal(fault(ram, page, rights), PAGER_GIVEN);
             }
             world.cut = 0;
@@ -214,10 +302,18 @@ static void test_killed(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_large),   cmocka_unit_test(test_small),
-        cmocka_unit_test(test_edges),   cmocka_unit_test(test_stock),
-        cmocka_unit_test(test_image),   cmocka_unit_test(test_settled_already),
-        cmocka_unit_test(test_scratch), cmocka_unit_test(test_no_quota),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_stock),
+        cmocka_unit_test(test_stock_of_the_last),
+        cmocka_unit_test(test_image),
+        cmocka_unit_test(test_image_again),
+        cmocka_unit_test(test_image_bad),
+        cmocka_unit_test(test_image_scratch),
+        cmocka_unit_test(test_settled_already),
+        cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_no_quota),
         cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
