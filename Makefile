@@ -9,6 +9,7 @@
 #   servers/drivers/NAME/**/*.[cS]   build/user/drivers/NAME
 #   tests/programs/NAME/**/*.[cS]    build/user/test/NAME      (tests/programs/common: build/libtest.a)
 #   tests/guests/NAME.S              build/guests/NAME.bin     (tests/guests/guest.ld)
+#   tests/kernels/*                  build/kernels/FORMAT      (tests/kernels/kernel.ld)
 #   tools/**/*.c                     build/bulkhead
 #   config/NAME.yaml                 build/NAME.cpio           (the boot archive; the guest of guest/ in build/guest)
 #   tests/unit/test_NAME.c           build/host/unit/test_NAME (with what its LINK line names)

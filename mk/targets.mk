@@ -63,7 +63,7 @@ clean: ## remove build/ (the cached libraries stay)
 
 # What follows builds only.
 system: $(KERNEL) $(PROGRAMS) $(PROGRAMS:%=%.stripped) $(TOOL) $(GUEST) $(ARCHIVES)
-tests: $(TEST_PROGRAMS) $(TEST_PROGRAMS:%=%.stripped) $(GUESTS) $(B)/unit-tests $(B)/fuzzers
+tests: $(TEST_PROGRAMS) $(TEST_PROGRAMS:%=%.stripped) $(GUESTS) $(TINY) $(B)/unit-tests $(B)/fuzzers
 all: system tests $(B)/flags ## build everything, run nothing
 
 # The lists tell tests/parts/ what there is to run.
