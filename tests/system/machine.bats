@@ -64,6 +64,13 @@ at_terminal() {
     grep "could not open kernel file" "$MACHINE_DIR/errors"
 }
 
+# bats test_tags=qemu
+@test "MACHINE=kvm that this host does not have is told in one line, before anything else" {
+    run scripts/machine --machine kvm test -kernel "$BATS_TEST_TMPDIR/missing"
+    [ "$status" -eq 1 ]
+    [[ ${lines[0]} == "machine: MACHINE=kvm needs "* && ${#lines[@]} -eq 1 ]] || [[ ${lines[0]} == *"could not open kernel file"* ]]
+}
+
 @test "an expectation ends with the run, and shows its output" {
     machine_start test -kernel "$ECHO"
     machine_keys 'abcq'

@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
 bad=0
-for model in corei7_haswell_4770 corei5_arrandale_m520 corei7_sandy_bridge_2600k broadwell_ult corei7_skylake_x; do
+for model in corei7_haswell_4770 corei7_sandy_bridge_2600k broadwell_ult corei7_skylake_x; do
     tests/lib/kernel-test bochs bench -cpu $model || bad=1
 done
 tests/lib/kernel-test bochs --smp 2 test || bad=1
