@@ -13,10 +13,10 @@ enum {
     XSTATE_SSE = 2,
     XSTATE_AVX = 4,
     XSTATE_AVX512 = 0xe0,
-    MXCSR_OFFSET = 24,
-    FCW_OFFSET = 0
+    FCW_RESET = 0x37f, // at the area's start
+    MXCSR_AT = 24,
+    MXCSR_RESET = 0x1f80
 };
-enum { MXCSR_RESET = 0x1f80, FCW_RESET = 0x37f };
 
 uint64_t fpu_mask;
 static size_t bytes;
@@ -28,15 +28,8 @@ void fpu_init(void)
     fpu_mask = offered & (XSTATE_X87 | XSTATE_SSE | XSTATE_AVX);
     if ((offered & XSTATE_AVX512) == XSTATE_AVX512 && (fpu_mask & XSTATE_AVX))
         fpu_mask |= XSTATE_AVX512;
-    fpu_init_cpu();
-    bytes = cpuid(0xd, 0).ebx; // for the XCR0 just set [SDM] 1 13.2
-}
-
-void fpu_init_cpu(void)
-{
-    write_cr0((read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE);
-    write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE);
     xsetbv(0, fpu_mask);
+    bytes = cpuid(0xd, 0).ebx; // for the XCR0 just set [SDM] 1 13.2
 }
 
 size_t fpu_bytes(void)
@@ -48,26 +41,21 @@ size_t fpu_bytes(void)
 bool fpu_xcr0_ok(uint64_t xcr0)
 {
     uint64_t big = xcr0 & XSTATE_AVX512;
-    if ((xcr0 & ~fpu_mask) || !(xcr0 & XSTATE_X87))
-        return false;
-    if ((xcr0 & XSTATE_AVX) && !(xcr0 & XSTATE_SSE))
-        return false;
-    return !big || (big == XSTATE_AVX512 && (xcr0 & XSTATE_AVX));
+    return !(xcr0 & ~fpu_mask) && (xcr0 & XSTATE_X87) && (!(xcr0 & XSTATE_AVX) || (xcr0 & XSTATE_SSE)) &&
+           (!big || (big == XSTATE_AVX512 && (xcr0 & XSTATE_AVX)));
 }
 
 void *fpu_alloc(struct process *payer)
 {
     char *area = kmem_alloc(payer, bytes);
     if (area) {
-        *(uint16_t *)(area + FCW_OFFSET) = FCW_RESET;
-        *(uint32_t *)(area + MXCSR_OFFSET) = MXCSR_RESET;
+        *(uint16_t *)area = FCW_RESET;
+        *(uint32_t *)(area + MXCSR_AT) = MXCSR_RESET;
     }
     return area;
 }
 
 void fpu_free(struct exec *e)
 {
-    if (e->fpu)
-        kmem_free(e->object.payer, e->fpu, bytes);
-    e->fpu = NULL;
+    kmem_free(e->object.payer, e->fpu, bytes);
 }

@@ -8,7 +8,6 @@
 extern uint64_t fpu_mask; // [I] XCR0 of threads, and what a guest may set
 
 void fpu_init(void);             // once, before any area is allocated
-void fpu_init_cpu(void);         // on each CPU
 size_t fpu_bytes(void);          // of an area
 bool fpu_xcr0_ok(uint64_t xcr0); // may a guest have this value?
 void *fpu_alloc(struct process *payer);

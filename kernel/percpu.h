@@ -1,5 +1,11 @@
-// Per-CPU data, reached by the GS base
+// Per-CPU data, reached by the GS base, and the order in which locks are taken
 // SPDX-License-Identifier: MIT
+//
+// Lock order, outermost first; whoever holds a lock takes only locks below it:
+//   1. kernel lock     everything that system calls, exits and interrupts touch
+//   2. console lock    kprintf(); may be taken anywhere. panic() does not take it.
+// Both are taken with interrupts off: the kernel does not run with interrupts on except in its idle loop, and
+// a holder that could be interrupted would let its own CPU spin on itself.
 #pragma once
 
 #include <stdatomic.h>
@@ -43,6 +49,7 @@ struct cpu {
     struct exec *current;    // NULL: idle
     uint64_t root;           // physical address in CR3
     struct tss tss;          // [I] but for RSP0, the end of the current thread's registers, and the I/O map
+    uint64_t gdt[7];         // [I]
     uint64_t run_start;      // TSC when `current` began
     uint64_t timer_deadline; // that the timer is armed for, UINT64_MAX: none
     uint64_t ready_map;      // bit n: ready[n] is not empty

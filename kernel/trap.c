@@ -11,7 +11,7 @@
 #include "kernel/sched.h"
 #include "kernel/virt/virt.h"
 
-enum { GDT_ENTRIES = 7, IDT_ENTRIES = 256, IST_NMI = 1, IST_FAULT = 2, IST_DEBUG = 3 };
+enum { IDT_ENTRIES = 256, IST_NMI = 1, IST_FAULT = 2, IST_DEBUG = 3 };
 
 struct gate {
     uint16_t offset_low, selector;
@@ -43,52 +43,36 @@ static void idt_init(void)
     idt[VECTOR_DOUBLE_FAULT] = gate(trap_stubs + 16 * VECTOR_DOUBLE_FAULT, IST_FAULT);
 }
 
-static void *stack_page(void)
-{
-    char *page = kmem_alloc(NULL, PAGE_SIZE);
-    kassert(page);
-    return page + PAGE_SIZE;
-}
-
 static void tss_init(struct tss *tss)
 {
-    memset(tss->ports, 0xff, sizeof tss->ports);
     tss->io_map = IO_MAP_NONE;
-    tss->ist[IST_NMI - 1] = (uint64_t)stack_page();
-    tss->ist[IST_FAULT - 1] = (uint64_t)stack_page();
-    tss->ist[IST_DEBUG - 1] = (uint64_t)stack_page();
+    for (unsigned ist = IST_NMI; ist <= IST_DEBUG; ist++)
+        tss->ist[ist - 1] = (uint64_t)kmem_need(NULL, PAGE_SIZE) + PAGE_SIZE;
 }
 
-static void gdt_load(const struct tss *tss)
+// Code and data segments of the kernel are those of the boot's table, so the segment registers are good.
+static void gdt_init(uint64_t *gdt, const struct tss *tss)
 {
     uint64_t base = (uint64_t)tss, limit = offsetof(struct tss, pad) - 1;
-    uint64_t *gdt = kmem_alloc(NULL, GDT_ENTRIES * sizeof *gdt);
-    kassert(gdt);
     gdt[SELECTOR_KERNEL_CODE / 8] = 0x00209b0000000000;
     gdt[SELECTOR_KERNEL_DATA / 8] = 0x0000930000000000;
     gdt[SELECTOR_USER_DATA / 8] = 0x0000f30000000000;
     gdt[SELECTOR_USER_CODE / 8] = 0x0020fb0000000000;
     gdt[SELECTOR_TSS / 8] = limit | (base & 0xffffff) << 16 | 0x89ul << 40 | (base >> 24 & 0xff) << 56;
     gdt[SELECTOR_TSS / 8 + 1] = base >> 32;
-    load_gdt(&(struct descriptor_table){.limit = GDT_ENTRIES * 8 - 1, .base = (uint64_t)gdt});
-    asm volatile(
-        "push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1: mov %1, %%ds; mov %1, %%es; mov %1, %%ss"
-        :
-        : "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA)
-        : "rax", "memory");
-    load_task_register(SELECTOR_TSS);
 }
 
 void cpu_init(struct cpu *cpu)
 {
     if (cpu->id == 0)
         idt_init();
-    else
-        fpu_init_cpu();
+    xsetbv(0, fpu_mask);
     sched_init_cpu(cpu);
     cpu->root = kernel_root;
     tss_init(&cpu->tss);
-    gdt_load(&cpu->tss);
+    gdt_init(cpu->gdt, &cpu->tss);
+    load_gdt(&(struct descriptor_table){.limit = sizeof cpu->gdt - 1, .base = (uint64_t)cpu->gdt});
+    load_task_register(SELECTOR_TSS);
     load_idt(&(struct descriptor_table){.limit = sizeof idt - 1, .base = (uint64_t)idt});
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
     wrmsr(MSR_STAR, (uint64_t)(SELECTOR_USER_DATA - 8) << 48 | (uint64_t)SELECTOR_KERNEL_CODE << 32);

@@ -24,8 +24,7 @@
 
 extern const char image_start[], image_end[];
 
-_Noreturn void boot_main(uint32_t magic, uint32_t at);
-_Noreturn void boot_enter_kernel(const struct boot_info *info, uint64_t stack_top);
+const struct boot_info *boot_main(uint32_t magic, uint32_t at);
 
 static struct boot_info boot;
 
@@ -65,7 +64,8 @@ static void divide_memory(void)
         panic("boot: no %lu MiB of contiguous memory below 4 GiB for the kernel", POOL_MIN / MIB);
 }
 
-void boot_main(uint32_t magic, uint32_t at)
+// Returns what kernel_main() is called with, on the stack of this CPU.
+const struct boot_info *boot_main(uint32_t magic, uint32_t at)
 {
     console_seize();
     read_loader(magic, at);
@@ -73,7 +73,6 @@ void boot_main(uint32_t magic, uint32_t at)
     cpu_check_features();
     kmem_init(boot.pool);
     paging_init(&boot);
-    struct cpu *cpu = cpu_create(cpu_own_apic_id());
-    cpu_enter(cpu);
-    boot_enter_kernel(&boot, cpu->stack_top);
+    cpu_enter(cpu_create(cpu_own_apic_id()));
+    return &boot;
 }

@@ -103,7 +103,7 @@ to_long_mode:
     wrmsr
     mov $CR0_ON, %eax
     mov %eax, %cr0
-    lgdt LOW(boot_gdt_low)
+    lgdt %cs:LOW(boot_gdt_pointer) // a CPU that comes from real mode has no other segment yet
     ljmp $SELECTOR_CODE64, $LOW(low64)
 
 // The one failure that C cannot report.
@@ -121,15 +121,10 @@ no_long_mode:
     out %al, %dx
     jmp 1b
 park32:
-    cli
     hlt
     jmp park32
 
 ap_start32:
-    mov $SELECTOR_DATA, %eax
-    mov %eax, %ds
-    mov %eax, %es
-    mov %eax, %ss
     mov $STARTED_BY_SIPI, %ebp
     jmp to_long_mode
 
@@ -138,7 +133,6 @@ low64:
     movabs $high64, %rax
     jmp *%rax
 high64:
-    lgdt boot_gdt_high(%rip)
     mov $SELECTOR_DATA, %eax
     mov %eax, %ds
     mov %eax, %es
@@ -152,6 +146,10 @@ high64:
     je ap_start64
     lea boot_stack_top(%rip), %rsp
     call boot_main
+    mov %rax, %rdi
+    mov %gs:8, %rsp             // cpu->stack_top
+    xor %ebp, %ebp
+    call kernel_main
 
 // A CPU takes the offer of a struct cpu, once. Who comes when none is open answered too late and stays here.
 ap_start64:
@@ -164,16 +162,8 @@ ap_start64:
     mov 8(%rdi), %rsp           // cpu->stack_top
     call smp_main
 park64:
-    cli
     hlt
     jmp park64
-
-// _Noreturn void boot_enter_kernel(const struct boot_info *info, uint64_t stack_top)
-    .globl boot_enter_kernel
-boot_enter_kernel:
-    mov %rsi, %rsp
-    xor %ebp, %ebp
-    call kernel_main
 
 // Copied to the start-up page; runs at its start in real mode, CS = page / 16 [SDM 3A 9.4.4.1]. Nothing in it depends on
 // where it lies.
@@ -198,12 +188,9 @@ boot_gdt:
     .quad 0x00cf93000000ffff    // data
     .quad 0x00cf9b000000ffff    // 32-bit code
 boot_gdt_end:
-boot_gdt_low:
+boot_gdt_pointer:
     .word boot_gdt_end - boot_gdt - 1
-    .long LOW(boot_gdt)
-boot_gdt_high:
-    .word boot_gdt_end - boot_gdt - 1
-    .quad boot_gdt
+    .long LOW(boot_gdt)         // good in 64-bit mode, too: the low mapping is there while anything starts
 no_long_mode_text:
     .asciz "bulkhead: panic: this CPU has no 64-bit mode with execute-disable (long mode, NX)\r\n"
 

@@ -5,7 +5,8 @@
 // machine without the port runs on silently. The FIFOs stay as they are found: turning them on throws away
 // what was typed already, which is the driver's to read.
 
-#include "kernel/lib/lock.h"
+#include <stdatomic.h>
+
 #include "kernel/lib/print.h"
 #include "kernel/platform/x86.h"
 
@@ -24,7 +25,7 @@
 
 #define WAIT_MAX 100000
 
-static struct spinlock console_lock;
+static atomic_flag busy;
 static bool released;
 
 void console_seize(void)
@@ -67,14 +68,13 @@ static void put(char c)
 // Who panics may hold the lock already.
 static void begin(void)
 {
-    if (!panicked)
-        lock(&console_lock);
+    while (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire) && !panicked)
+        cpu_relax();
 }
 
 static void end(void)
 {
-    if (!panicked)
-        unlock(&console_lock);
+    atomic_flag_clear_explicit(&busy, memory_order_release);
 }
 
 void console_write(const char *text, size_t length)

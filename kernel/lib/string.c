@@ -1,4 +1,4 @@
-// Memory and string functions for a kernel without a C library
+// Memory functions for a kernel without a C library
 // SPDX-License-Identifier: MIT
 //
 // An empty asm in a loop keeps the compiler from recognising the loop and calling the very function that it
@@ -73,10 +73,6 @@ void *memset(void *to, int byte, size_t n)
         w[4] = w[5] = w[6] = w[7] = pattern;
         opaque();
     }
-    for (; n >= sizeof(word); n -= sizeof(word), t += sizeof(word)) {
-        *(word *)t = pattern;
-        opaque();
-    }
     for (; n > 0; n--) {
         *t++ = (char)byte;
         opaque();
@@ -87,27 +83,8 @@ void *memset(void *to, int byte, size_t n)
 int memcmp(const void *a, const void *b, size_t n)
 {
     const uint8_t *x = a, *y = b;
-    for (; n >= sizeof(word) && *(const word *)x == *(const word *)y; n -= sizeof(word)) {
-        x += sizeof(word);
-        y += sizeof(word);
-    }
     for (; n > 0; n--, x++, y++)
         if (*x != *y)
             return *x - *y;
     return 0;
-}
-
-size_t strlen(const char *s)
-{
-    size_t n = 0;
-    for (; s[n]; n++)
-        opaque();
-    return n;
-}
-
-int strcmp(const char *a, const char *b)
-{
-    for (; *a && *a == *b; a++)
-        b++;
-    return (uint8_t)*a - (uint8_t)*b;
 }

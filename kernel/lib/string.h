@@ -1,10 +1,9 @@
-// Memory and string functions for a kernel without a C library
+// Memory functions for a kernel without a C library
 // SPDX-License-Identifier: MIT
 //
 // Eight bytes a step and no REP: on the machine that we measure on, REP counts one instruction an iteration.
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
@@ -15,5 +14,3 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
 void *memset(void *to, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
-size_t strlen(const char *s);
-int strcmp(const char *a, const char *b);

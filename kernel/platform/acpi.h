@@ -7,7 +7,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "kernel/platform/layout.h"
@@ -35,6 +34,3 @@ struct acpi_info {
 // Reads everything above from the tables behind the RSDP. Returns NULL, or what keeps the machine from being
 // used.
 const char *acpi_read(uint64_t rsdp, struct acpi_info *info);
-
-// The part of it that the MADT tells; length and checksum of the table are checked.
-const char *madt_read(const uint8_t *table, uint32_t length, struct acpi_info *info);

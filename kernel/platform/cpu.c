@@ -41,11 +41,9 @@ static const struct feature features[] = {
     {LEAF_BASIC, ECX, 21, "x2APIC", &cpu_features.x2apic},
     {LEAF_BASIC, ECX, 24, "TSC deadline", &cpu_features.tsc_deadline},
     {LEAF_BASIC, ECX, 31, "hypervisor", &cpu_features.hypervisor},
-    {LEAF_EXTENDED, EDX, 26, "1 GiB pages", &cpu_features.page_1g},
     {7, EBX, 7, "SMEP", &cpu_features.smep},
     {7, EBX, 20, "SMAP", &cpu_features.smap},
     {7, ECX, 2, "UMIP", &cpu_features.umip},
-    {0x80000007, EDX, 8, "invariant TSC", &cpu_features.invariant_tsc},
 };
 
 // A leaf beyond the last one answers with the last one's data on Intel, so look first.
@@ -67,8 +65,6 @@ void cpu_check_features(void)
         else if (!present)
             panic("platform: this CPU lacks %s", features[i].name);
     }
-    bool told = cpuid(0x80000000, 0).eax >= 0x80000008;
-    cpu_features.phys_bits = told ? (uint8_t)cpuid(0x80000008, 0).eax : 36;
 }
 
 struct cpu *cpu_create(uint32_t apic_id)

@@ -9,8 +9,7 @@
 
 // What CPU 0 has of the things that the kernel uses when they are there.
 struct cpu_features {
-    bool smep, smap, umip, page_1g, x2apic, tsc_deadline, invariant_tsc, hypervisor;
-    uint8_t phys_bits;
+    bool smep, smap, umip, x2apic, tsc_deadline, hypervisor;
 };
 extern struct cpu_features cpu_features;
 

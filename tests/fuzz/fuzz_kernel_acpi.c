@@ -1,6 +1,6 @@
 // ACPI tables of any content: the input is physical memory, the RSDP its start
 // SPDX-License-Identifier: MIT
-// LINK: kernel/platform/acpi.c kernel/platform/madt.c
+// LINK: kernel/platform/acpi.c
 
 #include <stddef.h>
 #include <stdint.h>

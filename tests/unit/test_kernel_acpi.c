@@ -1,6 +1,6 @@
 // ACPI: what a PC's tables give, and what damaged ones do
 // SPDX-License-Identifier: MIT
-// LINK: kernel/platform/acpi.c kernel/platform/madt.c
+// LINK: kernel/platform/acpi.c
 
 #include <setjmp.h>
 #include <stdarg.h>
