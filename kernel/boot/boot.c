@@ -6,13 +6,12 @@
 
 #include "kernel/boot/boot.h"
 
-#include "kernel/boot/loader.h"
 #include "kernel/kmem.h"
 #include "kernel/lib/print.h"
 #include "kernel/percpu.h"
 #include "kernel/platform/cpu.h"
 #include "kernel/platform/layout.h"
-#include "kernel/platform/paging.h"
+#include "kernel/platform/parts.h"
 
 #define MIB         (1ul << 20)
 #define BOOT_LIMIT  (4096 * MIB)

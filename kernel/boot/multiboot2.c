@@ -4,7 +4,7 @@
 // Multiboot2 specification 3.6: a list of tags, each 8-byte aligned. Its memory stays as it is, because the
 // RSDP lies in a tag.
 
-#include "kernel/boot/loader.h"
+#include "kernel/boot/boot.h"
 
 #define TAG_END      0
 #define TAG_CMDLINE  1

@@ -1,7 +1,7 @@
 // The command line: words, separated by spaces
 // SPDX-License-Identifier: MIT
 
-#include "kernel/boot/loader.h"
+#include "kernel/boot/boot.h"
 
 static char cmdline[1024];
 

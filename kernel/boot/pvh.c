@@ -3,7 +3,7 @@
 //
 // Xen, xen/include/public/arch-x86/hvm/start_info.h. The memory map came with version 1.
 
-#include "kernel/boot/loader.h"
+#include "kernel/boot/boot.h"
 
 #define PVH_MAGIC   0x336ec578
 #define CMDLINE_MAX 1024

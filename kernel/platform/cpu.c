@@ -9,7 +9,7 @@
 
 #include "kernel/kmem.h"
 #include "kernel/lib/print.h"
-#include "kernel/platform/paging.h"
+#include "kernel/platform/parts.h"
 #include "kernel/platform/x86.h"
 
 #define LEAF_BASIC    1

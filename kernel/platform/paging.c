@@ -1,10 +1,9 @@
 // The kernel's own page tables
 // SPDX-License-Identifier: MIT
 
-#include "kernel/platform/paging.h"
+#include "kernel/platform/parts.h"
 
 #include "kernel/kmem.h"
-#include "kernel/lib/print.h"
 #include "kernel/paging.h"
 #include "kernel/platform/layout.h"
 #include "kernel/platform/platform.h"

@@ -2,8 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "kernel/boot/boot.h"
 #include "kernel/percpu.h"
 #include "kernel/platform/acpi.h"
+
+// The kernel's own page tables: built once at boot in the pool, shared by all CPUs and all processes, never
+// edited after boot_end(). Loads them: image, pool, and, until boot_end(), the first 4 GiB at 0.
+void paging_init(const struct boot_info *info);
+uint64_t paging_map_stack(uint32_t cpu); // with a guard page; returns its top
 
 // All 8259s and IOAPIC lines masked, modes as the firmware says.
 void ioapic_init(const struct acpi_info *acpi);
@@ -17,8 +23,6 @@ void lapic_start_cpu(uint32_t apic_id, uint64_t page);
 
 // Finds tsc_khz, 0 when nothing tells it, and returns what it was taken from, for the log.
 const char *clock_init(uint16_t pm_timer);
-
-void power_init(const struct acpi_info *acpi);
 
 extern struct cpu *_Atomic smp_offer;     // taken by the newcomer in boot/entry.S
 _Noreturn void smp_main(struct cpu *cpu); // C entry of the others

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/boot/loader.h"
+#include "kernel/boot/boot.h"
 #include "kernel/boot/map.c"
 
 #define AREA_AT 0x1000
