@@ -44,9 +44,6 @@ void call_requeue(struct call *c);
 // Sets bits; wakes a waiter. `lazy`: do not preempt for it at once (a guest's doorbell).
 void notification_signal(struct notification *n, uint64_t bits, bool lazy);
 
-// A waiting thread will go on with what is in its frame; the caller makes it ready.
-void thread_end_wait(struct thread *t, enum status s);
-
 // What a wait is woken with when no message came.
 void thread_wake(struct thread *t, enum status s);
 

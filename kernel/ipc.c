@@ -65,11 +65,6 @@ static inline void deliver(struct call *c, struct thread *to)
     message[c->kind](c, to);
 }
 
-void thread_end_wait(struct thread *t, enum status s)
-{
-    end_wait(t, s, t->receive_into);
-}
-
 void thread_wake(struct thread *t, enum status s)
 {
     end_wait(t, s, t->receive_into);
@@ -241,7 +236,7 @@ void notification_signal(struct notification *n, uint64_t bits, bool lazy)
         return;
     }
     give_bits(t, n);
-    thread_end_wait(t, STATUS_OK);
+    end_wait(t, STATUS_OK, t->receive_into);
     sched_ready(&t->exec, false, lazy);
 }
 

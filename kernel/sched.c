@@ -16,7 +16,8 @@
 
 struct account *root_account;
 
-enum { SLICE_US = 10000, DOORBELL_US = 50 };
+#define SLICE_US    10000ul
+#define DOORBELL_US 50ul
 
 static void doorbell_due(struct timer *t)
 {
@@ -61,11 +62,6 @@ bool account_release(void *o)
     return true;
 }
 
-static uint64_t slice_of(const struct exec *e)
-{
-    return (uint64_t)tsc_khz * SLICE_US / 1000 * e->account->weight / WEIGHT_USUAL;
-}
-
 uint64_t exec_cpu_time(const struct exec *e)
 {
     const struct cpu *cpu = this_cpu();
@@ -103,7 +99,7 @@ void sched_ready(struct exec *e, bool first, bool lazy)
     if (!lazy || !cpu->current)
         cpu->hazards |= HAZARD_RESCHEDULE;
     else if (!timer_runs(&cpu->doorbell))
-        timer_start(&cpu->doorbell, rdtsc() + (uint64_t)tsc_khz * DOORBELL_US / 1000);
+        timer_start(&cpu->doorbell, rdtsc() + tsc_khz * DOORBELL_US / 1000);
 }
 
 static inline void put_aside(struct cpu *cpu)
@@ -196,7 +192,7 @@ static struct exec *pick(struct cpu *cpu)
         struct exec *e = CONTAINER(cpu->ready[63 - __builtin_clzl(cpu->ready_map)].next, struct exec, ready);
         dequeue(cpu, e);
         if (e->cpu_time >= e->slice_end)
-            e->slice_end = e->cpu_time + slice_of(e);
+            e->slice_end = e->cpu_time + tsc_khz * SLICE_US / 1000 * e->account->weight / WEIGHT_USUAL;
         if (!spent(e->account, cpu->run_start))
             return e;
         park(e);

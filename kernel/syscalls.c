@@ -52,10 +52,8 @@ static uint32_t grant(struct request *r)
     struct process *target = r->object[0];
     const struct object *o = r->object[2];
     uint64_t rights = r->a[3], own_badge = r->cap[2]->badge, badge = r->a[4] ? r->a[4] : own_badge;
-    enum status s = cap_free(target, r->a[1]);
-    if (s == STATUS_OK &&
-        ((rights & ~(uint64_t)GRIP_RIGHTS(r->cap[2]->grip)) || (own_badge && badge != own_badge)))
-        s = STATUS_NO_RIGHT;
+    bool more = (rights & ~(uint64_t)GRIP_RIGHTS(r->cap[2]->grip)) || (own_badge && badge != own_badge);
+    enum status s = cap_free(target, r->a[1]) ?: more ? STATUS_NO_RIGHT : STATUS_OK;
     if (s == STATUS_OK && o->type == OBJECT_IOPORTS)
         s = ioports_allow(target, (const struct ioports *)o);
     if (s == STATUS_OK)

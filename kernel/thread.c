@@ -58,7 +58,7 @@ bool thread_release(void *o)
     while (!list_empty(&t->received))
         call_requeue(CONTAINER(t->received.next, struct call, node));
     if (t->exec.state == EXEC_WAITS)
-        thread_end_wait(t, STATUS_GONE);
+        thread_wake(t, STATUS_GONE);
     exec_release(&t->exec);
     if (t->utcb) {
         t->process->utcb_table[t->utcb_index] = 0;
