@@ -14,7 +14,6 @@ enum {
     XSTATE_AVX = 4,
     XSTATE_AVX512 = 0xe0,
     FCW_RESET = 0x37f, // at the area's start
-    MXCSR_AT = 24,
     MXCSR_RESET = 0x1f80
 };
 
@@ -50,7 +49,7 @@ void *fpu_alloc(struct process *payer)
     char *area = kmem_alloc(payer, bytes);
     if (area) {
         *(uint16_t *)area = FCW_RESET;
-        *(uint32_t *)(area + MXCSR_AT) = MXCSR_RESET;
+        *(uint32_t *)(area + FPU_MXCSR) = MXCSR_RESET;
     }
     return area;
 }

@@ -5,6 +5,8 @@
 #include "kernel/exec.h"
 #include "kernel/platform/x86.h"
 
+enum { FPU_MXCSR = 24, FPU_COMPONENTS = 512 }; // bytes of an area [SDM] 1 13.4
+
 extern uint64_t fpu_mask; // [I] XCR0 of threads, and what a guest may set
 
 void fpu_init(void);             // once, before any area is allocated

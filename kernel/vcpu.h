@@ -8,16 +8,6 @@
 struct space;
 struct vm;
 
-// A guest's exit, normalised. The vendor's code fills it in (virt->run), everybody else reads it.
-struct vcpu_exit {
-    uint32_t kind; // enum exit_kind
-    uint32_t info; // EXIT_INFO bits: size, length, enum exit_flag; the core adds vCPU number and offer state
-    uint64_t address;
-    uint64_t value;
-    uint64_t raw;
-    uint64_t next_rip; // PIO: behind the instruction; 0 elsewhere when not known
-};
-
 struct vcpu {
     struct exec exec;
     uint64_t gpr[GPR_COUNT]; // whole and true whenever the guest does not run
@@ -27,11 +17,11 @@ struct vcpu {
     uint8_t action;          // enum vcpu_pending: what it waits for when it does not run
     bool kicked;             // sticky until the KICK exit
     bool deadline_passed;
-    bool cancelled;         // what it had sent was taken back, and is to be sent again under its number
+    bool cancelled;            // what it had sent was taken back, and is to be sent again under its number
     bool access_by_monitor;    // the access in flight was decoded by the monitor: v->access
     struct capability monitor; // who gets its exits
-    struct vcpu_exit exit;
-    uint64_t offer; // OFFER_* as last replied; taken: zero
+    struct vcpu_exit exit;     // filled in by the vendor's code (virt->run); the core adds vCPU and offer
+    uint64_t offer;            // OFFER_* as last replied; taken: zero
     struct vcpu_access access;
     uint64_t exits, exits_by_kind[EXIT_KINDS], accesses, doorbells, page_faults, interrupts;
     void *hw; // the vendor's control block and bookkeeping

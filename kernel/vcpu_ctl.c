@@ -26,15 +26,8 @@ static enum status cancel(const struct request *r)
     return STATUS_OK;
 }
 
-// Who has answered it already finds that in its books.
-static void number_again(struct call *c, uint32_t deliveries)
-{
-    c->deliveries = deliveries;
-    if (c->state == CALL_RECEIVED)
-        c->receiver->utcb->deliveries = deliveries;
-}
-
-// What was taken back is sent again: an exit to the monitor, an access along its route; a halt goes on.
+// What was taken back is sent again, under its number, so that who has answered it finds that in its books:
+// an exit to the monitor, an access along its route. A halt goes on.
 static enum status resume(const struct request *r)
 {
     struct vcpu *v = r->object[0];
@@ -55,26 +48,27 @@ static enum status resume(const struct request *r)
         sched_ready(&v->exec, false, false);
     }
     if (again)
-        number_again(c, deliveries);
+        c->deliveries = deliveries;
+    if (again && c->state == CALL_RECEIVED)
+        c->receiver->utcb->deliveries = deliveries;
     return STATUS_OK;
 }
 
 static void fill_image(struct vcpu *v, struct vcpu_image *i)
 {
-    *i = (struct vcpu_image){
-        .version = VCPU_IMAGE_VERSION,
-        .size = (uint32_t)(sizeof *i + fpu_bytes()),
-        .exit_words = {v->exit.address, v->exit.value, v->exit.info, v->exit.raw},
-        .next_rip = v->exit.next_rip,
-        .access = v->access,
-        .sequence = v->exec.call.sequence,
-        .deadline = timer_runs(&v->exec.timer) ? v->exec.timer.deadline : 0,
-        .offer = v->offer,
-        .exit_kind = v->exit.kind,
-        .pending = v->action,
-        .flags = (v->kicked ? IMAGE_KICKED : 0u) | (v->deadline_passed ? IMAGE_DEADLINE_PASSED : 0u) |
-                 (v->access_by_monitor ? IMAGE_BY_MONITOR : 0u) | (v->cancelled ? IMAGE_SENT : 0u),
-        .deliveries = v->exec.call.deliveries};
+    *i = (struct vcpu_image){.version = VCPU_IMAGE_VERSION,
+                             .size = (uint32_t)(sizeof *i + fpu_bytes()),
+                             .exit = v->exit,
+                             .access = v->access,
+                             .sequence = v->exec.call.sequence,
+                             .deliveries = v->exec.call.deliveries,
+                             .deadline = timer_runs(&v->exec.timer) ? v->exec.timer.deadline : 0,
+                             .offer = v->offer,
+                             .pending = v->action,
+                             .kicked = v->kicked,
+                             .deadline_passed = v->deadline_passed,
+                             .access_by_monitor = v->access_by_monitor,
+                             .cancelled = v->cancelled};
     memcpy(i->state.gpr, v->gpr, sizeof v->gpr);
     i->state.xcr0 = v->exec.xcr0;
     virt->read(v, GROUP_ALL, &i->state);
@@ -83,13 +77,12 @@ static void fill_image(struct vcpu *v, struct vcpu_image *i)
 // It is judged as the answer of a monitor is, and what no such answer brings besides.
 static bool image_ok(const struct vcpu_image *i)
 {
-    struct vcpu_access direct = {.address = i->exit_words[EXIT_ADDRESS],
-                                 .size = (uint8_t)EXIT_INFO_SIZE(i->exit_words[EXIT_INFO])};
+    struct vcpu_access direct = {.address = i->exit.address, .size = (uint8_t)EXIT_INFO_SIZE(i->exit.info)};
+    const struct vcpu_access *access = i->access_by_monitor ? &i->access : &direct;
     return i->version == VCPU_IMAGE_VERSION && i->size == sizeof *i + fpu_bytes() &&
-           i->exit_kind < EXIT_KINDS && i->pending <= PENDING_HALT && !(i->offer & ~OFFER_BITS) &&
-           (i->pending != PENDING_ACCESS ||
-            vcpu_access_ok(i->flags & IMAGE_BY_MONITOR ? &i->access : &direct)) &&
-           fpu_xcr0_ok(i->state.xcr0) && virt_check_state(GROUP_ALL, &i->state) == STATUS_OK;
+           i->exit.kind < EXIT_KINDS && i->pending <= PENDING_HALT && !(i->offer & ~OFFER_BITS) &&
+           (i->pending != PENDING_ACCESS || vcpu_access_ok(access)) && fpu_xcr0_ok(i->state.xcr0) &&
+           virt_check_state(GROUP_ALL, &i->state) == STATUS_OK;
 }
 
 static void take_image(struct vcpu *v, const struct vcpu_image *i)
@@ -99,21 +92,16 @@ static void take_image(struct vcpu *v, const struct vcpu_image *i)
     virt->write(v, GROUP_ALL & ~GROUP_EVENT, &i->state);
     virt->inject(v, i->state.event);
     virt->offer(v, i->offer);
-    v->exit = (struct vcpu_exit){.kind = i->exit_kind,
-                                 .info = (uint32_t)i->exit_words[EXIT_INFO],
-                                 .address = i->exit_words[EXIT_ADDRESS],
-                                 .value = i->exit_words[EXIT_VALUE],
-                                 .raw = i->exit_words[EXIT_RAW],
-                                 .next_rip = i->next_rip};
+    v->exit = i->exit;
     v->access = i->access;
-    v->action = (uint8_t)i->pending;
-    vcpu_set_deadline(v, i->deadline);
-    v->kicked = i->flags & IMAGE_KICKED;
-    v->deadline_passed = i->flags & IMAGE_DEADLINE_PASSED;
-    v->access_by_monitor = i->flags & IMAGE_BY_MONITOR;
-    v->cancelled = i->flags & IMAGE_SENT;
     v->exec.call.sequence = i->sequence;
     v->exec.call.deliveries = i->deliveries;
+    vcpu_set_deadline(v, i->deadline);
+    v->action = i->pending;
+    v->kicked = i->kicked;
+    v->deadline_passed = i->deadline_passed;
+    v->access_by_monitor = i->access_by_monitor;
+    v->cancelled = i->cancelled;
 }
 
 // Its registers are its own until it runs: it is stopped, or its monitor has an exit to answer.
@@ -155,23 +143,13 @@ static enum status import_whole(struct vcpu *v)
     return STATUS_OK;
 }
 
-// Reserved bits of MXCSR are a fault of XRSTOR; which they are the area says itself [SDM] 1 11.6.6.
-static bool mxcsr_ok(const struct vcpu *v)
-{
-    uint32_t mask, value;
-    memcpy(&mask, (const char *)v->exec.fpu + 28, sizeof mask);
-    memcpy(&value, current_thread()->utcb->words, sizeof value);
-    return !(value & ~(mask ? mask : 0xffbf));
-}
-
-// The image alone, of a stopped vCPU; or what XRSTOR takes whatever is in it: all of the XSAVE area but its
-// header [SDM] 1 13.4, MXCSR by itself.
+// The image alone, of a stopped vCPU; or bytes of the XSAVE area but its header, whose reserved bits XRSTOR
+// would fault on [SDM] 1 13.4, as on those of MXCSR, which are dropped.
 static enum status import_image(const struct request *r)
 {
-    enum { MXCSR = 1 };
     struct vcpu *v = r->object[0];
-    const uint64_t ranges[][2] = {{0, 24}, {24, 28}, {32, 416}, {576, fpu_bytes()}};
-    uint64_t *components = (uint64_t *)((char *)v->exec.fpu + 512);
+    char *area = v->exec.fpu;
+    const uint64_t ranges[][2] = {{0, 28}, {32, 416}, {576, fpu_bytes()}};
     uint64_t first = (uint32_t)r->a[2] - sizeof(struct vcpu_image), bytes = r->a[2] >> 32;
     if (!(uint32_t)r->a[2] && bytes == sizeof(struct vcpu_image))
         return import_whole(v);
@@ -180,10 +158,11 @@ static enum status import_image(const struct request *r)
     for (unsigned i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         if (first < ranges[i][0] || first >= ranges[i][1] || bytes > ranges[i][1] - first)
             continue;
-        if (bytes > MESSAGE_WORDS_MAX * sizeof(uint64_t) || (i == MXCSR && (bytes != 4 || !mxcsr_ok(v))))
+        if (bytes > MESSAGE_WORDS_MAX * sizeof(uint64_t))
             return STATUS_BAD_ARG;
-        memcpy((char *)v->exec.fpu + first, current_thread()->utcb->words, bytes);
-        *components = fpu_mask;
+        memcpy(area + first, current_thread()->utcb->words, bytes);
+        memset(area + FPU_MXCSR + 2, 0, 2);
+        memcpy(area + FPU_COMPONENTS, &fpu_mask, sizeof fpu_mask);
         return STATUS_OK;
     }
     return STATUS_BAD_ARG;

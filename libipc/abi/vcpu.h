@@ -160,29 +160,35 @@ struct vcpu_access {
 enum access_space { ACCESS_PORT, ACCESS_MEMORY };
 enum access_flag { ACCESS_RETURN = 1 };
 
+// An exit, normalised, as the kernel holds it.
+struct vcpu_exit {
+    uint32_t kind; // enum exit_kind
+    uint32_t info; // EXIT_INFO: size, length, enum exit_flag; not the vCPU's number
+    uint64_t address;
+    uint64_t value;
+    uint64_t raw;
+    uint64_t next_rip; // PIO: behind the instruction; 0 elsewhere when not known
+};
+
 // All that the kernel holds of a vCPU beside its XSAVE area, which follows it in EXPORT and IMPORT.
 struct vcpu_image {
     uint32_t version;
     uint32_t size; // with the XSAVE area
     struct vcpu_state state;
-    uint64_t exit_words[EXIT_WORDS];
-    uint64_t next_rip; // of a port access that no monitor decoded
+    struct vcpu_exit exit;
     struct vcpu_access access;
     uint64_t sequence;
     uint64_t deadline; // TSC ticks; 0: none
     uint64_t offer;
-    uint32_t exit_kind;
-    uint32_t pending; // enum vcpu_pending
-    uint32_t flags;   // enum vcpu_image_flag
     uint32_t deliveries;
+    uint8_t pending; // enum vcpu_pending
+    uint8_t kicked;  // 0 or 1, as what follows
+    uint8_t deadline_passed;
+    uint8_t access_by_monitor; // the access is `access`, not the exit's
+    uint8_t cancelled;         // exit or access was sent: it comes again under its number
+    uint8_t reserved[7];
 };
 enum vcpu_pending { PENDING_NOTHING, PENDING_EXIT, PENDING_ACCESS, PENDING_HALT };
-enum vcpu_image_flag {
-    IMAGE_KICKED = 1,
-    IMAGE_DEADLINE_PASSED = 2,
-    IMAGE_BY_MONITOR = 4, // the access is one that the monitor decoded
-    IMAGE_SENT = 8        // exit or access was sent: it comes again under its number
-};
 #define VCPU_IMAGE_VERSION 2u
 
 _Static_assert(sizeof(struct vcpu_segment) == 16, "ABI");
