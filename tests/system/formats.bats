@@ -45,6 +45,31 @@ boots() {
     boots bzimage bzImage
 }
 
+# word OFFSET: of the image of Debian's kernel
+word() {
+    od -An -tu4 -j $(($1)) -N 4 build/guest/vmlinuz | tr -d ' '
+}
+
+# unpack FILE: the ELF file in the image, which ends with its size [Linux Documentation/arch/x86/boot.rst]
+unpack() {
+    local sectors offset
+    sectors=$(od -An -tu1 -j $((0x1f1)) -N 1 build/guest/vmlinuz)
+    offset=$(((sectors + 1) * 512 + $(word 0x248)))
+    tail -c +$((offset + 1)) build/guest/vmlinuz | head -c $(($(word 0x24c) - 4)) | lz4 -d -q - "$1"
+}
+
+# Its code is written nowhere but where it patches itself, so most of it stays shared.
+@test "Debian's kernel, uncompressed, by its PVH note" {
+    local shared
+    unpack "$BATS_TEST_TMPDIR/vmlinux"
+    boot vms: "  - {name: alpha, memory: 256M, kernel: $BATS_TEST_TMPDIR/vmlinux, initrd: $PWD/build/guest/initramfs.cpio," \
+        "     cmdline: 'console=ttyS0 quiet guest_run=\"poweroff\"', console: true}"
+    machine_expect '^bulkhead guest: ready, tsc=\d+$'
+    [ "$(machine_exit_status)" -eq 0 ]
+    shared=$(machine_output | sed -n 's/^\[init\] vm_memory_kib alpha: .* of its own, \([0-9]*\) shared .*/\1/p')
+    [ "$shared" -ge 16384 ]
+}
+
 @test "what two VMs have is in memory once, until they write it" {
     local name shared
     boot vms: "$(vm alpha pvh keep ', console: true')" "$(vm beta pvh keep)" "$(vm gamma pvh wipe)"
