@@ -289,7 +289,8 @@ static void add_vm(struct scope *s, const struct config_vm *c)
                               add_image(s, "initrd", c->initrd_path, c->initrd_bytes, 0,
                                         (struct kind_map){VMM_MAP_INITRD, "%.initrd", "r"}, &maps));
     struct plan_server *vmm = add_server(s, KIND_VMM, monitor_config(s, c, images));
-    add_cap(s, &vmm->program, (struct kind_cap){VMM_SLOT_MEMORY, "memory", "s", MEMORY_BADGE_MONITOR + s->ram});
+    add_cap(s, &vmm->program,
+            (struct kind_cap){VMM_SLOT_MEMORY, "memory", "s", MEMORY_BADGE_MONITOR + s->ram});
     PLAN_EACH(struct plan_map, m, &maps)
     *PLAN_ADD(s->plan, &vmm->program.maps, struct plan_map) = *m;
     if (s->console != c) // a page that nobody writes

@@ -260,8 +260,10 @@ static void images_are_shared(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_vm), cmocka_unit_test(large_memory),
-                                       cmocka_unit_test(no_console), cmocka_unit_test(memory_is_apart),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(one_vm),
+                                       cmocka_unit_test(large_memory),
+                                       cmocka_unit_test(no_console),
+                                       cmocka_unit_test(memory_is_apart),
                                        cmocka_unit_test(stand_ins_have_less),
                                        cmocka_unit_test(images_are_shared)};
     return cmocka_run_group_tests_name("expand", tests, make_folder, drop_folder);
