@@ -140,6 +140,50 @@ static void garbage(void)
     CHECK(machine_go(&m) == EXIT_CPUID, "garbage: the vCPU serves a good guest afterwards");
 }
 
+// A good state with some words of it changed: bits flipped, or at random.
+static void disturb(struct vcpu_state *s)
+{
+    uint64_t *word = (uint64_t *)(void *)s;
+    for (uint64_t n = 1 + random64() % 3; n; n--) {
+        uint64_t at = GPR_COUNT + random64() % (sizeof *s / sizeof *word - GPR_COUNT), r = random64();
+        word[at] = (r & 3) ? word[at] ^ UINT64_C(1) << (r >> 8 & 63) : r;
+    }
+}
+
+// What a monitor may set is refused by the kernel, or by the processor with an exit ERROR, or it runs; and
+// the vCPU can be given a good state afterwards.
+static void states(void)
+{
+    enum { ROUNDS = 1500 };
+    static struct vcpu_state good[3];
+    struct machine m;
+    unsigned refused = 0, failed = 0, ran = 0, stuck = 0;
+    machine_make(&m);
+    for (unsigned mode = 0; mode < 3; mode++) {
+        machine_load(&m, "cpuid", (enum guest_mode)mode);
+        good[mode] = *machine_state();
+    }
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        *machine_state() = good[i % 3];
+        disturb(machine_state());
+        m.answer.groups = GROUP_ALL;
+        m.answer.deadline = deadline_in(NS_PER_MS);
+        if (machine_go(&m) != NO_EXIT) {
+            failed += m.kind == EXIT_ERROR;
+            ran += m.kind != EXIT_ERROR;
+        } else if (m.status == STATUS_BAD_ARG) {
+            refused++;
+        } else {
+            stuck++;
+        }
+    }
+    CHECK(stuck == 0 && refused && ran, "states: of %u at random %u are refused, %u fail, %u run", ROUNDS,
+          refused, failed, ran);
+    machine_load(&m, "cpuid", GUEST_64);
+    m.answer.deadline = 0;
+    CHECK(machine_go(&m) == EXIT_CPUID, "states: the vCPU serves a good guest afterwards");
+}
+
 // EFER.LME without PAE and paging: at the next exit an emulated CPU would leave the host without paging.
 static void long_mode_half_way(void)
 {
@@ -151,8 +195,6 @@ static void long_mode_half_way(void)
     CHECK(machine_state()->efer == EFER_LME, "LME without PAE and paging: the guest has what it was given");
 }
 
-const struct part mode_parts[] = {{"real mode", real_mode},
-                                  {"32-bit", protected_mode},
-                                  {"long mode half way", long_mode_half_way},
-                                  {"garbage", garbage},
-                                  {0}};
+const struct part mode_parts[] = {
+    {"real mode", real_mode}, {"32-bit", protected_mode}, {"long mode half way", long_mode_half_way},
+    {"garbage", garbage},     {"states", states},         {0}};
