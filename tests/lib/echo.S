@@ -26,8 +26,11 @@ _start:
     mov $LCR_DLAB | LCR_8N1, %al
     out %al, %dx
     mov $COM1, %dx
-    mov $1, %ax // divisor: 115200 baud
-    out %ax, %dx
+    mov $1, %al // divisor: 115200 baud
+    out %al, %dx
+    mov $COM1 + 1, %dx
+    xor %eax, %eax
+    out %al, %dx
     mov $LCR, %dx
     mov $LCR_8N1, %al
     out %al, %dx
