@@ -58,7 +58,6 @@ struct exec {
     uint8_t priority;        // [I] but for thread control
     uint8_t effective;       // its own or that of whom it serves
     bool suspended;          // by control, or nobody hears it: becomes EXEC_STOPPED instead of EXEC_READY
-    uint32_t cpu;            // [I]
     uint64_t cpu_time;       // TSC ticks
     uint64_t slice_end;      // in its own cpu_time
     void *fpu;               // XSAVE area

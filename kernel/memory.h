@@ -11,6 +11,8 @@
 #include "kernel/paging.h"
 #include "libipc/abi/syscall.h"
 
+struct exec;
+
 #define SMALL_PAGES      512u            // pages of a small object
 #define DIRECTORY_SPAN   (512ul * 512ul) // pages under one directory
 #define MEMORY_PAGES_MAX (DIRECTORY_SPAN * 512ul)
@@ -86,7 +88,6 @@ uint64_t memory_slot(const struct memory *m, uint64_t page);
 
 // What a fault at an address of a mapping is: answered by a retry, a matter for the pager, or a violation.
 enum fault_verdict { FAULT_RETRY, FAULT_PAGER, FAULT_VIOLATION };
-struct exec;
-// The same, and the fault message to the pager is sent (kernel/fault.c).
-enum fault_verdict exec_fault(struct exec *e, const struct aspace *a, uint64_t address, uint32_t rights);
 enum fault_verdict memory_fault(const struct mapping *map, uint64_t address, uint32_t rights, uint64_t *page);
+// The same of an address, and the pager, if it is for it, gets its message (kernel/fault.c).
+enum fault_verdict exec_fault(struct exec *e, const struct aspace *a, uint64_t address, uint32_t rights);
