@@ -243,7 +243,8 @@ static bool read_de_cfg(struct vm_exit *x, uint32_t msr, uint64_t *value)
     return true;
 }
 
-// As firmware without VMX leaves it. A guest on an Intel processor locks it itself where it is open [SDM] 3C 24.7.
+// As firmware without VMX leaves it. A guest on an Intel processor locks it itself where it is open [SDM]
+// 3C 24.7.
 static bool read_locked(struct vm_exit *x, uint32_t msr, uint64_t *value)
 {
     (void)x, (void)msr;
