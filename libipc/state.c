@@ -120,7 +120,8 @@ static uint64_t put_range(struct state *s, state_word *at, const struct state_ra
     if ((offset | range->bytes) % 8) {
         return put_bytes(s, at, range->from, offset, range->bytes, sum);
     }
-    return state_put_range(s, at, range->from, offset, range->bytes, sum);
+    return state_put_range(at, (const state_word *)range->from, s->image + offset / 8, offset, range->bytes,
+                           sum, &s->image_sum);
 }
 
 // Words of a record with these ranges; 0 if one is bad.
@@ -177,9 +178,10 @@ enum state_status state_commit_ranges(struct state *s, const struct state_range 
     return STATE_OK;
 }
 
-// Words that differ, and the few between them that do not: a range of its own costs more than they do.
+// Words of the working copy that differ, and the few between them that do not: a range of its own costs more
+// than they do.
 struct run {
-    uint32_t first, end; // words of the working copy
+    const state_word *first, *end;
 };
 
 enum { RUNS = 32, RUN_GAP = 3 };
@@ -189,22 +191,23 @@ static inline uint32_t find_runs(const struct state *s, const struct state_range
                                  uint32_t count)
 {
     const size_t offset = (size_t)((uintptr_t)range->from - (uintptr_t)s->work);
-    const state_word *work = (const state_word *)(void *)s->work, *image = s->image;
-    const uint32_t end = (uint32_t)((offset + range->bytes + 7) / 8);
+    const state_word *work = (const state_word *)(void *)s->work, *word = work + offset / 8;
+    const state_word *end = work + (offset + range->bytes + 7) / 8;
+    const ptrdiff_t image = s->image - work;
     struct run *last = NULL;
 
-    for (uint32_t i = (uint32_t)(offset / 8); i < end; i++) {
-        if (__builtin_expect(work[i] == image[i], true)) {
+    for (; word < end; word++) {
+        if (__builtin_expect(*word == word[image], true)) {
             continue;
         }
-        if (!last || i - last->end > RUN_GAP) {
+        if (!last || word - last->end > RUN_GAP) {
             if (count == RUNS) {
                 return RUNS + 1;
             }
             last = &runs[count++];
-            last->first = i;
+            last->first = word;
         }
-        last->end = i + 1;
+        last->end = word + 1;
     }
     return count;
 }
@@ -214,7 +217,7 @@ static inline uint32_t run_words(const struct run *runs, uint32_t count)
     uint32_t words = STATE_RECORD_HEAD + count;
 
     for (uint32_t i = 0; i < count; i++) {
-        words += runs[i].end - runs[i].first;
+        words += (uint32_t)(runs[i].end - runs[i].first);
     }
     return words;
 }
@@ -233,8 +236,9 @@ static enum state_status commit_runs(struct state *s, const struct run *runs, ui
     state_word *record = s->log + s->tail, *at = record + STATE_RECORD_HEAD;
     uint64_t sum = put_head(s, record, words);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t first = runs[i].first, n = runs[i].end - first;
-        sum = state_put_words(at, work + first, image + first, first, n, sum, &change);
+        const state_word *from = runs[i].first;
+        size_t first = (size_t)(from - work), n = (size_t)(runs[i].end - from);
+        sum = state_put_range(at, from, image + first, first * 8, (uint32_t)n * 8, sum, &change);
         at += 1 + n;
     }
     s->image_sum += change;

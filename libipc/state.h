@@ -195,34 +195,23 @@ static inline uint64_t state_weight(size_t word)
     return word * STATE_WEIGHT_STEP + STATE_WEIGHT;
 }
 
-// Appends words from word `first` of the working copy on to a record, as a range, and brings the image up to
-// date. Carries the record's sum on and adds to *change what the image's sum changes by.
-static inline __attribute__((always_inline)) uint64_t state_put_words(state_word *at, const state_word *from,
-                                                                      state_word *image, size_t first,
-                                                                      uint32_t words, uint64_t sum,
+// Appends a range of whole words to a record and brings the image up to date, both at `offset` of the working
+// copy. Carries the record's sum on and adds to *change what the image's sum changes by.
+static inline __attribute__((always_inline)) uint64_t state_put_range(state_word *at, const state_word *from,
+                                                                      state_word *image, size_t offset,
+                                                                      uint32_t bytes, uint64_t sum,
                                                                       uint64_t *change)
 {
-    uint64_t weight = state_weight(first), total = 0;
+    uint64_t weight = state_weight(offset / 8), total = 0;
 
-    sum = state_put(at++, state_pair((uint32_t)first * 8, words * 8), sum);
-    for (uint32_t i = 0; i < words; i++, weight += STATE_WEIGHT_STEP) {
+    sum = state_put(at++, state_pair((uint32_t)offset, bytes), sum);
+    for (uint32_t i = 0; i < bytes / 8; i++, weight += STATE_WEIGHT_STEP) {
         uint64_t word = from[i];
         sum = state_put(at + i, word, sum);
         total += (word - image[i]) * weight;
         STATE_STORE(image + i, word);
     }
     *change += total;
-    return sum;
-}
-
-static inline __attribute__((always_inline)) uint64_t state_put_range(struct state *s, state_word *at,
-                                                                      const void *from, size_t offset,
-                                                                      uint32_t bytes, uint64_t sum)
-{
-    uint64_t change = 0;
-    sum = state_put_words(at, (const state_word *)from, s->image + offset / 8, offset / 8, bytes / 8, sum,
-                          &change);
-    s->image_sum += change;
     return sum;
 }
 
@@ -239,7 +228,8 @@ state_commit(struct state *s, const void *from, uint32_t bytes)
     }
     state_word *record = s->log + s->tail;
     uint64_t sum = state_put(record, state_pair(words, (uint32_t)s->seq + 1), s->seq + 1);
-    sum = state_put_range(s, record + STATE_RECORD_HEAD, from, offset, bytes, sum);
+    sum = state_put_range(record + STATE_RECORD_HEAD, (const state_word *)from, s->image + offset / 8, offset,
+                          bytes, sum, &s->image_sum);
     state_close(s, record, words, sum);
     return STATE_OK;
 }

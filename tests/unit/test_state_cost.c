@@ -63,6 +63,14 @@ int main(void)
     status = state_commit_ranges(&s, two, 2);
     MARK();
     must(status);
+    struct state_range parts[] = {{work, 48}, {work + 512, 128}};
+    for (unsigned i = 0; i < 4; i++) {
+        work[(const unsigned[]){0, 8, 24, 520}[i]]++;
+    }
+    MARK();
+    status = state_commit_changes(&s, parts, 2);
+    MARK();
+    must(status);
     fill_log(work);
     MARK();
     status = state_checkpoint(&s);
@@ -99,6 +107,7 @@ static const struct {
     {"a commit of 64 bytes", 1, 200},
     {"a commit of 120 bytes", 1, 350},
     {"a commit of two ranges, 120 bytes", 1, 500},
+    {"a commit of what differs in two parts, 4 words of 22", 1, 550},
     {"a checkpoint of 1 KiB with a log of 292 commits of 32 bytes", 1, 0},
     {"a commit of 32 bytes, its share of the checkpoints included", LOG_COMMITS, 150},
 };
