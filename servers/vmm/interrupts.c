@@ -173,10 +173,14 @@ void interrupts_answer_calm(const struct vm_exit *x, struct message *answer)
 }
 
 // An NMI waits for the end of the handler of the one before, and for an event that goes first.
-static bool takes_nmi(const struct vm_exit *x)
+static bool takes_nmi(struct vm_exit *x)
 {
-    bool cut_off = x->kind == EXIT_MMIO && x->state->event;
-    return !x->event && !cut_off && !(x->state->blocking & BLOCKING_NMI);
+    if (x->event || (x->state->blocking & BLOCKING_NMI))
+        return false;
+    if (x->kind != EXIT_MMIO)
+        return true;
+    exit_fetch(x, offsetof(struct vcpu_state, event), sizeof *x->state);
+    return !x->state->event;
 }
 
 // Does an interrupt that is offered now go in before the guest's next instruction?
