@@ -75,7 +75,6 @@ static void vmx_cpu_enable(struct cpu *cpu)
     own->next_vpid = VPIDS;                 // the first one taken flushes
     own->era = (uint64_t)cpu->id << 48 | 1; // zero is no era
     asm("sgdt %0" : "=m"(own->gdt));
-    own->task = (uint8_t *)own->gdt.base + SELECTOR_TSS;
     for (unsigned i = 0; i < SWITCHED_MSRS; i++)
         own->msr[i] = (struct vmx_msr_entry){switched_msrs[i], rdmsr(switched_msrs[i])};
     cpu->virt = own;

@@ -118,7 +118,6 @@ struct vmx_cpu {
     uint64_t era;             // grows when VPIDs are used up; no two CPUs have the same
     uint32_t next_vpid;
     struct descriptor_table gdt;                                          // [I]
-    uint8_t *task;                                                        // [I] the TSS's entry there
     struct vmx_msr_entry msr[SWITCHED_MSRS] __attribute__((aligned(16))); // [I] the host's
 };
 

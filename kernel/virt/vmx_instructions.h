@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/platform/x86.h"
+
 #ifdef BULKHEAD_HOST
 uint64_t vmread(uint32_t field);
 void vmwrite(uint32_t field, uint64_t value);
@@ -16,6 +18,9 @@ bool vmxon(uint64_t phys);
 void invept(uint64_t type, uint64_t eptp);
 void invvpid(uint64_t type, uint64_t vpid);
 void take_interrupts(void);
+void load_tables(const struct descriptor_table *gdt, uint16_t selector);
+void load_cr2(uint64_t value);
+uint64_t save_cr2(void);
 #else
 
 // Of the current VMCS. Fields that the CPU has do not fail.
@@ -54,6 +59,25 @@ static inline bool vmxon(uint64_t phys)
     }
 VMX_INVALIDATE(invept)
 VMX_INVALIDATE(invvpid)
+
+// An exit sets the GDT's limit, behind which a thread must load nothing, and the TSS's, behind which are the
+// ports [SDM] 3C 28.5.2.
+static inline void load_tables(const struct descriptor_table *gdt, uint16_t task)
+{
+    load_gdt(gdt);
+    ((uint8_t *)gdt->base + task)[5] &= (uint8_t)~2; // not busy
+    load_task_register(task);
+}
+
+static inline void load_cr2(uint64_t value)
+{
+    write_cr2(value);
+}
+
+static inline uint64_t save_cr2(void)
+{
+    return read_cr2();
+}
 
 // What is pending comes now.
 static inline void take_interrupts(void)

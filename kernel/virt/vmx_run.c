@@ -48,21 +48,12 @@ static void drop_translations(const struct vcpu *vcpu, struct vmx_vcpu *hw, stru
     }
 }
 
-// Always armed: the host's interrupts may not reach it while the guest keeps them off (vmx_quirks.c). One
-// tick late, never early.
+// Always armed: the host's interrupts may not reach it while the guest keeps them off (docs/exits.md: Bochs).
+// One tick late, never early.
 static void arm_timer(uint64_t deadline)
 {
     uint64_t now = rdtsc(), ticks = deadline > now ? ((deadline - now) >> vmx.timer_shift) + 1 : 0;
     vmwrite(VMCS_TIMER, ticks < UINT32_MAX ? ticks : UINT32_MAX);
-}
-
-// An exit sets limits that are not ours: the GDT's, which a thread could use to load what lies behind it, and
-// the TSS's, behind which are the ports [SDM] 3C 28.5.2.
-static inline void restore_tables(const struct vmx_cpu *cpu)
-{
-    load_gdt(&cpu->gdt);
-    cpu->task[5] &= (uint8_t)~2; // not busy
-    load_task_register(SELECTOR_TSS);
 }
 
 // What of the host may have changed since this vCPU last ran.
@@ -84,13 +75,13 @@ static bool enter(struct vcpu *vcpu, struct vmx_vcpu *hw)
     if (hw->dr7 & DR7_ENABLE)
         virt_load_debug(hw->dr); // changed by vmx_write() only, as accesses are intercepted
     vmwrite(VMCS_RSP, vcpu->gpr[GPR_RSP]);
-    write_cr2(hw->cr2);
+    load_cr2(hw->cr2);
     arm_timer(cpu->timer_deadline);
     hw->reason = 0;
     if (!vmx_enter(&hw->gpr, hw->launched))
         return false;
-    restore_tables(cpu->virt);
-    hw->cr2 = read_cr2();
+    load_tables(&((struct vmx_cpu *)cpu->virt)->gdt, SELECTOR_TSS); // an exit sets their limits
+    hw->cr2 = save_cr2();
     vcpu->gpr[GPR_RSP] = vmread(VMCS_RSP);
     hw->reason = (uint32_t)vmread(VMCS_REASON);
     if (hw->reason & REASON_FAILED)

@@ -3,7 +3,7 @@
 // LINK: kernel/virt/vmx_controls.c
 //
 // The capability MSRs are those of Bochs 2.7's models, as they were read there. (The kernel asks for XSAVE
-// before, which the first three do not have.)
+// first, which the second and the third do not have.)
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
