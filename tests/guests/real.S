@@ -32,10 +32,11 @@
     mov $0x60, %dx
     rep insb
     hlt
-    ljmp $0x10, $far - 0x100 // 0x10:offset is the same place
+    ljmp $0x13, $far - 0x130 // the same place; as a selector it would ask for privilege level 3
 far:
     mov %cs, %ax
     out %ax, $PORT_REPORT
+    mov %cr0, %eax // there is but one level in real mode
     xor %ebx, %ebx
     REPORT $1 // the monitor offers an interrupt
     REPORT %ebx // 0: IF is clear

@@ -20,7 +20,7 @@ static void real_mode(void)
     machine_skip(&m, EXIT_INFO_LENGTH(m.word[EXIT_INFO]));
     CHECK(machine_go(&m) == EXIT_HLT, "real mode: HLT");
     machine_skip(&m, 1);
-    CHECK(machine_reports(&m, 0x10) && machine_state()->seg[SEG_CS].base == 0x100, "real mode: a far jump");
+    CHECK(machine_reports(&m, 0x13) && machine_state()->seg[SEG_CS].base == 0x130, "real mode: a far jump");
     CHECK(machine_reports(&m, 1), "real mode: the guest goes on");
     m.answer.offer = OFFER_MAKE(0x22);
     CHECK(machine_reports(&m, 0), "real mode: an interrupt offered with IF clear waits");
