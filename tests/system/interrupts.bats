@@ -4,6 +4,8 @@
 #
 # The kernel's own tests count what a tiny guest is given and gets (tests/parts/40-kernel.sh); this is the monitor's turn.
 
+# bats file_tags=qemu
+
 load ../lib/machine
 
 teardown() {
