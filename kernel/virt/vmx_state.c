@@ -98,12 +98,21 @@ static inline void row_write(const struct row *row, char *hw, const char *state)
         *(uint64_t *)(void *)(hw + row->hw) = *(const uint64_t *)from;
 }
 
+// Loaded by a MOV of the guest's; one that the monitor carries out loads nothing [SDM] 3C 27.3.2.4. The four
+// fields are 2 apart.
+static bool pae_paging(const struct vmx_vcpu *hw)
+{
+    return (hw->cr0 & CR0_PG) && (hw->cr4 & CR4_PAE) && !(hw->entry & ENTRY_LONG_MODE);
+}
+
 // The guest sees of CR0 what it or the monitor wrote, but for the bits that it writes without an exit.
 static void read_controls(const struct vmx_vcpu *hw, struct vcpu_state *state)
 {
     state->cr0 = hw->cr0 | (vmread(VMCS_CR0) & CR0_GUESTS_OWN);
     state->cr4 = hw->cr4;
     state->cr8 = hw->tpr >> 4;
+    for (uint32_t i = 0; pae_paging(hw) && i < 4; i++)
+        state->pdpte[i] = vmread(VMCS_PDPTE + 2 * i);
 }
 
 static void write_controls(struct vmx_vcpu *hw, const struct vcpu_state *state)
@@ -115,6 +124,8 @@ static void write_controls(struct vmx_vcpu *hw, const struct vcpu_state *state)
     vmwrite(VMCS_CR0, (state->cr0 & ~CR0_CACHE) | vmx.cr0);
     vmwrite(VMCS_CR4_SHADOW, state->cr4);
     vmwrite(VMCS_CR4, state->cr4 | vmx.cr4);
+    for (uint32_t i = 0; pae_paging(hw) && i < 4; i++)
+        vmwrite(VMCS_PDPTE + 2 * i, state->pdpte[i]);
 }
 
 // VM entry wants the operating mode told apart [SDM] 3C 27.3.1.1.
@@ -173,10 +184,10 @@ static NOINLINE void write_rows(struct vmx_vcpu *hw, uint32_t groups, const stru
     for (uint32_t left = groups & ROW_GROUPS; left; left &= left - 1)
         for (const struct row *row = rows[__builtin_ctz(left)]; row->kind; row++)
             row_write(row, (char *)hw, (const char *)state);
-    if (groups & GROUP_CR)
-        write_controls(hw, state);
     if (groups & GROUP_EFER)
         write_mode(hw, state->efer);
+    if (groups & GROUP_CR)
+        write_controls(hw, state);
     if (groups & GROUP_DR)
         vmwrite(VMCS_DR7, state->dr7);
     if (groups & FLUSHING)

@@ -63,6 +63,9 @@ struct vcpu_state {
     uint32_t blocking;   // enum vcpu_blocking
     uint32_t reserved;
     uint64_t event; // injected or cut off
+    // What PAE paging outside of long mode has loaded from where CR3 points to [SDM] 3A 4.4.1; processors
+    // that do not keep them read memory instead.
+    uint64_t pdpte[4];
 };
 
 enum vcpu_blocking { BLOCKING_STI = 1, BLOCKING_MOV_SS = 2, BLOCKING_NMI = 4 };
@@ -72,7 +75,7 @@ enum vcpu_group {
     GROUP_GPR_ABCD = 1 << 0, // rax rcx rdx rbx
     GROUP_GPR_REST = 1 << 1,
     GROUP_RIP = 1 << 2, // rip rflags blocking
-    GROUP_CR = 1 << 3,  // cr0 cr2 cr3 cr4 cr8
+    GROUP_CR = 1 << 3,  // cr0 cr2 cr3 cr4 cr8 pdpte
     GROUP_EFER = 1 << 4,
     GROUP_SEG_CODE = 1 << 5,   // cs ss
     GROUP_SEG_DATA = 1 << 6,   // es ds fs gs
@@ -193,5 +196,5 @@ enum vcpu_pending { PENDING_NOTHING, PENDING_EXIT, PENDING_ACCESS, PENDING_HALT 
 
 _Static_assert(sizeof(struct vcpu_segment) == 16, "ABI");
 _Static_assert(offsetof(struct vcpu_state, seg) == 192, "ABI");
-_Static_assert(sizeof(struct vcpu_state) == 504, "ABI");
+_Static_assert(sizeof(struct vcpu_state) == 536, "ABI");
 _Static_assert(sizeof(struct vcpu_access) == 32, "ABI");

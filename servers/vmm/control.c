@@ -5,6 +5,8 @@
 // reaches the kernel, which refuses states that cannot be entered.
 #include "servers/vmm/vm.h"
 
+#include <string.h>
+
 enum { VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_GP = 13 };
 
 #define CR0_PE      (1ul << 0)
@@ -100,6 +102,19 @@ static void read_cr(struct vm_exit *x, const struct emu_control *c)
     x->groups |= GROUP_GPR;
 }
 
+// What the guest's own MOV to a control register loads when it is not ours to carry out [SDM] 3A 4.4.1.
+static void load_pointers(struct vcpu_state *s)
+{
+    const uint64_t table = s->cr3 & 0xffffffe0;
+    if (!(s->cr0 & CR0_PG) || !(s->cr4 & CR4_PAE) || (s->efer & EFER_LMA))
+        return;
+    const void *from = vm.env.ram(vm.env.ctx, table, sizeof s->pdpte, false);
+    if (from)
+        memcpy(s->pdpte, from, sizeof s->pdpte);
+    else
+        memset(s->pdpte, 0, sizeof s->pdpte);
+}
+
 void control_exit(struct vm_exit *x)
 {
     struct emu_control c;
@@ -115,10 +130,12 @@ void control_exit(struct vm_exit *x)
         break;
     default: exit_fault(x, VECTOR_UD); return;
     }
-    if (good)
-        exit_skip(x, c.length);
-    else
+    if (!good) {
         exit_fault_error(x, VECTOR_GP, 0);
+        return;
+    }
+    load_pointers(x->state);
+    exit_skip(x, c.length);
 }
 
 // Where the exit goes before the processor's own checks [SDM] 3C 26.1.3, they are ours.

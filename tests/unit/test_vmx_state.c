@@ -217,6 +217,30 @@ static void the_task_priority_is_where_the_cpu_looks(void **state)
     assert_int_equal(((uint8_t *)&hw)[PAGE_SIZE + 0x80], 0x50);
 }
 
+// [SDM] 3C 27.3.2.4: they are fields where PAE paging is on, and long mode is not.
+static void page_directory_pointers(void **state)
+{
+    struct vcpu_state s = virt_reset_state, out;
+    (void)state;
+    for (uint64_t i = 0; i < 4; i++)
+        s.pdpte[i] = (i + 5) << 12 | 1;
+    s.cr4 = CR4_PAE;
+    vmx_write(&vcpu, GROUP_CR | GROUP_EFER, &s);
+    assert_int_equal(vmcs[0x280a], 0);
+    s.cr0 |= CR0_PE | CR0_PG;
+    s.efer = EFER_LME | EFER_LMA;
+    vmx_write(&vcpu, GROUP_CR | GROUP_EFER, &s);
+    assert_int_equal(vmcs[0x280a], 0);
+    s.efer = 0;
+    vmx_write(&vcpu, GROUP_CR | GROUP_EFER, &s);
+    assert_int_equal(vmcs[0x280a], 0x5001);
+    assert_int_equal(vmcs[0x2810], 0x8001);
+    vmcs[0x280c] = 0x9001; // by a MOV to CR3
+    vmx_read(&vcpu, GROUP_CR, &out);
+    assert_int_equal(out.pdpte[0], 0x5001);
+    assert_int_equal(out.pdpte[1], 0x9001);
+}
+
 static void entry_is_told_the_mode(void **state)
 {
     struct vcpu_state s = virt_reset_state;
@@ -274,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup(access_rights, setup),
         cmocka_unit_test_setup(the_guest_sees_its_own_control_registers, setup),
         cmocka_unit_test_setup(the_task_priority_is_where_the_cpu_looks, setup),
+        cmocka_unit_test_setup(page_directory_pointers, setup),
         cmocka_unit_test_setup(entry_is_told_the_mode, setup),
         cmocka_unit_test_setup(blocking_comes_back, setup),
         cmocka_unit_test_setup(modes_flush, setup),

@@ -69,6 +69,27 @@ static void protected_mode(void)
     CHECK(machine_reports(&m, 4), "32-bit code: it goes on where it was");
 }
 
+// The monitor carries out the MOV that turns PAE paging on, and so loads what that loads.
+static void pae(void)
+{
+    enum { POINTERS = 0x3000 };
+    struct machine m;
+    struct vcpu_state *s = machine_state();
+    machine_start(&m, "pae", GUEST_32);
+    CHECK(machine_go(&m) == EXIT_CR && m.word[EXIT_ADDRESS] == 4, "PAE: CR4");
+    s->cr4 = s->gpr[GPR_RAX];
+    m.answer.groups = GROUP_CR;
+    machine_skip(&m, MOV_CR);
+    CHECK(machine_go(&m) == EXIT_CR && m.word[EXIT_ADDRESS] == 0, "PAE: CR0");
+    s->cr0 = s->gpr[GPR_RAX];
+    memcpy(s->pdpte, m.ram + POINTERS, sizeof s->pdpte);
+    m.answer.groups = GROUP_CR;
+    machine_skip(&m, MOV_CR);
+    CHECK(machine_reports(&m, 1), "PAE: the guest runs with paging");
+    CHECK(machine_reports(&m, 0x1234), "PAE: by its tables");
+    CHECK(machine_reports(&m, 0x5678), "PAE: MOV to CR3 is the guest's");
+}
+
 static uint64_t random64(void)
 {
     static uint64_t state = 0xdeadbeefcafef00d;
@@ -195,6 +216,10 @@ static void long_mode_half_way(void)
     CHECK(machine_state()->efer == EFER_LME, "LME without PAE and paging: the guest has what it was given");
 }
 
-const struct part mode_parts[] = {
-    {"real mode", real_mode}, {"32-bit", protected_mode}, {"long mode half way", long_mode_half_way},
-    {"garbage", garbage},     {"states", states},         {0}};
+const struct part mode_parts[] = {{"real mode", real_mode},
+                                  {"32-bit", protected_mode},
+                                  {"PAE", pae},
+                                  {"long mode half way", long_mode_half_way},
+                                  {"garbage", garbage},
+                                  {"states", states},
+                                  {0}};
