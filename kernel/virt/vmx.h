@@ -102,10 +102,8 @@ struct vmx_vcpu {
     uint64_t entering;   // what goes in with this one; an interrupt: what was offered
     uint64_t cr0, cr4;   // as the guest sees them, but for CR0's bits that are its own
     uint64_t cr2, dr[4], dr6, dr7;
-    uint64_t flushes;  // of the space, when its translations were dropped last
-    uint64_t era;      // of the CPU's VPIDs, when one was taken; zero: take a new one before the next entry
-    uint64_t host_cr3; // host_cr3 and those below: in the VMCS already
-    uint64_t host_fs_base;
+    uint64_t flushes; // of the space, when its translations were dropped last
+    uint64_t era;     // of the CPU's VPIDs, when one was taken; zero: take a new one before the next entry
     uint32_t primary, entry;
     uint32_t reason; // of the last exit
     struct vmx_msr_entry msr[SWITCHED_MSRS] __attribute__((aligned(16)));

@@ -39,12 +39,6 @@ enum {
 // The exit's kind and reason are in vcpu->exit already, all else there is zero.
 typedef enum vmx_next exit_function(struct vcpu *vcpu);
 
-static enum vmx_next event(struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return VMX_EXIT;
-}
-
 // The length is that of the instruction for exits that an instruction caused alone [SDM] 3C 28.2.5.
 static enum vmx_next instruction(struct vcpu *vcpu)
 {
@@ -218,7 +212,7 @@ static const struct {
     uint32_t kind; // enum exit_kind
 } rows[REASONS] = {
     [REASON_EXCEPTION] = {exception, EXIT_PRIVILEGED}, [REASON_INTERRUPT] = {interrupt, 0},
-    [REASON_TRIPLE_FAULT] = {event, EXIT_TRIPLE_FAULT}, [REASON_INIT] = {interrupt, 0},
+    [REASON_TRIPLE_FAULT] = {NULL, EXIT_TRIPLE_FAULT}, [REASON_INIT] = {interrupt, 0},
     [REASON_INTERRUPT_WINDOW] = {again, 0}, [REASON_NMI_WINDOW] = {nmi_window, EXIT_NMI_WINDOW},
     [REASON_TASK_SWITCH] = {instruction, EXIT_PRIVILEGED}, [REASON_CPUID] = {instruction, EXIT_CPUID},
     [REASON_GETSEC] = {instruction, EXIT_PRIVILEGED}, [REASON_HLT] = {instruction, EXIT_HLT},
@@ -238,7 +232,9 @@ static const struct {
 enum vmx_next vmx_exit(struct vcpu *vcpu)
 {
     uint64_t raw = ((struct vmx_vcpu *)vcpu->hw)->reason, reason = REASON_BASIC(raw);
-    bool known = reason < REASONS && rows[reason].handle;
-    vcpu->exit = (struct vcpu_exit){.kind = known ? rows[reason].kind : EXIT_ERROR, .raw = raw};
-    return known ? rows[reason].handle(vcpu) : VMX_EXIT;
+    exit_function *handle = reason < REASONS ? rows[reason].handle : NULL;
+    vcpu->exit = (struct vcpu_exit){.kind = EXIT_ERROR, .raw = raw};
+    if (handle || reason == REASON_TRIPLE_FAULT)
+        vcpu->exit.kind = rows[reason].kind;
+    return handle ? handle(vcpu) : VMX_EXIT;
 }

@@ -56,30 +56,23 @@ static void arm_timer(uint64_t deadline)
     vmwrite(VMCS_TIMER, ticks < UINT32_MAX ? ticks : UINT32_MAX);
 }
 
-// What of the host may have changed since this vCPU last ran.
-static void write_host(struct vmx_vcpu *hw, const struct cpu *cpu)
-{
-    if (!hw->launched)
-        vmx_host_state(hw);
-    if (hw->host_cr3 != cpu->root)
-        vmwrite(VMCS_HOST_CR3, hw->host_cr3 = cpu->root);
-    if (hw->host_fs_base != cpu->fs_base)
-        vmwrite(VMCS_HOST_FS_BASE, hw->host_fs_base = cpu->fs_base);
-}
-
 static bool enter(struct vcpu *vcpu, struct vmx_vcpu *hw)
 {
     struct cpu *cpu = this_cpu();
     drop_translations(vcpu, hw, cpu->virt);
-    write_host(hw, cpu);
+    if (!hw->launched)
+        vmx_host_state(hw);
+    vmwrite(VMCS_HOST_CR3, cpu->root);
+    vmwrite(VMCS_HOST_FS_BASE, cpu->fs_base);
     if (hw->dr7 & DR7_ENABLE)
         virt_load_debug(hw->dr); // changed by vmx_write() only, as accesses are intercepted
     vmwrite(VMCS_RSP, vcpu->gpr[GPR_RSP]);
     load_cr2(hw->cr2);
     arm_timer(cpu->timer_deadline);
-    hw->reason = 0;
-    if (!vmx_enter(&hw->gpr, hw->launched))
+    if (!vmx_enter(&hw->gpr, hw->launched)) {
+        hw->reason = 0;
         return false;
+    }
     load_tables(&((struct vmx_cpu *)cpu->virt)->gdt, SELECTOR_TSS); // an exit sets their limits
     hw->cr2 = save_cr2();
     vcpu->gpr[GPR_RSP] = vmread(VMCS_RSP);
@@ -140,21 +133,25 @@ static NOINLINE void put_event(struct vmx_vcpu *hw, uint64_t event)
 
 // What waits goes in; what was offered does so where nothing else does and the guest can take it, else its
 // window is asked for.
+static NOINLINE uint32_t put_waiting(const struct vcpu *vcpu, struct vmx_vcpu *hw)
+{
+    uint32_t windows = (vcpu->offer & OFFER_NMI_WINDOW) ? PRIMARY_NMI_WINDOW : 0;
+    hw->entering = hw->event;
+    if ((vcpu->offer & OFFER_VALID) && vmx_interruptible(vcpu))
+        hw->entering = EVENT_MAKE(EVENT_INTERRUPT, EXCEPTION_VECTOR(vcpu->offer));
+    else if (vcpu->offer & OFFER_VALID)
+        windows |= PRIMARY_INTERRUPT_WINDOW;
+    if (hw->entering)
+        put_event(hw, hw->entering);
+    return windows;
+}
+
 static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *hw)
 {
     uint32_t primary = vmx.words[WORD_PRIMARY];
-    uint64_t event = hw->event;
-    if (vcpu->offer & OFFER_VALID) {
-        if (vmx_interruptible(vcpu))
-            event = EVENT_MAKE(EVENT_INTERRUPT, EXCEPTION_VECTOR(vcpu->offer));
-        else
-            primary |= PRIMARY_INTERRUPT_WINDOW;
-    }
-    if (vcpu->offer & OFFER_NMI_WINDOW)
-        primary |= PRIMARY_NMI_WINDOW;
-    hw->entering = event;
-    if (event)
-        put_event(hw, event);
+    hw->entering = 0;
+    if (hw->event | vcpu->offer)
+        primary |= put_waiting(vcpu, hw);
     if (primary != hw->primary)
         vmwrite(VMCS_PRIMARY, hw->primary = primary);
 }
