@@ -42,6 +42,7 @@ static void patch_features(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
     l->ebx = (l->ebx & 0xffff) | (uint32_t)vm.config.cpus << 16 | x->n << 24;
     l->ecx |= ECX1_X2APIC | ECX1_DEADLINE | ECX1_HYPERVISOR;
     l->edx |= lapic_globally_on(&vm.machine->chip.cpu[x->n].lapic) ? EDX1_APIC : 0;
+    exit_need(x, GROUP_CR);
     if (x->state->cr4 & 1u << 18)
         l->ecx |= ECX1_OSXSAVE;
 }
@@ -75,6 +76,7 @@ static void patch_xsave(struct vm_exit *x, uint32_t subleaf, struct leaf *l)
         l->eax &= (uint32_t)mask;
         l->edx &= (uint32_t)(mask >> 32);
         l->ecx = vm.xsave_bytes;
+        exit_need(x, GROUP_XCR0);
         l->ebx = x->state->xcr0 & 4 ? vm.xsave_bytes : 576;
     } else if (subleaf == 1) {
         *l = (struct leaf){.eax = l->eax & 1}; // XSAVEOPT only: no XSS, no compaction

@@ -8,24 +8,7 @@
 #include "libipc/proto/layout.h"
 #include "libipc/status.h"
 
-#define EXIT_DECODES  (GROUP_GPR_ABCD | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
-#define EXIT_CONTROLS (EXIT_DECODES | GROUP_GPR_REST)
-#define EXIT_EMULATES (EXIT_DECODES | GROUP_GPR_REST | GROUP_SEG_DATA)
-#define EXIT_SKIPS    (GROUP_GPR_ABCD | GROUP_RIP | GROUP_EFER | GROUP_SEG_CODE)
-
-#define RFLAGS_TF (1ul << 8)
-#define RFLAGS_RF (1ul << 16)
-
-enum {
-    VECTOR_DB = 1,
-    VECTOR_BP = 3,
-    VECTOR_OF = 4,
-    VECTOR_UD = 6,
-    VECTOR_DF = 8,
-    VECTOR_PF = 14,
-    VECTOR_MC = 18
-};
-#define NO_FAULTS (1u << VECTOR_DB | 1u << VECTOR_BP | 1u << VECTOR_OF | 1u << VECTOR_DF | 1u << VECTOR_MC)
+#define EXIT_EMULATES (EMU_GROUPS & ~(uint32_t)GROUP_SEG_SYSTEM)
 
 static void start(struct vm_exit *x)
 {
@@ -33,43 +16,10 @@ static void start(struct vm_exit *x)
     x->groups = GROUP_ALL;
 }
 
-// [SDM] 2A HLT: the processor sleeps until an interrupt that it would take.
-static void halt(struct vm_exit *x)
-{
-    struct emu_control c;
-    if (!exit_decode(x, &c))
-        return;
-    x->cpu->halted = true;
-    x->action = VCPU_HALT;
-    exit_skip(x, c.length);
-}
-
 static void kick(struct vm_exit *x)
 {
     if (x->cpu->halted)
         x->action = VCPU_HALT;
-}
-
-static void skip(struct vm_exit *x)
-{
-    struct emu_control c;
-    if (exit_decode(x, &c))
-        exit_skip(x, c.length);
-    x->pure = true;
-}
-
-// There is no hypercall that we know: KVM's convention for that is an error in RAX.
-static void hypercall(struct vm_exit *x)
-{
-    x->state->gpr[GPR_RAX] = (uint64_t)-1000;
-    x->groups |= GROUP_GPR_ABCD;
-    skip(x);
-}
-
-static void undefined(struct vm_exit *x)
-{
-    x->pure = true;
-    exit_fault(x, VECTOR_UD);
 }
 
 static void exception(struct vm_exit *x)
@@ -95,99 +45,65 @@ static void error(struct vm_exit *x)
     power_off(x, VM_STOPPED_BY_ERROR);
 }
 
+// `groups` is what the handler reads; `decoding`: beside that, what it takes to find the instruction where
+// exits do not tell its length. What is needed rarely comes by exit_need().
 static const struct row {
     void (*handle)(struct vm_exit *x);
-    uint32_t groups; // of state that the exit brings
+    uint32_t groups, decoding;
 } rows[EXIT_KINDS] = {
-    [EXIT_START] = {start, GROUP_ALL},
-    [EXIT_PIO] = {io_port_exit, EXIT_SKIPS},
-    [EXIT_MMIO] = {io_memory_exit, EXIT_EMULATES},
-    [EXIT_CPUID] = {cpuid_exit, EXIT_DECODES | GROUP_XCR0},
-    [EXIT_RDMSR] = {msr_read_exit, EXIT_DECODES},
-    [EXIT_WRMSR] = {msr_write_exit, EXIT_DECODES},
-    [EXIT_HLT] = {halt, EXIT_DECODES},
-    [EXIT_CR] = {control_exit, GROUP_ALL},
-    [EXIT_DR] = {control_debug_exit, EXIT_CONTROLS | GROUP_DR},
-    [EXIT_XSETBV] = {control_xsetbv_exit, EXIT_DECODES | GROUP_XCR0},
-    [EXIT_INVALIDATE] = {skip, EXIT_DECODES},
-    [EXIT_VMCALL] = {hypercall, EXIT_DECODES},
-    [EXIT_PRIVILEGED] = {undefined, GROUP_RIP},
-    [EXIT_EXCEPTION] = {exception, GROUP_RIP},
-    [EXIT_NMI_WINDOW] = {nothing, GROUP_RIP},
-    [EXIT_TRIPLE_FAULT] = {triple_fault, GROUP_ALL},
-    [EXIT_KICK] = {kick, GROUP_RIP},
-    [EXIT_ACCESS_DONE] = {io_access_done, EXIT_EMULATES},
-    [EXIT_ERROR] = {error, GROUP_ALL},
+    [EXIT_START] = {start, GROUP_ALL, 0},
+    [EXIT_PIO] = {io_port_exit, GROUP_GPR_ABCD, 0},
+    [EXIT_MMIO] = {io_memory_exit, EXIT_EMULATES, 0},
+    [EXIT_CPUID] = {cpuid_exit, GROUP_GPR_ABCD, EXIT_DECODES},
+    [EXIT_RDMSR] = {msr_read_exit, GROUP_GPR_ABCD, EXIT_DECODES},
+    [EXIT_WRMSR] = {msr_write_exit, GROUP_GPR_ABCD, EXIT_DECODES},
+    [EXIT_HLT] = {instruction_hlt_exit, 0, EXIT_DECODES},
+    [EXIT_CR] = {control_exit, GROUP_ALL, 0},
+    [EXIT_DR] = {control_debug_exit, EXIT_DECODES | GROUP_GPR_REST | GROUP_DR, 0},
+    [EXIT_XSETBV] = {control_xsetbv_exit, GROUP_GPR_ABCD, EXIT_DECODES},
+    [EXIT_INVALIDATE] = {instruction_skip_exit, 0, EXIT_DECODES},
+    [EXIT_VMCALL] = {instruction_vmcall_exit, GROUP_GPR_ABCD, EXIT_DECODES},
+    [EXIT_PRIVILEGED] = {instruction_undefined_exit, 0, 0},
+    [EXIT_EXCEPTION] = {exception, 0, 0},
+    [EXIT_NMI_WINDOW] = {nothing, 0, 0},
+    [EXIT_TRIPLE_FAULT] = {triple_fault, GROUP_ALL, 0},
+    [EXIT_KICK] = {kick, 0, 0},
+    [EXIT_ACCESS_DONE] = {io_access_done, EXIT_EMULATES, 0},
+    [EXIT_ERROR] = {error, GROUP_ALL, 0},
+};
+static uint32_t brought[EXIT_KINDS]; // groups, by an exit of the kind
+
+#define FIELD(name) offsetof(struct vcpu_state, name)
+
+// Where the groups are, ascending; what every exit brings is not here.
+static const struct fields {
+    uint32_t group;
+    uint16_t first, end;
+} fields[] = {
+    {GROUP_GPR_ABCD, FIELD(gpr), FIELD(gpr[GPR_RSP])},
+    {GROUP_GPR_REST, FIELD(gpr[GPR_RSP]), FIELD(rip)},
+    {GROUP_CR, FIELD(cr0), FIELD(efer)},
+    {GROUP_EFER, FIELD(efer), FIELD(seg)},
+    {GROUP_SEG_DATA, FIELD(seg), FIELD(seg[SEG_CS])},
+    {GROUP_SEG_CODE, FIELD(seg[SEG_CS]), FIELD(seg[SEG_DS])},
+    {GROUP_SEG_DATA, FIELD(seg[SEG_DS]), FIELD(seg[SEG_LDTR])},
+    {GROUP_SEG_SYSTEM, FIELD(seg[SEG_LDTR]), FIELD(star)},
+    {GROUP_MSR, FIELD(star), FIELD(dr)},
+    {GROUP_DR, FIELD(dr), FIELD(xcr0)},
+    {GROUP_XCR0, FIELD(xcr0), FIELD(tsc_offset)},
+    {GROUP_TSC, FIELD(tsc_offset), FIELD(blocking)},
+    {GROUP_EVENT, FIELD(event), sizeof(struct vcpu_state)},
 };
 
-void exit_skip(struct vm_exit *x, unsigned length)
+void exit_bring(struct vm_exit *x, uint32_t missing)
 {
-    struct vcpu_state *s = x->state;
-    bool long_mode = (s->efer >> 10 & 1) && (s->seg[SEG_CS].attributes >> 9 & 1);
-    s->rip += length;
-    if (!long_mode)
-        s->rip &= s->seg[SEG_CS].attributes >> 10 & 1 ? 0xffffffff : 0xffff;
-    s->blocking &= ~(uint32_t)(BLOCKING_STI | BLOCKING_MOV_SS);
-    s->rflags &= ~RFLAGS_RF;
-    x->groups |= GROUP_RIP;
-    if (s->rflags & RFLAGS_TF) // single step: the instruction that we finished traps
-        x->event = EVENT_MAKE(EVENT_EXCEPTION, VECTOR_DB);
-}
-
-// A fault pushes RF set, so that its instruction is not stopped again by the same breakpoint [SDM] 3B
-// 18.3.1.1.
-void exit_event(struct vm_exit *x, uint64_t event, uint64_t address)
-{
-    unsigned vector = event & 0xff;
-    x->event = event;
-    if (vector == VECTOR_PF) {
-        x->state->cr2 = address;
-        x->groups |= GROUP_CR;
-    }
-    if (NO_FAULTS >> vector & 1)
-        return;
-    x->state->rflags |= RFLAGS_RF;
-    x->groups |= GROUP_RIP;
-}
-
-void exit_fault(struct vm_exit *x, unsigned vector)
-{
-    exit_event(x, EVENT_MAKE(EVENT_EXCEPTION, vector), 0);
-}
-
-void exit_fault_error(struct vm_exit *x, unsigned vector, uint32_t code)
-{
-    exit_event(x, EVENT_MAKE(EVENT_EXCEPTION, vector) | EVENT_ERROR(code), 0);
-}
-
-void exit_fetch(struct vm_exit *x, size_t first, size_t end)
-{
-    uint64_t from = offsetof(struct vcpu_image, state) + first;
-    enum status s = sys_vcpu_ctl(VMM_SLOT_VCPU + x->n, VCPU_EXPORT, from);
+    enum status s = sys_vcpu_ctl(VMM_SLOT_VCPU + x->n, VCPU_EXPORT, offsetof(struct vcpu_image, state));
     if (s != STATUS_OK)
         die("the guest's registers cannot be read: %s", status_name(s));
-    memcpy((char *)x->state + first, utcb()->words, end - first);
-}
-
-bool exit_decode(struct vm_exit *x, struct emu_control *control)
-{
-    struct emu_result r;
-    unsigned length = EXIT_INFO_LENGTH(x->info);
-    bool operands = x->kind == EXIT_CR || x->kind == EXIT_DR;
-    if (length && !operands) {
-        *control = (struct emu_control){.length = (uint8_t)length};
-        return true;
-    }
-    emu_decode(x->state, &vm.env, x->kind, control, &r);
-    switch ((enum emu_kind)r.kind) {
-    case EMU_DONE: return true;
-    case EMU_EVENT: exit_event(x, r.event, r.fault_address); return false;
-    case EMU_RETRY: return false;
-    default:
-        exit_dump(x, "an instruction that cannot be decoded");
-        power_off(x, VM_STOPPED_BY_ERROR);
-        return false;
-    }
+    for (const struct fields *f = fields; f < fields + sizeof fields / sizeof *fields; f++)
+        if (f->group & missing)
+            memcpy((char *)x->state + f->first, (const char *)utcb()->words + f->first, f->end - f->first);
+    x->have |= missing;
 }
 
 void exit_dump(const struct vm_exit *x, const char *why)
@@ -234,7 +150,8 @@ enum status exits_init(void)
     for (unsigned n = 0; n < VM_CPUS; n++)
         find_parts(n);
     for (unsigned k = 0; k < EXIT_KINDS; k++) {
-        enum status s = sys_route(VMM_SLOT_VM, ROUTE_EXIT, k, k, SLOT_NONE, rows[k].groups);
+        brought[k] = rows[k].groups | GROUP_RIP | (vm.lengths_told ? 0 : rows[k].decoding);
+        enum status s = sys_route(VMM_SLOT_VM, ROUTE_EXIT, k, k, SLOT_NONE, brought[k]);
         if (s != STATUS_OK)
             return s;
     }
@@ -281,6 +198,7 @@ static void take_kept(struct vm_exit *x)
     struct vcpu_state *s = x->state;
     x->action = (enum vcpu_action)c->action;
     x->groups = c->groups;
+    x->have |= x->groups;
     x->event = c->event;
     x->access = c->access;
     if (x->groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP))
@@ -299,12 +217,13 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
     struct vm_exit x; // all of it is set here but the access, which goes with the action ACCESS
     x.n = EXIT_INFO_VCPU(w[EXIT_INFO]) % VM_CPUS;
     x.cpu = &vm.cpu[x.n];
-    x.kind = (enum exit_kind)(TAG_LABEL(in->message.tag) - LABEL_EXIT);
+    x.kind = (enum exit_kind)(TAG_LABEL(in->message.tag) - LABEL_EXIT); // the server loop knows the range
     x.address = w[EXIT_ADDRESS];
     x.value = w[EXIT_VALUE];
     x.info = w[EXIT_INFO];
     x.raw = w[EXIT_RAW];
     x.state = &utcb()->vcpu;
+    x.have = brought[x.kind];
     x.groups = 0;
     x.event = 0;
     x.action = VCPU_RUN;
@@ -314,7 +233,7 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
     bool calm = interrupts_settle(&x, again);
     if (again)
         take_kept(&x);
-    else if (x.kind < EXIT_KINDS)
+    else
         rows[x.kind].handle(&x);
     calm = calm && x.pure;
     if (calm)

@@ -179,7 +179,7 @@ static bool takes_nmi(struct vm_exit *x)
         return false;
     if (x->kind != EXIT_MMIO)
         return true;
-    exit_fetch(x, offsetof(struct vcpu_state, event), sizeof *x->state);
+    exit_need(x, GROUP_EVENT);
     return !x->state->event;
 }
 

@@ -72,6 +72,7 @@ static void emulate(struct vm_exit *x, bool resume, uint64_t value);
 void io_port_exit(struct vm_exit *x)
 {
     if (x->info & EXIT_STRING) {
+        exit_need(x, EMU_GROUPS & ~(uint32_t)GROUP_SEG_SYSTEM);
         emulate(x, false, 0);
         return;
     }
@@ -135,7 +136,7 @@ bool io_read_own(void *ctx, const struct vcpu_access *a, uint64_t *value)
 
 void io_fetch_system(void *ctx)
 {
-    exit_fetch(ctx, offsetof(struct vcpu_state, seg[SEG_LDTR]), offsetof(struct vcpu_state, star));
+    exit_need(ctx, GROUP_SEG_SYSTEM);
 }
 
 static bool write_own(struct vm_exit *x, const struct vcpu_access *a)
@@ -154,12 +155,8 @@ static void finish(struct vm_exit *x, const struct emu_result *r)
 {
     x->cpu->emulating = false;
     x->groups |= r->groups;
-    if (r->step) {
-        exit_fetch(x, offsetof(struct vcpu_state, dr), offsetof(struct vcpu_state, xcr0));
-        x->state->dr6 |= 1 << 14;
-        x->groups |= GROUP_DR;
-        x->event = EVENT_MAKE(EVENT_EXCEPTION, 1);
-    }
+    if (r->step)
+        exit_step(x);
 }
 
 // What the emulator said; true when it is to go on with the value read.
@@ -197,8 +194,6 @@ static void emulate(struct vm_exit *x, bool resume, uint64_t value)
 {
     struct emu_result r;
     vm.env.ctx = x;
-    if (x->kind == EXIT_PIO) // comes without most of the state: plain accesses do not need it
-        exit_fetch(x, 0, sizeof *x->state);
     bool was = x->cpu->emulating;
     if (resume)
         emu_resume(x->state, &vm.env, &x->cpu->progress, value, &r);

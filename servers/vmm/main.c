@@ -45,6 +45,7 @@ static void read_features(void)
     if (sys_info(SLOT_PROCESS, INFO_SYSTEM) != STATUS_OK)
         die("no system information");
     const struct info_system *i = (const struct info_system *)utcb()->words;
+    vm.lengths_told = i->vcpu_features & VCPU_FEATURE_LENGTHS;
     vm.xsave_features = i->xsave_features;
     vm.xsave_bytes = i->xsave_bytes;
     uint32_t a = 0x80000008, b, c = 0, d;

@@ -128,16 +128,10 @@ void msr_power_up(struct vm_cpu *cpu)
         cpu->mtrr[i] = MTRR_WRITE_BACK * 0x0101010101010101u;
 }
 
-// RDMSR and WRMSR exits come without the group that PAT is in: it is large, and PAT is rarely asked for.
-static void fetch_pat(struct vm_exit *x)
-{
-    exit_fetch(x, offsetof(struct vcpu_state, star), offsetof(struct vcpu_state, dr));
-}
-
 static bool read_pat(struct vm_exit *x, uint32_t msr, uint64_t *value)
 {
     (void)msr;
-    fetch_pat(x);
+    exit_need(x, GROUP_MSR);
     *value = x->state->pat;
     return true;
 }
@@ -149,7 +143,7 @@ static bool write_pat(struct vm_exit *x, uint32_t msr, uint64_t value)
     for (unsigned i = 0; i < 64; i += 8)
         if ((value >> i & 0xff) > 7 || (value >> i & 0xfe) == 2)
             return false;
-    fetch_pat(x);
+    exit_need(x, GROUP_MSR);
     x->state->pat = value;
     x->groups |= GROUP_MSR;
     return true;
@@ -158,6 +152,7 @@ static bool write_pat(struct vm_exit *x, uint32_t msr, uint64_t value)
 static bool read_efer(struct vm_exit *x, uint32_t msr, uint64_t *value)
 {
     (void)msr;
+    exit_need(x, GROUP_EFER);
     *value = x->state->efer;
     return true;
 }
@@ -166,6 +161,7 @@ static bool read_efer(struct vm_exit *x, uint32_t msr, uint64_t *value)
 static bool write_efer(struct vm_exit *x, uint32_t msr, uint64_t value)
 {
     (void)msr;
+    exit_need(x, GROUP_CR | GROUP_EFER);
     uint64_t old = x->state->efer, allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
     bool paging = x->state->cr0 >> 31 & 1;
     if ((value & ~allowed) || (paging && ((value ^ old) & EFER_LME)))
@@ -226,13 +222,18 @@ static bool read_apic(struct vm_exit *x, uint32_t msr, uint64_t *value)
 
 static bool write_apic(struct vm_exit *x, uint32_t msr, uint64_t value)
 {
-    uint32_t kick = 0;
+    const struct lapic *lapic = &vm.machine->chip.cpu[x->n].lapic;
+    uint32_t kick = 0, priority = lapic->tpr;
     bool good = irqchip_msr_write(&vm.machine->chip, x->n, msr, value, x->now, &kick);
     vm.changed |= 1 << PART_VECTORS;
-    if (msr != MSR_TSC_DEADLINE)
-        vm.changed |= 1 << PART_LAPIC | 1 << PART_CHIPS;
+    if (msr == MSR_TSC_DEADLINE)
+        return good;
+    vm.changed |= 1 << PART_LAPIC | 1 << PART_CHIPS;
     interrupts_kick(kick & ~(1u << x->n));
-    interrupts_show_priority(x);
+    if (lapic->tpr != priority) {
+        exit_need(x, GROUP_CR);
+        interrupts_show_priority(x);
+    }
     return good;
 }
 

@@ -55,7 +55,7 @@ void power_reset(struct vm_exit *x)
 {
     log_info("%s: reset by the guest", vm.config.name);
     start(x->state, false);
-    x->groups = GROUP_ALL;
+    x->have = x->groups = GROUP_ALL;
     x->event = 0;
     x->action = VCPU_RUN;
 }

@@ -99,6 +99,7 @@ struct vm {
     } calm[VM_CPUS];
     uint64_t platform_due;   // guest ns of the fixed devices' next event
     bool lines_told;         // a line page may have changed
+    bool lengths_told;       // exits tell how long their instructions are
     uint64_t xsave_features; // XCR0 bits that the guest may set
     uint32_t xsave_bytes;
 };
@@ -111,7 +112,7 @@ struct vm_exit {
     enum exit_kind kind;
     uint64_t address, value, info, raw; // enum exit_word
     struct vcpu_state *state;           // as it came; handlers change it and name the groups in `groups`
-    uint32_t groups;                    // that go back
+    uint32_t have, groups;              // that are in it; that go back
     uint64_t event;                     // to be injected
     enum vcpu_action action;
     bool pure; // nothing but the vCPU's registers changes: it may be computed again
@@ -123,18 +124,35 @@ struct vm_exit {
 enum status exits_init(void);
 void exits_name_changes(unsigned n); // vm.changed, to the server loop
 enum reply_how vm_exit(struct server *s, const struct message_in *in, struct message *answer);
-void exit_skip(struct vm_exit *x, unsigned length); // RIP behind the instruction
+void exit_bring(struct vm_exit *x, uint32_t missing);     // groups, as the kernel has them; for exit_need()
+void exit_dump(const struct vm_exit *x, const char *why); // registers to the log
+
+// Before the handler looks at groups that exits of its kind do not bring, or not always.
+static inline void exit_need(struct vm_exit *x, uint32_t groups)
+{
+    uint32_t missing = groups & ~x->have;
+    if (missing)
+        exit_bring(x, missing);
+}
+
+// instruction.c
+// What it takes to find and decode the instruction at RIP.
+#define EXIT_DECODES (GROUP_GPR_ABCD | GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
+// The instruction that caused the exit: as the exit tells it, else as it is decoded at RIP. False: the exit
+// is answered already (an event, or run it again).
+bool exit_decode(struct vm_exit *x, struct emu_control *control);
+void exit_skip(struct vm_exit *x, unsigned length); // it is done: RIP behind it
+void exit_step(struct vm_exit *x);                  // it is done, and was a single step
 // An exception; a page fault's address.
 void exit_event(struct vm_exit *x, uint64_t event, uint64_t address);
 void exit_fault(struct vm_exit *x, unsigned vector); // an exception without an error code
 void exit_fault_error(struct vm_exit *x, unsigned vector, uint32_t error);
-// Fields of the state that came without their groups: bytes [first, end) of it, as the kernel has them.
-void exit_fetch(struct vm_exit *x, size_t first, size_t end);
-// Decodes at RIP; false: the exit is answered already (an event, or run it again).
-bool exit_decode(struct vm_exit *x, struct emu_control *control);
-void exit_dump(const struct vm_exit *x, const char *why); // registers to the log
 
 // One handler an exit kind, each in the file that its name begins with.
+void instruction_hlt_exit(struct vm_exit *x);
+void instruction_skip_exit(struct vm_exit *x);
+void instruction_vmcall_exit(struct vm_exit *x);
+void instruction_undefined_exit(struct vm_exit *x);
 void cpuid_exit(struct vm_exit *x);
 void msr_power_up(struct vm_cpu *cpu);
 void msr_read_exit(struct vm_exit *x);

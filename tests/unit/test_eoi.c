@@ -79,9 +79,9 @@ void log_line(enum log_level level, const char *format, ...)
     (void)level, (void)format;
 }
 
-void exit_fetch(struct vm_exit *x, size_t first, size_t end)
+void exit_bring(struct vm_exit *x, uint32_t missing)
 {
-    (void)x, (void)first, (void)end;
+    (void)x, (void)missing;
 }
 
 void exits_name_changes(unsigned n)

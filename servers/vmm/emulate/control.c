@@ -64,12 +64,8 @@ static bool decode_plain(const struct vcpu_state *cpu, const struct emu_env *env
     unsigned bytes = walk.host[0] | (length > 1 ? (unsigned)walk.host[1] << 8 : 0);
     if (bytes != plain[kind].bytes)
         return false;
-    uint64_t next = cpu->rip + length;
-    *control = (struct emu_control){.what = plain[kind].what,
-                                    .length = (uint8_t)length,
-                                    .gpr = REG_NONE,
-                                    .number = REG_NONE,
-                                    .next = code64 ? next : (uint32_t)next};
+    *control = (struct emu_control){
+        .what = plain[kind].what, .length = (uint8_t)length, .gpr = REG_NONE, .number = REG_NONE};
     return true;
 }
 
@@ -139,7 +135,6 @@ static bool decode_any(struct emu_run *run, enum exit_kind kind, struct emu_cont
         return retry(run);
     control->what = row->what;
     control->length = insn->length;
-    control->next = run->rip;
     return take_operands(run, control);
 }
 

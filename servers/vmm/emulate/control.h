@@ -41,7 +41,6 @@ struct emu_control {
     uint8_t number; // of the control or debug register
     uint8_t gpr;    // enum vcpu_gpr: the other operand of a move
     uint8_t size;   // bytes of the move
-    uint64_t next;  // RIP after the instruction
     uint64_t value; // to be written: MOV to CR or DR, LMSW
 };
 

@@ -33,13 +33,10 @@ static const uint8_t *code_window(struct emu_run *run, unsigned offset, size_t *
 static bool decoded(struct emu_run *run, enum decode_status status)
 {
     switch (status) {
-    case DECODE_OK: run->rip = run->cpu->rip + run->insn->length; break;
+    case DECODE_OK: run->rip = cpu_next_rip(run->cpu, run->insn->length); return true;
     case DECODE_ILLEGAL: return unsupported(run);
     default: return raise_error(run, VECTOR_GP, 0); // longer than 15 bytes: [SDM] 3A 6.15
     }
-    if (run->mode != CODE_64)
-        run->rip = (uint32_t)run->rip;
-    return true;
 }
 
 static enum decode_status decode_bytes(struct emu_run *run)

@@ -71,6 +71,21 @@ static inline bool cpu_code64(const struct vcpu_state *cpu)
     return (cpu->efer & EFER_LMA) && (cpu->seg[SEG_CS].attributes & SEG_LONG);
 }
 
+// Only a sum that carries out of IP depends on the code's size.
+static inline bool cpu_rip_carries(uint64_t rip, unsigned length)
+{
+    return (rip & 0xffff) + length > 0xffff;
+}
+
+// Behind an instruction: EIP wraps, and in 16-bit code IP.
+static inline uint64_t cpu_next_rip(const struct vcpu_state *cpu, unsigned length)
+{
+    uint64_t next = cpu->rip + length;
+    if (!cpu_rip_carries(cpu->rip, length) || cpu_code64(cpu))
+        return next;
+    return cpu->seg[SEG_CS].attributes & SEG_BIG ? (uint32_t)next : (uint16_t)next;
+}
+
 // Segments are selectors times 16, without descriptors: real mode and virtual-8086 mode.
 static inline bool cpu_real_segments(const struct vcpu_state *cpu)
 {
