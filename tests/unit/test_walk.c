@@ -197,6 +197,8 @@ static void test_reserved(void **state)
     expect_fault(m, linear4, 0, ERR_P | ERR_RSVD);
 
     build_pae(m, PAGE | PWU);
+    machine_put64(m, LEVEL3 + 8, LEVEL2 | P | 0x20); // QEMU sets it
+    expect_gpa(m, linear_pae, 0, PAGE);
     machine_put64(m, LEVEL3 + 8, LEVEL2 | P | W);
     expect_fault(m, linear_pae, 0, ERR_P | ERR_RSVD);
     machine_put64(m, LEVEL3 + 8, LEVEL2 | P | NX);

@@ -1,9 +1,10 @@
 // Page walks in every mode of the guest: none, 32-bit, PAE, four levels.
 // SPDX-License-Identifier: MIT
 //
-// PDPTEs of PAE are read from memory at each walk, as processors with nested paging do ([APM] 2 15.25.10),
-// not at MOV CR3. Accessed and dirty bits are set only when the whole access is permitted, by
-// compare-and-swap, so that a concurrent change of the entry by another processor restarts the walk.
+// PDPTEs of PAE are read from memory at each walk, as AMD's processors with nested paging do ([APM] 2
+// 15.25.10); Intel's have loaded them before, so a guest that changed them sees the change here too early.
+// Accessed and dirty bits are set only when the whole access is permitted, by compare-and-swap, so that a
+// concurrent change of the entry by another processor restarts the walk.
 #include "servers/vmm/emulate/walk.h"
 
 #include <string.h>
@@ -18,7 +19,7 @@
 #define PTE_PS       (UINT64_C(1) << 7)
 #define PTE_NX       (UINT64_C(1) << 63)
 #define PTE_ADDRESS  UINT64_C(0x000ffffffffff000)
-#define PDPTE_MUST_0 UINT64_C(0x1e6) // of PAE: [SDM] 3A table 4-8
+#define PDPTE_MUST_0 UINT64_C(0x1c6) // of PAE: [SDM] 3A table 4-8; but bit 5, which QEMU sets as accessed
 
 #define ERROR_P    1u
 #define ERROR_W    2u
