@@ -115,7 +115,8 @@ enum exception {
 
 // What the CPUs of this machine let a guest have.
 struct virt_limits {
-    uint64_t cr4, efer; // bits that may be set
+    uint64_t cr4, efer;      // bits that may be set
+    uint64_t pdpte_reserved; // bits that may not be, of one that is present; zero: ours are not used
     uint32_t address_bits;
 };
 extern struct virt_limits virt_limits; // [I] after virt_init()
@@ -150,6 +151,7 @@ enum virt_check {
     CHECK_CS_L_AND_D,
     CHECK_VM86,
     CHECK_REAL_MODE_SS,
+    CHECK_PDPTE,
 };
 
 // Judges the groups given; a rule that needs several is applied when all of them are given. (check.c, pure)

@@ -63,6 +63,7 @@ static const char *vmx_probe(void)
     for (unsigned i = 0; i < SWITCHED_MSRS; i++)
         msr_pass(switched_msrs[i]), msr_pass(vmcs_msrs[i]);
     virt_limits.cr4 &= vmx.cr4_possible;
+    virt_limits.pdpte_reserved = 0x1e6 | ~UINT64_C(0) << virt_limits.address_bits; // [SDM] 3A table 4-8
     return NULL;
 }
 

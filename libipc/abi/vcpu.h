@@ -192,7 +192,7 @@ struct vcpu_image {
     uint8_t reserved[7];
 };
 enum vcpu_pending { PENDING_NOTHING, PENDING_EXIT, PENDING_ACCESS, PENDING_HALT };
-#define VCPU_IMAGE_VERSION 2u
+#define VCPU_IMAGE_VERSION 3u
 
 _Static_assert(sizeof(struct vcpu_segment) == 16, "ABI");
 _Static_assert(offsetof(struct vcpu_state, seg) == 192, "ABI");

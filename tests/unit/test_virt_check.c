@@ -17,6 +17,12 @@ static const struct virt_limits limits = {
     .efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE,
     .address_bits = 40,
 };
+static const struct virt_limits pdpte_limits = {
+    .cr4 = CR4_PAE,
+    .efer = EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE,
+    .pdpte_reserved = UINT64_C(0xffffff00000001e6),
+    .address_bits = 40,
+};
 
 #define NOT_CANONICAL UINT64_C(0x0000800000000000)
 #define WIDE          UINT64_C(0x100000000)
@@ -166,6 +172,32 @@ static void modes_are_judged(void **state)
     REFUSED(CHECK_REAL_MODE_SS, real_mode, s.seg[SEG_SS].attributes = 0xf3);
 }
 
+// Bad ones are refused where the processor would load them: in PAE paging, if it is present, if it uses ours.
+static void page_directory_pointers_are_judged(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct vcpu_state s = long_mode();
+        s.cr4 = CR4_PAE;
+        s.pdpte[i] = UINT64_C(0x10000000003); // reserved bits 1 and 40
+        assert_int_equal(virt_check(VIRT_GROUPS, &s, &pdpte_limits), CHECK_OK);
+        s.efer &= ~(EFER_LMA | EFER_LME);
+        assert_int_equal(virt_check(VIRT_GROUPS, &s, &pdpte_limits), CHECK_PDPTE);
+        assert_int_equal(judge(&s), CHECK_OK);
+        s.pdpte[i] = 0x2;
+        assert_int_equal(virt_check(VIRT_GROUPS, &s, &pdpte_limits), CHECK_OK);
+        s.pdpte[i] = UINT64_C(0xfffffff019);
+        assert_int_equal(virt_check(VIRT_GROUPS, &s, &pdpte_limits), CHECK_OK);
+        s.pdpte[i] = 0x101;
+        assert_int_equal(virt_check(VIRT_GROUPS, &s, &pdpte_limits), CHECK_PDPTE);
+        s.cr4 = 0;
+        assert_int_equal(virt_check(VIRT_GROUPS, &s, &pdpte_limits), CHECK_OK);
+        s.cr4 = CR4_PAE;
+        s.cr0 &= ~CR0_PG;
+        assert_int_equal(virt_check(VIRT_GROUPS, &s, &pdpte_limits), CHECK_OK);
+    }
+}
+
 static void events(void **state)
 {
     static const struct {
@@ -223,6 +255,7 @@ int main(void)
         cmocka_unit_test(segments_are_judged),
         cmocka_unit_test(msrs_and_debug_registers_are_judged),
         cmocka_unit_test(modes_are_judged),
+        cmocka_unit_test(page_directory_pointers_are_judged),
         cmocka_unit_test(events),
         cmocka_unit_test(only_what_is_given),
     };
