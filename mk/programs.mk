@@ -66,12 +66,12 @@ $(B)/guests/%.elf: $(B)/obj/guest/tests/guests/%.S.o tests/guests/guest.ld
 $(B)/guests/%.bin: $(B)/guests/%.elf
 	$(Q)objcopy -O binary $< $@
 
-# Tiny kernels: one program in each format that the monitor boots, and one that measures.
+# Tiny kernels: one program in each format that the monitor boots, one that measures, and one that pages.
 TINY_C      := $(WARN) -I. -ffreestanding -nostdinc -O2 -fno-pic -fno-pie -fno-stack-protector -mgeneral-regs-only \
                -fcf-protection=none -fno-asynchronous-unwind-tables
 TINY_COMMON := kernel.c machine.c image.S
 TINY_LD     := ld --fatal-warnings -no-warn-rwx-segments -z max-page-size=4096 -T tests/kernels/kernel.ld
-TINY        := $(if $(wildcard tests/kernels/kernel.ld),$(addprefix $(B)/kernels/,pvh multiboot bzimage stock))
+TINY        := $(if $(wildcard tests/kernels/kernel.ld),$(addprefix $(B)/kernels/,pvh multiboot bzimage stock pae))
 
 $(eval $(call compile,tiny32,$(CC),-m32 $(TINY_C) -isystem $(CC_INC)))
 $(eval $(call compile,tiny64,$(CC),-m64 $(TINY_C) -mno-red-zone -isystem $(CC_INC)))
@@ -87,3 +87,4 @@ $(eval $(call tiny,pvh,tiny32,pvh.S told_pvh.c $(TINY_COMMON),-m elf_i386))
 $(eval $(call tiny,multiboot,tiny32,multiboot.S told_multiboot.c $(TINY_COMMON),-m elf_i386))
 $(eval $(call tiny,bzimage,tiny64,bzimage.S told_bzimage.c $(TINY_COMMON),--oformat binary))
 $(eval $(call tiny,stock,tiny32,pvh.S stock.c machine.c,-m elf_i386))
+$(eval $(call tiny,pae,tiny32,multiboot.S pae.c machine.c,-m elf_i386))

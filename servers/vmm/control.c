@@ -18,9 +18,12 @@ enum { VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_GP = 13 };
 #define CR0_KNOWN   0xe005003ful
 #define CR0_LMSW    0xful // PE MP EM TS
 #define CR4_DE      (1ul << 3)
+#define CR4_PSE     (1ul << 4)
 #define CR4_PAE     (1ul << 5)
+#define CR4_PGE     (1ul << 7)
 #define CR4_PCIDE   (1ul << 17)
 #define CR4_OSXSAVE (1ul << 18)
+#define CR4_SMEP    (1ul << 20)
 // VME PVI TSD DE PSE PAE PGE OSFXSR OSXMMEXCPT UMIP FSGSBASE OSXSAVE SMEP SMAP
 #define CR4_KNOWN 0x350ebful
 #define EFER_LME  (1ul << 8)
@@ -38,24 +41,59 @@ enum { VECTOR_DB = 1, VECTOR_UD = 6, VECTOR_GP = 13 };
 #define XCR0_AVX  4ul
 #define XCR0_512  0xe0ul
 
+// What loads the PDPTEs when it changes [SDM] 3A 4.4.1; where they are; what of one gives #GP, table 4-8: but
+// bit 5, which QEMU sets as accessed. Where the processor wants it clear, the kernel refuses it, and that is
+// #GP too.
+#define PDPTES_CR0     (CR0_PG | CR0_CD | CR0_NW)
+#define PDPTES_CR4     (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
+#define PDPTES_AT      0xffffffe0ul
+#define PDPTE_P        1ul
+#define PDPTE_RESERVED 0x1c6ul
+
+static bool pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+    return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA);
+}
+
+// False: one of them is bad. Where no memory is, all bits of them are ones, reserved ones too.
+static bool load_pdptes(struct vcpu_state *s, uint64_t cr3)
+{
+    const uint64_t reserved = PDPTE_RESERVED | ~0ul << vm.env.physical_bits;
+    uint64_t pdpte[4];
+    const uint64_t *from = memory_at(cr3 & PDPTES_AT, sizeof pdpte);
+    if (!from)
+        return false;
+    for (unsigned i = 0; i < 4; i++) {
+        pdpte[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+        if ((pdpte[i] & PDPTE_P) && (pdpte[i] & reserved))
+            return false;
+    }
+    memcpy(s->pdpte, pdpte, sizeof pdpte);
+    return true;
+}
+
 // [SDM] 3A 9.8.5 entering and leaving IA-32e mode; 2A MOV CRn for what gives #GP.
 static bool write_cr0(struct vm_exit *x, uint64_t value)
 {
     struct vcpu_state *s = x->state;
+    uint64_t cr0 = (value & CR0_KNOWN) | CR0_ET, efer = s->efer;
     bool on = (value & CR0_PG) && !(s->cr0 & CR0_PG), off = !(value & CR0_PG) && (s->cr0 & CR0_PG);
     if (value >> 32 || ((value & CR0_PG) && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD)))
         return false;
     if (on && (s->efer & EFER_LME)) {
         if (!(s->cr4 & CR4_PAE) || (s->seg[SEG_CS].attributes & CS_L))
             return false;
-        s->efer |= EFER_LMA;
+        efer |= EFER_LMA;
     }
     if (off && (s->efer & EFER_LMA)) {
         if (s->seg[SEG_CS].attributes & CS_L)
             return false;
-        s->efer &= ~EFER_LMA;
+        efer &= ~EFER_LMA;
     }
-    s->cr0 = (value & CR0_KNOWN) | CR0_ET;
+    if (((cr0 ^ s->cr0) & PDPTES_CR0) && pae_paging(cr0, s->cr4, efer) && !load_pdptes(s, s->cr3))
+        return false;
+    s->cr0 = cr0;
+    s->efer = efer;
     x->groups |= GROUP_CR | GROUP_EFER;
     return true;
 }
@@ -65,7 +103,19 @@ static bool write_cr4(struct vm_exit *x, uint64_t value)
     struct vcpu_state *s = x->state;
     if ((value & ~CR4_KNOWN) || ((s->efer & EFER_LMA) && !(value & CR4_PAE)))
         return false;
+    if (((value ^ s->cr4) & PDPTES_CR4) && pae_paging(s->cr0, value, s->efer) && !load_pdptes(s, s->cr3))
+        return false;
     s->cr4 = value;
+    x->groups |= GROUP_CR;
+    return true;
+}
+
+static bool write_cr3(struct vm_exit *x, uint64_t value)
+{
+    struct vcpu_state *s = x->state;
+    if (pae_paging(s->cr0, s->cr4, s->efer) && !load_pdptes(s, value))
+        return false;
+    s->cr3 = value;
     x->groups |= GROUP_CR;
     return true;
 }
@@ -84,12 +134,9 @@ static bool write_cr(struct vm_exit *x, const struct emu_control *c)
 {
     switch (c->number) {
     case 0: return write_cr0(x, c->value);
+    case 3: return write_cr3(x, c->value);
     case 4: return write_cr4(x, c->value);
     case 8: return write_cr8(x, c->value);
-    case 3:
-        x->state->cr3 = c->value;
-        x->groups |= GROUP_CR;
-        return true;
     default: return false;
     }
 }
@@ -100,19 +147,6 @@ static void read_cr(struct vm_exit *x, const struct emu_control *c)
     uint64_t cr8 = lapic_cr8(&vm.machine->chip.cpu[x->n].lapic);
     x->state->gpr[c->gpr] = c->number == 0 ? s->cr0 : c->number == 3 ? s->cr3 : c->number == 4 ? s->cr4 : cr8;
     x->groups |= GROUP_GPR;
-}
-
-// What the guest's own MOV to a control register loads when it is not ours to carry out [SDM] 3A 4.4.1.
-static void load_pointers(struct vcpu_state *s)
-{
-    const uint64_t table = s->cr3 & 0xffffffe0;
-    if (!(s->cr0 & CR0_PG) || !(s->cr4 & CR4_PAE) || (s->efer & EFER_LMA))
-        return;
-    const void *from = vm.env.ram(vm.env.ctx, table, sizeof s->pdpte, false);
-    if (from)
-        memcpy(s->pdpte, from, sizeof s->pdpte);
-    else
-        memset(s->pdpte, 0, sizeof s->pdpte);
 }
 
 void control_exit(struct vm_exit *x)
@@ -130,12 +164,10 @@ void control_exit(struct vm_exit *x)
         break;
     default: exit_fault(x, VECTOR_UD); return;
     }
-    if (!good) {
+    if (good)
+        exit_skip(x, c.length);
+    else
         exit_fault_error(x, VECTOR_GP, 0);
-        return;
-    }
-    load_pointers(x->state);
-    exit_skip(x, c.length);
 }
 
 // Where the exit goes before the processor's own checks [SDM] 3C 26.1.3, they are ours.

@@ -18,6 +18,9 @@ enum { UD = 6, GP = 13, DB = 1, PE = 1, TS = 8, NO_EVENT = 0 };
 #define CD   0x40000000ul
 #define PAE  0x20ul
 #define DE   0x8ul
+#define PSE  0x10ul
+#define PGE  0x80ul
+#define SMEP 0x100000ul
 #define LME  0x100ul
 #define LMA  0x400ul
 #define CS_L 0x200
@@ -59,6 +62,14 @@ void exit_fault(struct vm_exit *exit, unsigned vector)
 void exit_fault_error(struct vm_exit *exit, unsigned vector, uint32_t code)
 {
     exit_event(exit, EVENT_MAKE(EVENT_EXCEPTION, vector) | EVENT_ERROR(code), 0);
+}
+
+static uint64_t table[4]; // all of the guest's memory, at TABLE
+enum { TABLE = 0x12340 };
+
+void *memory_at(uint64_t gpa, uint64_t bytes)
+{
+    return gpa == TABLE && bytes == sizeof table ? table : NULL;
 }
 
 static uint64_t priority;
@@ -164,6 +175,92 @@ static void long_mode(void **unused)
     assert_int_equal(state.efer, 0);
 }
 
+// A guest in 32-bit code, with paging on and PAE off.
+static void begin_32(void)
+{
+    begin();
+    vm.env.physical_bits = 40;
+    state.cr0 = PG | PE | 0x10;
+    state.cr3 = UINT64_C(0xff00000000) | TABLE | 0x1f; // what PAE ignores
+    state.cr4 = PSE;
+    state.efer = 0;
+    state.seg[SEG_CS].attributes = 0xc9b;
+    for (uint64_t i = 0; i < 4; i++)
+        table[i] = 0xfffffff039 - (i << 12);
+}
+
+// Did the processor load its page-directory pointers? They are forgotten, and the table changes each time.
+static bool loaded(void)
+{
+    bool all = !memcmp(state.pdpte, table, sizeof table);
+    memset(state.pdpte, 0, sizeof state.pdpte);
+    table[0] ^= 0x1000;
+    return all;
+}
+
+static void page_directory_pointers(void **unused)
+{
+    (void)unused;
+    begin_32();
+    assert_int_equal(cr(4, PSE | PGE), NO_EVENT); // paging of 32 bits
+    assert_false(loaded());
+    static const uint64_t cr4[] = {PSE | PGE | PAE, PGE | PAE, PAE, PAE | SMEP};
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(cr(4, cr4[i]), NO_EVENT);
+        assert_true(loaded());
+    }
+    assert_int_equal(cr(4, PAE | SMEP | DE), NO_EVENT);
+    assert_int_equal(cr(0, PG | PE | TS), NO_EVENT);
+    move_to(EMU_CLTS, 0, 0);
+    assert_false(loaded());
+    static const uint64_t cr0[] = {PG | PE | CD, PG | PE | CD | NW, PG | PE};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(cr(0, cr0[i]), NO_EVENT);
+        assert_true(loaded());
+    }
+    assert_int_equal(cr(3, TABLE), NO_EVENT);
+    assert_true(loaded());
+    assert_int_equal(cr(0, PE), NO_EVENT);
+    assert_int_equal(cr(4, PAE), NO_EVENT);
+    assert_int_equal(cr(3, 0), NO_EVENT);
+    assert_int_equal(cr(3, TABLE), NO_EVENT);
+    assert_false(loaded()); // no paging
+    assert_int_equal(cr(0, PG | PE), NO_EVENT);
+    assert_true(loaded());
+    assert_true(x.groups & GROUP_CR);
+    assert_int_equal(cr(0, PE), NO_EVENT);
+    state.efer = LME;
+    assert_int_equal(cr(0, PG | PE), NO_EVENT); // into long mode
+    assert_int_equal(cr(4, PAE | PGE), NO_EVENT);
+    assert_false(loaded());
+}
+
+static void bad_page_directory_pointers(void **unused)
+{
+    (void)unused;
+    static const uint64_t bad[] = {0x3, 0x5, 0x41, 0x101, UINT64_C(1) << 40 | 1, UINT64_C(1) << 63 | 1};
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        begin_32();
+        table[i % 4] = bad[i];
+        assert_int_equal(cr(4, PSE | PAE), GP);
+        assert_int_equal(state.cr4, PSE);
+        assert_int_equal(cr(0, PE), NO_EVENT);
+        assert_int_equal(cr(4, PAE), NO_EVENT);
+        assert_int_equal(cr(0, PG | PE), GP);
+        assert_int_equal(state.cr0, PE | 0x10);
+        assert_int_equal(state.pdpte[(i + 1) % 4], 0);
+        table[i % 4] ^= 1; // not present
+        assert_int_equal(cr(0, PG | PE), NO_EVENT);
+        table[i % 4] ^= 1;
+        assert_int_equal(cr(3, TABLE), GP);
+    }
+    begin_32();
+    state.cr3 = TABLE + 32; // no memory
+    assert_int_equal(cr(4, PAE), GP);
+    assert_int_equal(state.cr4, PSE);
+    assert_int_equal(cr(4, DE), NO_EVENT);
+}
+
 static void parts_of_cr0(void **unused)
 {
     (void)unused;
@@ -267,6 +364,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reserved_bits),
         cmocka_unit_test(long_mode),
+        cmocka_unit_test(page_directory_pointers),
+        cmocka_unit_test(bad_page_directory_pointers),
         cmocka_unit_test(parts_of_cr0),
         cmocka_unit_test(debug_registers),
         cmocka_unit_test(debug_registers_that_are_not_to_be_had),
