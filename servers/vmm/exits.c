@@ -92,7 +92,8 @@ static const struct fields {
     {GROUP_DR, FIELD(dr), FIELD(xcr0)},
     {GROUP_XCR0, FIELD(xcr0), FIELD(tsc_offset)},
     {GROUP_TSC, FIELD(tsc_offset), FIELD(blocking)},
-    {GROUP_EVENT, FIELD(event), sizeof(struct vcpu_state)},
+    {GROUP_EVENT, FIELD(event), FIELD(pdpte)},
+    {GROUP_CR, FIELD(pdpte), sizeof(struct vcpu_state)},
 };
 
 void exit_bring(struct vm_exit *x, uint32_t missing)

@@ -12,6 +12,7 @@ enum { PRESENT = 1, WRITE = 2, LARGE = 0x80, MIB = 1 << 20, WINDOW = 1 << 30, NO
 enum { PLACE_A = 4 * MIB, PLACE_B = 6 * MIB, PLACE_C = 8 * MIB };
 enum { CR4_DE = 1 << 3, CR4_PSE = 1 << 4, CR4_PAE = 1 << 5, CR4_PGE = 1 << 7 };
 enum { GP = 13, CODE = 0x10, GATE = 0x8e, RESERVED = 2 };
+enum { MSR_APIC = 0x1b, APIC_X2 = 0xc00, MSR_PRIORITY = 0x808, PRIORITY = 0x20 };
 #define CR0_CD 0x40000000u
 #define CR0_PG 0x80000000u
 
@@ -52,6 +53,15 @@ DEFINE_GET(cr4)
 DEFINE_SET(cr0)
 DEFINE_SET(cr3)
 DEFINE_SET(cr4)
+
+// The monitor answers by writing CR8, and what goes with it.
+static void set_priority(uint32_t priority)
+{
+    uint32_t base, above;
+    asm volatile("rdmsr" : "=a"(base), "=d"(above) : "c"(MSR_APIC));
+    asm volatile("wrmsr" : : "a"(base | APIC_X2), "d"(above), "c"(MSR_APIC));
+    asm volatile("wrmsr" : : "a"(priority), "d"(0), "c"(MSR_PRIORITY));
+}
 
 static void lead_to(const uint64_t *directory)
 {
@@ -107,6 +117,8 @@ static void while_paging(uint32_t cr3)
     lead_to(to_a);
     set_cr3(cr3);
     look("CR3: ");
+    set_priority(PRIORITY);
+    look("priority: ");
     set_cr4(get_cr4() ^ CR4_DE);
     look("DE: ");
 }

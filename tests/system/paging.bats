@@ -23,6 +23,7 @@ PGE: b
 PSE: a
 CD: b
 CR3: a
+priority: a
 DE: a
 a bad one, PGE: a!
 a bad one, CD: a!
