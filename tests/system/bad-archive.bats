@@ -51,11 +51,11 @@ changed() {
 }
 
 @test "a manifest with an unknown key" {
-    refused "$(changed '"heap"' '"heat"')" '^\[init\] error: manifest, line 14: unknown key "heat" of a server$'
+    refused "$(changed '"heap"' '"heat"')" '^\[init\] error: manifest, line 16: unknown key "heat" of a server$'
 }
 
 @test "a manifest that is no JSON" {
-    refused "$(changed '"servers": \[' '"servers":[,')" '^\[init\] error: manifest, line 12: .,. is not expected here$'
+    refused "$(changed '"servers": \[' '"servers":[,')" '^\[init\] error: manifest, line 14: .,. is not expected here$'
 }
 
 @test "a capability to an unknown object" {
