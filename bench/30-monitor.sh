@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Exits of a guest to the real servers: servers/vmm, which finds and decodes each instruction, and servers/console.
+# Exits of a guest to the real servers: servers/vmm, which decodes what has no length, and servers/console.
 # SPDX-License-Identifier: MIT
 set -euo pipefail
 cd "$(dirname "$0")/.."
