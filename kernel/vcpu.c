@@ -33,13 +33,11 @@ static ALWAYS_INLINE void message_exit(const struct call *c, struct thread *to)
     to->frame.rdx = x->address;
     to->frame.r10 = x->value;
     to->frame.r8 = x->info | (uint64_t)v->number << 32 | (v->offer ? EXIT_OFFER_PENDING : 0) |
-                   (virt->interruptible(v) ? EXIT_INTERRUPTIBLE : 0);
+                   (virt->read(v, groups, state) ? EXIT_INTERRUPTIBLE : 0);
     to->frame.r9 = x->raw;
     copy_gpr(state->gpr, v->gpr, groups);
     if (groups & GROUP_XCR0) // while the vCPU is current, the guest's is still in the register
         state->xcr0 = this_cpu()->current == &v->exec ? xgetbv(0) : v->exec.xcr0;
-    if (groups & VIRT_GROUPS)
-        virt->read(v, groups, state);
 }
 
 void vcpu_message_exit(const struct call *c, struct thread *to)
@@ -183,17 +181,10 @@ static NOINLINE enum status check_event(uint64_t event)
     return virt_check_state(GROUP_EVENT, &state);
 }
 
-// Groups that are judged: those of a copy, as they are in a page that its owner can change at any time.
-static inline enum status accept_state(struct vcpu *v, const struct vcpu_state *from, uint32_t groups)
+// What is judged is a copy, as it is in a page that its owner can change at any time.
+static NOINLINE enum status accept_whole(struct vcpu *v, const struct vcpu_state *from, uint32_t groups)
 {
-    struct vcpu_state state;
-    if (groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP)) {
-        state = *from;
-    } else {
-        state.rip = from->rip;
-        state.rflags = from->rflags;
-        state.blocking = from->blocking;
-    }
+    struct vcpu_state state = *from;
     if ((groups & GROUP_XCR0) && !fpu_xcr0_ok(state.xcr0))
         return STATUS_BAD_ARG;
     enum status s = virt_check_write(v, groups, &state);
@@ -203,8 +194,32 @@ static inline enum status accept_state(struct vcpu *v, const struct vcpu_state *
         virt->write(v, groups, &state);
     if (groups & GROUP_XCR0)
         v->exec.xcr0 = state.xcr0;
-    copy_gpr(v->gpr, from->gpr, groups);
     return STATUS_OK;
+}
+
+static ALWAYS_INLINE enum status accept_rip(struct vcpu *v, const struct vcpu_state *from)
+{
+    struct vcpu_state state;
+    state.rip = from->rip;
+    state.rflags = from->rflags;
+    state.blocking = from->blocking;
+    enum status s = virt_check_write(v, GROUP_RIP, &state);
+    if (s == STATUS_OK)
+        virt->write(v, GROUP_RIP, &state);
+    return s;
+}
+
+// The usual reply moves RIP, and general registers, which nobody judges.
+static ALWAYS_INLINE enum status accept_state(struct vcpu *v, const struct vcpu_state *from, uint32_t groups)
+{
+    enum status s = STATUS_OK;
+    if (groups & ~(uint32_t)(GROUP_GPR | GROUP_RIP))
+        s = accept_whole(v, from, groups);
+    else if (groups & GROUP_RIP)
+        s = accept_rip(v, from);
+    if (s == STATUS_OK)
+        copy_gpr(v->gpr, from->gpr, groups);
+    return s;
 }
 
 static enum status accept_access(struct vcpu *v, const struct vcpu_access *from)
@@ -214,7 +229,7 @@ static enum status accept_access(struct vcpu *v, const struct vcpu_access *from)
 }
 
 // Checks all that can be wrong with the answer to an exit, then takes its state over.
-static inline enum status accept(struct vcpu *v, const struct thread *from)
+static ALWAYS_INLINE enum status accept(struct vcpu *v, const struct thread *from)
 {
     uint64_t groups = from->frame.rdx, event = from->frame.r10;
     uint32_t label = TAG_LABEL(from->frame.rsi);

@@ -102,13 +102,6 @@ static void svm_inject(struct vcpu *vcpu, uint64_t event)
     ((struct svm_vcpu *)vcpu->hw)->vmcb.control.event_inj = event;
 }
 
-static bool svm_interruptible(const struct vcpu *vcpu)
-{
-    const struct vmcb *vmcb = &((const struct svm_vcpu *)vcpu->hw)->vmcb;
-    return (vmcb->save.rflags & RFLAGS_IF) && !(vmcb->control.int_state & INT_STATE_SHADOW) &&
-           !(vmcb->control.event_inj & EVENT_VALID);
-}
-
 struct virt_ops svm_ops = {
     .name = "SVM",
     .kind = VIRTUALIZATION_SVM,
@@ -122,7 +115,6 @@ struct virt_ops svm_ops = {
     .write = svm_write,
     .inject = svm_inject,
     .offer = svm_offer,
-    .interruptible = svm_interruptible,
     .skip_pio = svm_skip_pio,
     .paging_format = PAGING_X86,
 };

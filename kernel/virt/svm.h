@@ -159,7 +159,7 @@ extern bool svm_next_rip; // the CPU stores next_rip: NRIPS
 
 // svm_state.c
 void svm_state_index(void); // once, before the others
-void svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
+bool svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
 void svm_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state);
 void svm_set_nmi(struct svm_vcpu *hw, bool nmi);
 void svm_set_step(struct svm_vcpu *hw, enum svm_step step);

@@ -189,7 +189,7 @@ static inline void write_rip(struct svm_vcpu *hw, const struct vcpu_state *state
     bool nmi = state->blocking & BLOCKING_NMI;
     hw->vmcb.save.rip = state->rip;
     hw->vmcb.save.rflags = state->rflags;
-    hw->vmcb.control.int_state = (state->blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) ? INT_STATE_SHADOW : 0;
+    hw->vmcb.control.int_state = (state->blocking & BLOCKING_SHADOWS) ? INT_STATE_SHADOW : 0;
     if (hw->nmi != nmi || hw->step)
         svm_set_nmi(hw, nmi);
 }
@@ -217,12 +217,15 @@ static NOINLINE void read_rows(const struct svm_vcpu *hw, uint32_t groups, struc
     read_rest(hw, groups, state);
 }
 
-void svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state)
+bool svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state)
 {
+    const struct vmcb *vmcb = &((const struct svm_vcpu *)vcpu->hw)->vmcb;
     if (groups & GROUP_RIP)
         read_rip(vcpu->hw, state);
     if (groups & ROW_GROUPS)
         read_rows(vcpu->hw, groups & ROW_GROUPS, state);
+    return virt_interruptible(vmcb->save.rflags, vmcb->control.int_state & INT_STATE_SHADOW,
+                              vmcb->control.event_inj & EVENT_VALID);
 }
 
 static NOINLINE void write_rows(struct svm_vcpu *hw, uint32_t groups, const struct vcpu_state *state)

@@ -40,14 +40,14 @@ struct virt_ops {
     // is the core's to set before and to read back afterwards.
     enum virt_result (*run)(struct vcpu *vcpu);
 
-    // The groups of the state, but GPR and XCR0. write() cannot fail, and relies on virt_check_write().
-    void (*read)(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
+    // The groups of the state, but GPR and XCR0. What decides whether the guest could take an interrupt is
+    // read on the way: read() returns it. write() cannot fail, and relies on virt_check_write().
+    bool (*read)(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
     void (*write)(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state);
 
     void (*inject)(struct vcpu *vcpu,
                    uint64_t event);                   // EVENT_*, zero: nothing; replaces one that was cut off
     void (*offer)(struct vcpu *vcpu, uint64_t offer); // OFFER_*, replaces; also stores vcpu->offer
-    bool (*interruptible)(const struct vcpu *vcpu);   // RFLAGS.IF, no shadow, no event
     void (*skip_pio)(struct vcpu *vcpu,
                      uint64_t value); // finish the PIO exit: RIP on, and a read's value into RAX
 
@@ -61,6 +61,8 @@ extern const char *virt_missing[];  // why, one line a back-end; ends with NULL
 void virt_init(void); // probes the back-ends in turn
 extern struct virt_ops svm_ops, vmx_ops;
 
+#define BLOCKING_SHADOWS ((uint32_t)(BLOCKING_STI | BLOCKING_MOV_SS))
+
 // What the back-ends have in common: the guest's DR0-3, whose host has none; RAX in a port access of `size`
 // bytes, and what a read makes of it.
 static inline void virt_load_debug(const uint64_t *dr)
@@ -69,6 +71,11 @@ static inline void virt_load_debug(const uint64_t *dr)
     write_dr1(dr[1]);
     write_dr2(dr[2]);
     write_dr3(dr[3]);
+}
+
+static inline bool virt_interruptible(uint64_t rflags, uint64_t blocking, uint64_t event)
+{
+    return (rflags & RFLAGS_IF) && !(blocking & BLOCKING_SHADOWS) && !event;
 }
 
 static inline uint64_t virt_port_bytes(uint64_t rax, uint32_t size)
@@ -162,12 +169,12 @@ enum virt_check virt_check(uint32_t groups, const struct vcpu_state *state,
 static inline MUST_CHECK enum virt_check virt_check_rip(const struct vcpu_state *s)
 {
     const uint64_t flags = 0x3f7fd5; // all but bit 1 and the reserved ones
-    const uint32_t shadows = BLOCKING_STI | BLOCKING_MOV_SS;
     if ((s->rflags & ~flags) != RFLAGS_1)
         return CHECK_RFLAGS;
     if (!s->blocking)
         return CHECK_OK;
-    if ((s->blocking & ~(shadows | BLOCKING_NMI)) || (s->blocking & shadows) == shadows ||
+    if ((s->blocking & ~(BLOCKING_SHADOWS | BLOCKING_NMI)) ||
+        (s->blocking & BLOCKING_SHADOWS) == BLOCKING_SHADOWS ||
         ((s->blocking & BLOCKING_STI) && !(s->rflags & RFLAGS_IF)))
         return CHECK_BLOCKING;
     return CHECK_OK;

@@ -204,7 +204,6 @@ struct virt_ops vmx_ops = {
     .write = vmx_write,
     .inject = vmx_inject,
     .offer = vmx_offer,
-    .interruptible = vmx_interruptible,
     .skip_pio = vmx_skip_pio,
     .paging_format = PAGING_EPT,
 };

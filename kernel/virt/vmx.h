@@ -130,7 +130,7 @@ void vmx_switch(struct vmx_vcpu *hw);
 void vmx_host_state(struct vmx_vcpu *hw);
 
 // vmx_state.c
-void vmx_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
+bool vmx_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
 void vmx_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state);
 
 // vmx_exit.c: the exit to vcpu->exit, or handled here
@@ -141,7 +141,6 @@ uint64_t vmx_event(const struct vmx_vcpu *hw, uint64_t event); // as VM entry ta
 
 // vmx_run.c
 enum virt_result vmx_run(struct vcpu *vcpu);
-bool vmx_interruptible(const struct vcpu *vcpu);
 
 // vmx_enter.S
 bool vmx_enter(uint64_t *const *gpr, bool launched); // false: VMLAUNCH or VMRESUME refused

@@ -94,7 +94,7 @@ void vmx_skip_pio(struct vcpu *vcpu, uint64_t value)
         vcpu->gpr[GPR_RAX] = virt_port_read(vcpu->gpr[GPR_RAX], EXIT_INFO_SIZE(info), value);
     vmwrite(VMCS_RIP, vcpu->exit.next_rip);
     uint64_t blocking = vmread(VMCS_BLOCKING), rflags = vmread(VMCS_RFLAGS);
-    if (blocking & (BLOCKING_STI | BLOCKING_MOV_SS)) {
+    if (blocking & BLOCKING_SHADOWS) {
         vmwrite(VMCS_BLOCKING, blocking & VMCS_BLOCKING_NMI);
         vmwrite(VMCS_PENDING_DEBUG, 0);
     }

@@ -17,14 +17,6 @@
 #include "kernel/space.h"
 #include "kernel/virt/vmx.h"
 
-bool vmx_interruptible(const struct vcpu *vcpu)
-{
-    struct vmx_vcpu *hw = vcpu->hw;
-    vmx_load(hw);
-    return !hw->event && (vmread(VMCS_RFLAGS) & RFLAGS_IF) &&
-           !(vmread(VMCS_BLOCKING) & (BLOCKING_STI | BLOCKING_MOV_SS));
-}
-
 static void take_vpid(struct vmx_vcpu *hw, struct vmx_cpu *cpu)
 {
     if (!(vmx.words[WORD_SECONDARY] & SECONDARY_VPID))
@@ -137,7 +129,8 @@ static NOINLINE uint32_t put_waiting(const struct vcpu *vcpu, struct vmx_vcpu *h
 {
     uint32_t windows = (vcpu->offer & OFFER_NMI_WINDOW) ? PRIMARY_NMI_WINDOW : 0;
     hw->entering = hw->event;
-    if ((vcpu->offer & OFFER_VALID) && vmx_interruptible(vcpu))
+    if ((vcpu->offer & OFFER_VALID) &&
+        virt_interruptible(vmread(VMCS_RFLAGS), vmread(VMCS_BLOCKING), hw->event))
         hw->entering = EVENT_MAKE(EVENT_INTERRUPT, EXCEPTION_VECTOR(vcpu->offer));
     else if (vcpu->offer & OFFER_VALID)
         windows |= PRIMARY_INTERRUPT_WINDOW;

@@ -48,12 +48,11 @@ static const struct row *const rows[__builtin_ctz(GROUP_EVENT) + 1] = {
 };
 // clang-format on
 
-#define ACCESS_UNUSABLE  0x10000u
-#define CR0_GUESTS_OWN   (CR0_MP | CR0_TS)
-#define CR0_CACHE        (CR0_CD | CR0_NW) // VM entry leaves these alone [SDM] 3C 27.3.2.1
-#define BLOCKING_SHADOWS (BLOCKING_STI | BLOCKING_MOV_SS)
-#define ROW_GROUPS       (VIRT_GROUPS & ~(uint32_t)GROUP_RIP)
-#define FLUSHING         (GROUP_CR | GROUP_EFER | GROUP_MSR) // paging modes and PAT sit in the TLB
+#define ACCESS_UNUSABLE 0x10000u
+#define CR0_GUESTS_OWN  (CR0_MP | CR0_TS)
+#define CR0_CACHE       (CR0_CD | CR0_NW) // VM entry leaves these alone [SDM] 3C 27.3.2.1
+#define ROW_GROUPS      (VIRT_GROUPS & ~(uint32_t)GROUP_RIP)
+#define FLUSHING        (GROUP_CR | GROUP_EFER | GROUP_MSR) // paging modes and PAT sit in the TLB
 
 // Access rights have bits 8 to 11 of ours four higher, and say "unusable" apart [SDM] 3C 25.4.1.
 static void read_segment(uint32_t selector, struct vcpu_segment *s)
@@ -137,16 +136,6 @@ static void write_mode(struct vmx_vcpu *hw, uint64_t efer)
     hw->entry = entry;
 }
 
-static inline void read_rip(struct vcpu_state *state)
-{
-    uint32_t blocking = (uint32_t)vmread(VMCS_BLOCKING);
-    state->rip = vmread(VMCS_RIP);
-    state->rflags = vmread(VMCS_RFLAGS);
-    state->blocking = blocking;
-    if (blocking & VMCS_BLOCKING_NMI)
-        state->blocking = (blocking & BLOCKING_SHADOWS) | BLOCKING_NMI;
-}
-
 // A single step that a shadow holds back must be told apart [SDM] 3C 27.3.1.5.
 static inline void write_rip(const struct vcpu_state *state)
 {
@@ -161,26 +150,37 @@ static inline void write_rip(const struct vcpu_state *state)
     vmwrite(VMCS_PENDING_DEBUG, step);
 }
 
-static NOINLINE void read_rows(const struct vmx_vcpu *hw, uint32_t groups, struct vcpu_state *state)
+// Neither RIP alone nor at once.
+static NOINLINE bool read_rows(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state)
 {
+    struct vmx_vcpu *hw = vcpu->hw;
+    vmx_load(hw);
     for (uint32_t left = groups & ROW_GROUPS; left; left &= left - 1)
         for (const struct row *row = rows[__builtin_ctz(left)]; row->kind; row++)
             row_read(row, (const char *)hw, (char *)state);
     if (groups & GROUP_CR)
         read_controls(hw, state);
+    return vmx_read(vcpu, groups & GROUP_RIP, state);
 }
 
-void vmx_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state)
+bool vmx_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state)
 {
-    vmx_load(vcpu->hw);
-    if (groups & GROUP_RIP)
-        read_rip(state);
-    if (groups & ROW_GROUPS)
-        read_rows(vcpu->hw, groups, state);
+    const struct vmx_vcpu *hw = vcpu->hw;
+    if (!hw->loaded || (groups & ROW_GROUPS))
+        return read_rows(vcpu, groups, state);
+    uint64_t rflags = vmread(VMCS_RFLAGS), blocking = vmread(VMCS_BLOCKING);
+    if (groups & GROUP_RIP) {
+        state->rip = vmread(VMCS_RIP);
+        state->rflags = rflags;
+        state->blocking = (blocking & BLOCKING_SHADOWS) | ((blocking & VMCS_BLOCKING_NMI) ? BLOCKING_NMI : 0);
+    }
+    return virt_interruptible(rflags, blocking, hw->event);
 }
 
-static NOINLINE void write_rows(struct vmx_vcpu *hw, uint32_t groups, const struct vcpu_state *state)
+static NOINLINE void write_rows(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
 {
+    struct vmx_vcpu *hw = vcpu->hw;
+    vmx_load(hw);
     for (uint32_t left = groups & ROW_GROUPS; left; left &= left - 1)
         for (const struct row *row = rows[__builtin_ctz(left)]; row->kind; row++)
             row_write(row, (char *)hw, (const char *)state);
@@ -192,13 +192,13 @@ static NOINLINE void write_rows(struct vmx_vcpu *hw, uint32_t groups, const stru
         vmwrite(VMCS_DR7, state->dr7);
     if (groups & FLUSHING)
         hw->era = 0;
+    vmx_write(vcpu, groups & GROUP_RIP, state);
 }
 
 void vmx_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)
 {
-    vmx_load(vcpu->hw);
-    if (groups & GROUP_RIP)
+    if (!((const struct vmx_vcpu *)vcpu->hw)->loaded || (groups & ROW_GROUPS))
+        write_rows(vcpu, groups, state);
+    else if (groups & GROUP_RIP)
         write_rip(state);
-    if (groups & ROW_GROUPS)
-        write_rows(vcpu->hw, groups, state);
 }
