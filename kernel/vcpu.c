@@ -131,8 +131,10 @@ void vcpu_enter(struct vcpu *v)
         return;
     }
     do {
-        if (virt->run(v) == VIRT_INTERRUPT)
+        if (virt->run(v) == VIRT_INTERRUPT) {
+            interrupts_take();
             return;
+        }
         v->exits++;
         if (v->exit.kind == EXIT_MMIO)
             exit_mmio(v);

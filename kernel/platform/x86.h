@@ -164,5 +164,6 @@ X86_WRITE(invlpg, const void *, "invlpg (%0)", "memory")
 X86_DO(interrupts_off, "cli")
 X86_DO(interrupts_on, "sti")
 X86_DO(interrupts_wait, "sti; hlt; cli") // STI's shadow leaves no gap in which an interrupt could be missed
+X86_DO(interrupts_take, "sti; nop; cli") // what is pending comes now
 X86_DO(halt, "hlt")
 X86_DO(cpu_relax, "pause")

@@ -25,12 +25,6 @@ bool svm_next_rip;
 
 static uint8_t *iopm, *msrpm;
 
-// What has a place in the VMCB or is switched by VMLOAD and VMSAVE, and means nothing to anybody but the
-// guest.
-static const uint32_t free_msrs[] = {0x174, // SYSENTER_CS, _ESP, _EIP
-                                     0x175,      0x176,       MSR_STAR,    MSR_LSTAR,         MSR_CSTAR,
-                                     MSR_SFMASK, MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE};
-
 // Two bits an MSR, read and write, in three ranges of 8192 [APM] 2 15.11
 static void msr_pass(uint32_t msr)
 {
@@ -53,11 +47,10 @@ static const char *svm_probe(void)
         return "no kernel memory for SVM's bitmaps";
     memset(iopm, 0xff, IOPM_BYTES);
     memset(msrpm, 0xff, MSRPM_BYTES);
-    for (unsigned i = 0; i < sizeof(free_msrs) / sizeof(free_msrs[0]); i++)
-        msr_pass(free_msrs[i]);
+    for (unsigned i = 0; i < FREE_MSRS; i++)
+        msr_pass(virt_free_msrs[i]);
     svm_next_rip = features.edx & EDX_NEXT_RIP;
     svm_ops.features = svm_next_rip ? VCPU_FEATURE_LENGTHS : 0;
-    svm_state_index();
     return NULL;
 }
 
@@ -69,9 +62,7 @@ static void svm_cpu_enable(struct cpu *cpu)
     if (!svm || !host_save || !host)
         panic("no kernel memory to enable SVM on CPU %u", cpu->id);
     svm->host = phys_of(host);
-    svm->asids = cpuid(CPUID_SVM_FEATURES, 0).ebx;
-    svm->next_asid = svm->asids;                 // the first one taken flushes
-    svm->asid_era = (uint64_t)cpu->id << 48 | 1; // zero is no era
+    svm->asids = virt_tags(cpu->id, cpuid(CPUID_SVM_FEATURES, 0).ebx);
     cpu->virt = svm;
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, phys_of(host_save));

@@ -147,18 +147,13 @@ struct svm_vcpu {
 };
 
 struct svm_cpu {
-    uint64_t host;  // [I] physical address of the page for what VMSAVE and VMLOAD move
-    uint32_t asids; // [I] valid ones are 1 to asids - 1
-    uint32_t next_asid;
-    uint64_t asid_era; // grows when ASIDs are used up; no two CPUs have the same
+    uint64_t host; // [I] physical address of the page for what VMSAVE and VMLOAD move
+    struct virt_tags asids;
 };
-
-enum svm_next { SVM_EXIT = VIRT_EXIT, SVM_INTERRUPT = VIRT_INTERRUPT, SVM_RESUME };
 
 extern bool svm_next_rip; // the CPU stores next_rip: NRIPS
 
 // svm_state.c
-void svm_state_index(void); // once, before the others
 bool svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state);
 void svm_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state);
 void svm_set_nmi(struct svm_vcpu *hw, bool nmi);
@@ -168,8 +163,7 @@ void svm_offer(struct vcpu *vcpu, uint64_t offer);
 
 // svm_exit.c: the exit in the VMCB to vcpu->exit, or handled here
 void svm_intercept_all(struct svm_vcpu *hw);
-enum svm_next svm_exit(struct vcpu *vcpu);
-enum virt_result svm_report_failure(struct vcpu *vcpu);
+enum virt_result svm_exit(struct vcpu *vcpu);
 void svm_skip_pio(struct vcpu *vcpu, uint64_t value);
 
 // svm_run.c

@@ -11,29 +11,20 @@
 // An instruction between STI and VMRUN takes STI's shadow away. Where the guest is to start in a shadow there is
 // none: a CPU loads the shadow from the VMCB, the emulator does not but keeps ours (svm_quirks.c).
 
-#define GPR(n) (8 * n)(%rdx)
+#include "kernel/virt/registers.S"
 
     .text
     .globl svm_enter, svm_enter_end
 svm_enter:
-    .irp r, rbp, rbx, r12, r13, r14, r15
-    push %\r
-    .endr
+    push_kept
     push %rdx
     push %rsi
     mov %rsi, %rax
     vmsave %rax
     mov %rdi, %rax
     test %ecx, %ecx
-    mov GPR(1), %rcx
-    mov GPR(3), %rbx
-    mov GPR(5), %rbp
-    mov GPR(6), %rsi
-    mov GPR(7), %rdi
-    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
-    mov GPR(\n), %r\n
-    .endr
-    mov GPR(2), %rdx
+    load_guest rdx
+    mov 16(%rdx), %rdx
     clgi
     jnz 1f
     sti
@@ -47,17 +38,8 @@ svm_enter:
     pop %rax
     mov %rdx, 16(%rax)
     mov %rax, %rdx
-    mov %rcx, GPR(1)
-    mov %rbx, GPR(3)
-    mov %rbp, GPR(5)
-    mov %rsi, GPR(6)
-    mov %rdi, GPR(7)
-    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
-    mov %r\n, GPR(\n)
-    .endr
-    .irp r, r15, r14, r13, r12, rbx, rbp
-    pop %\r
-    .endr
+    save_guest rdx
+    pop_kept
     ret
 1:  vmload %rax
     sti

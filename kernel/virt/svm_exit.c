@@ -7,10 +7,6 @@
 #include "kernel/platform/x86.h"
 #include "kernel/virt/svm.h"
 
-#define IO_IN     UINT64_C(1)
-#define IO_STRING UINT64_C(4)
-#define IO_REP    UINT64_C(8)
-
 #define NPF_WRITE     (UINT64_C(1) << 1)
 #define NPF_FETCH     (UINT64_C(1) << 4)
 #define NPF_PAGE_WALK (UINT64_C(1) << 33)
@@ -21,7 +17,7 @@
     (1u << EXCEPTION_DB | 1u << EXCEPTION_BP | 1u << EXCEPTION_OF | 1u << EXCEPTION_DF | 1u << EXCEPTION_MC)
 
 struct exit_row;
-typedef enum svm_next exit_function(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row);
+typedef enum virt_result exit_function(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row);
 
 struct exit_row {
     exit_function *handle;
@@ -29,7 +25,8 @@ struct exit_row {
     uint8_t address;
 };
 
-static enum svm_next report(struct vcpu *vcpu, uint32_t kind, uint64_t address, uint64_t value, uint32_t info)
+static enum virt_result report(struct vcpu *vcpu, uint32_t kind, uint64_t address, uint64_t value,
+                               uint32_t info)
 {
     const struct vmcb *vmcb = &((struct svm_vcpu *)vcpu->hw)->vmcb;
     uint64_t next_rip = svm_next_rip ? vmcb->control.next_rip : 0;
@@ -40,52 +37,41 @@ static enum svm_next report(struct vcpu *vcpu, uint32_t kind, uint64_t address, 
                                     .value = value,
                                     .raw = vmcb->control.exit_code,
                                     .next_rip = next_rip};
-    return SVM_EXIT;
+    return VIRT_EXIT;
 }
 
-static enum svm_next plain(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+static enum virt_result plain(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     (void)hw;
     return report(vcpu, row->kind, row->address, 0, 0);
 }
 
 // With decode assists the CPU tells the general register [APM] 2 15.33.1.
-static enum svm_next control_register(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+static enum virt_result control_register(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     uint64_t info = hw->vmcb.control.exit_info_1;
     return report(vcpu, EXIT_CR, row->address, (info & CR_INFO_VALID) ? info & 0xf : GPR_COUNT, EXIT_WRITE);
 }
 
-static enum svm_next msr(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+static enum virt_result msr(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     (void)row;
     return report(vcpu, hw->vmcb.control.exit_info_1 ? EXIT_WRMSR : EXIT_RDMSR, 0, 0, 0);
 }
 
 // EXITINFO1 and 2 [APM] 2 15.10.2
-static enum svm_next port(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+static enum virt_result port(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     const struct vmcb *vmcb = &hw->vmcb;
     struct vcpu_exit *e = &vcpu->exit;
     uint64_t io = vmcb->control.exit_info_1;
-    uint32_t size = io >> 4 & 7;
-    uint32_t info = size;
     e->kind = row->kind;
-    e->address = io >> 16 & 0xffff;
     e->value = 0;
     e->raw = vmcb->control.exit_code;
     e->next_rip = vmcb->control.exit_info_2;
-    info |= ((uint32_t)(e->next_rip - vmcb->save.rip) & 0xf) << 8;
-    if (!(io & IO_IN)) {
-        info |= EXIT_WRITE;
-        e->value = virt_port_bytes(vcpu->gpr[GPR_RAX], size);
-    }
-    if (io & (IO_STRING | IO_REP)) {
-        info |= ((io & IO_STRING) ? EXIT_STRING : 0) | ((io & IO_REP) ? EXIT_REP : 0);
-        e->value = 0;
-    }
-    e->info = info;
-    return SVM_EXIT;
+    virt_port(vcpu, io, (struct virt_port_bits){1 << 0, 1 << 2, 1 << 3}, io >> 4 & 7,
+              (uint32_t)(e->next_rip - vmcb->save.rip) & 0xf);
+    return VIRT_EXIT;
 }
 
 void svm_skip_pio(struct vcpu *vcpu, uint64_t value)
@@ -96,58 +82,52 @@ void svm_skip_pio(struct vcpu *vcpu, uint64_t value)
         vcpu->gpr[GPR_RAX] = virt_port_read(vcpu->gpr[GPR_RAX], EXIT_INFO_SIZE(info), value);
     vmcb->save.rip = vcpu->exit.next_rip;
     vmcb->control.int_state = 0;
-    if (vmcb->save.rflags & (RFLAGS_TF | RFLAGS_RF)) {
-        vmcb->save.rflags &= ~RFLAGS_RF;
-        if (vmcb->save.rflags & RFLAGS_TF) {
-            vmcb->save.dr6 |= DR6_BS;
-            vmcb->control.event_inj = EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_DB);
-        }
-    }
+    if (vmcb->save.rflags & (RFLAGS_TF | RFLAGS_RF))
+        vmcb->save.rflags = virt_step_over(vmcb->save.rflags, &vmcb->save.dr6, &vmcb->control.event_inj);
 }
 
 // EXITINFO1: error code, EXITINFO2: address [APM] 2 15.25.6
-static enum svm_next nested_page_fault(struct vcpu *vcpu, const struct vmcb_control *control)
+static enum virt_result nested_page_fault(struct vcpu *vcpu, const struct vmcb_control *control)
 {
     uint64_t code = control->exit_info_1;
     uint32_t info = ((code & NPF_WRITE) ? EXIT_WRITE : 0) | ((code & NPF_FETCH) ? EXIT_FETCH : 0) |
                     ((code & NPF_PAGE_WALK) ? EXIT_PAGE_WALK : 0);
     report(vcpu, EXIT_MMIO, control->exit_info_2, 0, info);
     vcpu->exit.raw = code;
-    return SVM_EXIT;
+    return VIRT_EXIT;
 }
 
-// It is still pending and comes now.
-static enum svm_next interrupt(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+// It is still pending.
+static enum virt_result interrupt(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     (void)vcpu, (void)hw, (void)row;
-    asm volatile("sti; nop; cli" ::: "memory");
-    return SVM_INTERRUPT;
+    return VIRT_INTERRUPT;
 }
 
 // A machine check is the machine's; the exception was consumed by the exit.
-static enum svm_next machine_check(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+static enum virt_result machine_check(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     (void)vcpu, (void)hw, (void)row;
     asm volatile("int %0" ::"i"(EXCEPTION_MC) : "memory");
-    return SVM_INTERRUPT;
+    return VIRT_INTERRUPT;
 }
 
 // An NMI whose delivery an exception cut off goes first; the exception comes again. A fault pushes RF set,
 // which neither the intercept nor the injection does for us [APM] 2 8.1.4.
-static enum svm_next raise(struct svm_vcpu *hw, uint32_t vector, uint64_t error)
+static enum virt_result raise(struct svm_vcpu *hw, uint32_t vector, uint64_t error)
 {
-    bool has_error = (ERROR_CODE_VECTORS >> vector & 1) && (hw->vmcb.save.cr0 & CR0_PE);
+    bool has_error = virt_has_error(vector, hw->vmcb.save.cr0);
     uint64_t *event = &hw->vmcb.control.event_inj;
     if (EXCEPTION_TYPE(*event) == EVENT_NMI)
-        return SVM_RESUME;
+        return VIRT_RESUME;
     *event = EVENT_MAKE(EVENT_EXCEPTION, vector) | (has_error ? EVENT_ERROR(error) : 0);
     if (!(EXCEPTIONS_NO_FAULTS >> vector & 1))
         hw->vmcb.save.rflags |= RFLAGS_RF;
-    return SVM_RESUME;
+    return VIRT_RESUME;
 }
 
 // Into the guest after all, with what the delivery would have done beside.
-static enum svm_next reflect(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+static enum virt_result reflect(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     struct vmcb_save *save = &hw->vmcb.save;
     uint32_t vector = (uint32_t)hw->vmcb.control.exit_code - VMEXIT_EXCEPTION;
@@ -161,7 +141,7 @@ static enum svm_next reflect(struct vcpu *vcpu, struct svm_vcpu *hw, const struc
 
 // IRET and LTR run alone: NMIs stay blocked until an IRET is done, and svm_quirks.c tells about LTR. Should
 // anything else come, the step is given up and the instruction intercepted afresh.
-static enum svm_next step(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+static enum virt_result step(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     struct vmcb_save *save = &hw->vmcb.save;
     (void)vcpu;
@@ -172,7 +152,7 @@ static enum svm_next step(struct vcpu *vcpu, struct svm_vcpu *hw, const struct e
     save->rflags |= RFLAGS_TF;
     hw->vmcb.control.int_state = INT_STATE_SHADOW;
     svm_set_step(hw, row->address);
-    return SVM_RESUME;
+    return VIRT_RESUME;
 }
 
 // IRET has loaded RFLAGS, LTR has not.
@@ -192,7 +172,7 @@ static void step_done(struct svm_vcpu *hw)
 }
 
 // A step of ours is hidden, unless the guest steps too or hit a breakpoint of its own.
-static enum svm_next debug(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+static enum virt_result debug(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     struct vmcb_save *save = &hw->vmcb.save;
     if (!hw->step || !(save->dr6 & DR6_BS))
@@ -202,24 +182,15 @@ static enum svm_next debug(struct vcpu *vcpu, struct svm_vcpu *hw, const struct 
         save->dr6 &= hw->step_dr6 | ~DR6_BS;
     step_done(hw);
     if (hw->vmcb.control.event_inj || (!hw->step_tf && !news))
-        return SVM_RESUME;
+        return VIRT_RESUME;
     return reflect(vcpu, hw, row);
 }
 
 // Always the monitor's: see svm_quirks.c for what a guest could do with these registers.
-static enum svm_next debug_register(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
+static enum virt_result debug_register(struct vcpu *vcpu, struct svm_vcpu *hw, const struct exit_row *row)
 {
     uint32_t number = (uint32_t)hw->vmcb.control.exit_code - VMEXIT_DR;
     return report(vcpu, row->kind, number & 0xf, GPR_COUNT, number & 0x10 ? EXIT_WRITE : 0);
-}
-
-// The number of the check that failed is zero where the processor knows better than we.
-enum virt_result svm_report_failure(struct vcpu *vcpu)
-{
-    struct vcpu_state state;
-    svm_read(vcpu, GROUP_ALL, &state);
-    report(vcpu, EXIT_ERROR, 0, virt_check(GROUP_ALL, &state, &virt_limits), 0);
-    return VIRT_EXIT;
 }
 
 // What has a row is intercepted. CR2 and CR3 are the guest's, of CR0 TS and MP; reading CR8 gives V_TPR, but
@@ -262,7 +233,7 @@ void svm_intercept_all(struct svm_vcpu *hw)
         svm_intercept(hw, code, rows[code].handle);
 }
 
-enum svm_next svm_exit(struct vcpu *vcpu)
+enum virt_result svm_exit(struct vcpu *vcpu)
 {
     struct svm_vcpu *hw = vcpu->hw;
     uint32_t code = (uint32_t)hw->vmcb.control.exit_code;

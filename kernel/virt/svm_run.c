@@ -9,26 +9,15 @@
 #include "kernel/space.h"
 #include "kernel/virt/svm.h"
 
-// A new ASID is the cheapest flush: what the old one left in the TLB is dead, and is flushed when the ASIDs
-// of this CPU have all been used.
-static void take_asid(struct svm_vcpu *hw, struct svm_cpu *cpu, uint64_t flushes)
-{
-    if (cpu->next_asid >= cpu->asids) {
-        cpu->next_asid = 1;
-        cpu->asid_era++;
-        hw->vmcb.control.tlb_control = TLB_FLUSH_ALL;
-    }
-    hw->vmcb.control.asid = cpu->next_asid++;
-    hw->asid_era = cpu->asid_era;
-    hw->flushes = flushes;
-}
-
 static void enter(struct vcpu *vcpu, struct svm_vcpu *hw)
 {
     struct svm_cpu *cpu = this_cpu()->virt;
     uint64_t flushes = vcpu->space->aspace.flushes;
-    if (hw->asid_era != cpu->asid_era || hw->flushes != flushes)
-        take_asid(hw, cpu, flushes);
+    if (hw->asid_era != cpu->asids.era || hw->flushes != flushes) {
+        hw->flushes = flushes;
+        if (virt_take_tag(&cpu->asids, &hw->asid_era, &hw->vmcb.control.asid))
+            hw->vmcb.control.tlb_control = TLB_FLUSH_ALL;
+    }
     if (hw->vmcb.save.dr7 & DR7_ENABLE)
         virt_load_debug(hw->dr); // changed by svm_write() only, as accesses are intercepted
     hw->vmcb.save.rax = vcpu->gpr[GPR_RAX];
@@ -61,10 +50,8 @@ static void settle(struct vcpu *vcpu, struct svm_vcpu *hw)
     hw->vmcb.control.event_inj = 0;
     if (hw->vmcb.control.exit_int_info & EVENT_VALID)
         take_back(hw);
-    if ((vcpu->offer & OFFER_VALID) && !(hw->vmcb.control.int_ctl & V_IRQ)) {
-        vcpu->offer &= OFFER_NMI_WINDOW;
-        vcpu->interrupts++;
-    }
+    if ((vcpu->offer & OFFER_VALID) && !(hw->vmcb.control.int_ctl & V_IRQ))
+        virt_offer_taken(vcpu);
 }
 
 // What waits for injection goes in with this entry. True: it is the NMI window instead.
@@ -88,15 +75,15 @@ static bool prepare(struct vcpu *vcpu, struct svm_vcpu *hw)
 enum virt_result svm_run(struct vcpu *vcpu)
 {
     struct svm_vcpu *hw = vcpu->hw;
-    enum svm_next next;
+    enum virt_result next;
     do {
         if (prepare(vcpu, hw))
             return VIRT_EXIT;
         enter(vcpu, hw);
         if ((uint32_t)hw->vmcb.control.exit_code == VMEXIT_INVALID && svm_entry_failed(vcpu))
-            return svm_report_failure(vcpu);
+            return virt_failed(vcpu, hw->vmcb.control.exit_code);
         settle(vcpu, hw);
         next = svm_exit(vcpu);
-    } while (next == SVM_RESUME);
-    return (enum virt_result)next;
+    } while (next == VIRT_RESUME);
+    return next;
 }

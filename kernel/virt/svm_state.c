@@ -5,85 +5,61 @@
 // it: blocking, which the VMCB knows in pieces; EFER and CPL, which the VMCB holds twice; flushing.
 #include "kernel/lib/string.h"
 #include "kernel/platform/x86.h"
+#include "kernel/virt/rows.h"
 #include "kernel/virt/svm.h"
 
 enum row_kind {
-    ROW_64,
+    ROW_64 = 1,
     ROW_ADDRESS, // 64 bits, canonical
     ROW_32,      // of the VMCB, zero-extended in the state
     ROW_8,
     ROW_SEGMENT,
 };
 
-struct row {
-    uint16_t group;
-    uint16_t hw;    // offset in struct svm_vcpu
-    uint16_t state; // offset in struct vcpu_state
-    uint16_t kind;
+#define AT(k, field, name)     ROW(k, offsetof(struct svm_vcpu, field), name)
+#define SAVED(k, name)         AT(k, vmcb.save.name, name)
+#define SEGMENT(segment, name) AT(SEGMENT, vmcb.save.name, seg[segment])
+#define SEGMENT_ATTRIBUTES     0xfff
+
+// CR8 is V_TPR [APM] 2 15.21.2. There are no PDPTEs: with nested paging the processor has none, and reads the
+// guest's from memory at each walk [APM] 2 15.25.10.
+ROW_TABLE = {
+    OF(CR){SAVED(64, cr0),
+           SAVED(64, cr2),
+           SAVED(64, cr3),
+           SAVED(64, cr4),
+           AT(8, vmcb.control.int_ctl, cr8),
+           {0}},
+    OF(EFER){AT(64, efer, efer), {0}},
+    OF(SEG_CODE){SEGMENT(SEG_CS, cs), SEGMENT(SEG_SS, ss), {0}},
+    OF(SEG_DATA){SEGMENT(SEG_ES, es), SEGMENT(SEG_DS, ds), SEGMENT(SEG_FS, fs), SEGMENT(SEG_GS, gs), {0}},
+    OF(SEG_SYSTEM){SEGMENT(SEG_LDTR, ldtr),
+                   SEGMENT(SEG_TR, tr),
+                   AT(ADDRESS, vmcb.save.gdtr.base, gdtr.base),
+                   AT(32, vmcb.save.gdtr.limit, gdtr.limit),
+                   AT(ADDRESS, vmcb.save.idtr.base, idtr.base),
+                   AT(32, vmcb.save.idtr.limit, idtr.limit),
+                   {0}},
+    OF(MSR){SAVED(64, star),
+            SAVED(ADDRESS, lstar),
+            SAVED(ADDRESS, cstar),
+            SAVED(64, sfmask),
+            SAVED(ADDRESS, kernel_gs_base),
+            SAVED(64, sysenter_cs),
+            SAVED(ADDRESS, sysenter_esp),
+            SAVED(ADDRESS, sysenter_eip),
+            SAVED(64, pat),
+            {0}},
+    OF(DR){AT(64, dr[0], dr[0]),
+           AT(64, dr[1], dr[1]),
+           AT(64, dr[2], dr[2]),
+           AT(64, dr[3], dr[3]),
+           SAVED(64, dr6),
+           SAVED(64, dr7),
+           {0}},
+    OF(TSC){AT(64, vmcb.control.tsc_offset, tsc_offset), {0}},
+    OF(EVENT){AT(64, vmcb.control.event_inj, event), {0}},
 };
-
-#define ROW(g, k, field, name)                                                                               \
-    {                                                                                                        \
-        GROUP_##g, offsetof(struct svm_vcpu, field), offsetof(struct vcpu_state, name), ROW_##k              \
-    }
-#define SAVED(g, k, name)         ROW(g, k, vmcb.save.name, name)
-#define SEGMENT(g, segment, name) ROW(g, SEGMENT, vmcb.save.name, seg[segment])
-#define SEGMENT_ATTRIBUTES        0xfff
-
-// In the order of the groups' bits. There are no PDPTEs: with nested paging the processor has none, and reads
-// the guest's from memory at each walk [APM] 2 15.25.10.
-static const struct row rows[] = {
-    SAVED(CR, 64, cr0),
-    SAVED(CR, 64, cr2),
-    SAVED(CR, 64, cr3),
-    SAVED(CR, 64, cr4),
-    ROW(CR, 8, vmcb.control.int_ctl, cr8), // V_TPR [APM] 2 15.21.2
-    ROW(EFER, 64, efer, efer),
-    SEGMENT(SEG_CODE, SEG_CS, cs),
-    SEGMENT(SEG_CODE, SEG_SS, ss),
-    SEGMENT(SEG_DATA, SEG_ES, es),
-    SEGMENT(SEG_DATA, SEG_DS, ds),
-    SEGMENT(SEG_DATA, SEG_FS, fs),
-    SEGMENT(SEG_DATA, SEG_GS, gs),
-    SEGMENT(SEG_SYSTEM, SEG_LDTR, ldtr),
-    SEGMENT(SEG_SYSTEM, SEG_TR, tr),
-    ROW(SEG_SYSTEM, ADDRESS, vmcb.save.gdtr.base, gdtr.base),
-    ROW(SEG_SYSTEM, 32, vmcb.save.gdtr.limit, gdtr.limit),
-    ROW(SEG_SYSTEM, ADDRESS, vmcb.save.idtr.base, idtr.base),
-    ROW(SEG_SYSTEM, 32, vmcb.save.idtr.limit, idtr.limit),
-    SAVED(MSR, 64, star),
-    SAVED(MSR, ADDRESS, lstar),
-    SAVED(MSR, ADDRESS, cstar),
-    SAVED(MSR, 64, sfmask),
-    SAVED(MSR, ADDRESS, kernel_gs_base),
-    SAVED(MSR, 64, sysenter_cs),
-    SAVED(MSR, ADDRESS, sysenter_esp),
-    SAVED(MSR, ADDRESS, sysenter_eip),
-    SAVED(MSR, 64, pat),
-    ROW(DR, 64, dr[0], dr[0]),
-    ROW(DR, 64, dr[1], dr[1]),
-    ROW(DR, 64, dr[2], dr[2]),
-    ROW(DR, 64, dr[3], dr[3]),
-    SAVED(DR, 64, dr6),
-    SAVED(DR, 64, dr7),
-    ROW(TSC, 64, vmcb.control.tsc_offset, tsc_offset),
-    ROW(EVENT, 64, vmcb.control.event_inj, event),
-};
-
-enum { ROWS = sizeof(rows) / sizeof(rows[0]), GROUPS = 13 };
-#define ROW_GROUPS (VIRT_GROUPS & ~(uint32_t)GROUP_RIP) // those that have rows
-
-static uint8_t first_row[GROUPS + 1]; // of each group
-
-void svm_state_index(void)
-{
-    uint8_t row = 0;
-    for (unsigned group = 0; group <= GROUPS; group++) {
-        while (row < ROWS && rows[row].group < 1u << group)
-            row++;
-        first_row[group] = row;
-    }
-}
 
 // 64 bits first: what every exit moves.
 static inline void row_read(const struct row *row, const char *hw, char *state)
@@ -203,17 +179,14 @@ static void write_rest(struct svm_vcpu *hw, uint32_t groups)
         save->tr.attributes = svm_loaded_task(save->tr.attributes);
     if (groups & (GROUP_CR | GROUP_EFER))
         save->efer = svm_loaded_efer(hw->efer, save->cr0);
-    if (groups & (GROUP_CR | GROUP_EFER | GROUP_MSR)) // paging modes and PAT sit in the TLB
+    if (groups & FLUSHING)
         hw->asid_era = 0;
 }
 
 static NOINLINE void read_rows(const struct svm_vcpu *hw, uint32_t groups, struct vcpu_state *state)
 {
-    for (uint32_t left = groups; left; left &= left - 1) {
-        unsigned group = (unsigned)__builtin_ctz(left);
-        for (const struct row *row = &rows[first_row[group]]; row < &rows[first_row[group + 1]]; row++)
-            row_read(row, (const char *)hw, (char *)state);
-    }
+    FOR_ROWS(row, groups)
+    row_read(row, (const char *)hw, (char *)state);
     read_rest(hw, groups, state);
 }
 
@@ -223,18 +196,15 @@ bool svm_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state
     if (groups & GROUP_RIP)
         read_rip(vcpu->hw, state);
     if (groups & ROW_GROUPS)
-        read_rows(vcpu->hw, groups & ROW_GROUPS, state);
+        read_rows(vcpu->hw, groups, state);
     return virt_interruptible(vmcb->save.rflags, vmcb->control.int_state & INT_STATE_SHADOW,
                               vmcb->control.event_inj & EVENT_VALID);
 }
 
 static NOINLINE void write_rows(struct svm_vcpu *hw, uint32_t groups, const struct vcpu_state *state)
 {
-    for (uint32_t left = groups; left; left &= left - 1) {
-        unsigned group = (unsigned)__builtin_ctz(left);
-        for (const struct row *row = &rows[first_row[group]]; row < &rows[first_row[group + 1]]; row++)
-            row_write(row, (char *)hw, (const char *)state);
-    }
+    FOR_ROWS(row, groups)
+    row_write(row, (char *)hw, (const char *)state);
     write_rest(hw, groups);
 }
 
@@ -243,5 +213,5 @@ void svm_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *stat
     if (groups & GROUP_RIP)
         write_rip(vcpu->hw, state);
     if (groups & ROW_GROUPS)
-        write_rows(vcpu->hw, groups & ROW_GROUPS, state);
+        write_rows(vcpu->hw, groups, state);
 }

@@ -59,6 +59,12 @@ const struct vcpu_state virt_reset_state = {
     .xcr0 = 1,
 };
 
+// Those with numbers: SYSENTER_CS, _ESP, _EIP
+const uint32_t virt_free_msrs[FREE_MSRS] = {
+    MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,  MSR_KERNEL_GS_BASE,
+    0x174,    0x175,     0x176,     MSR_FS_BASE, MSR_GS_BASE,
+};
+
 static void find_limits(void)
 {
     struct cpuid one = cpuid(1, 0), seven = cpuid(7, 0);
@@ -83,6 +89,27 @@ void virt_init(void)
 enum status virt_check_state(uint32_t groups, const struct vcpu_state *state)
 {
     return virt_check(groups, state, &virt_limits) == CHECK_OK ? STATUS_OK : STATUS_BAD_ARG;
+}
+
+bool virt_take_tag(struct virt_tags *tags, uint64_t *era, uint32_t *tag)
+{
+    bool used_up = tags->next >= tags->count;
+    if (used_up) {
+        tags->next = 1;
+        tags->era++;
+    }
+    *era = tags->era;
+    *tag = tags->next++;
+    return used_up;
+}
+
+enum virt_result virt_failed(struct vcpu *vcpu, uint64_t raw)
+{
+    struct vcpu_state state;
+    virt->read(vcpu, GROUP_ALL, &state);
+    vcpu->exit = (struct vcpu_exit){
+        .kind = EXIT_ERROR, .value = virt_check(GROUP_ALL, &state, &virt_limits), .raw = raw};
+    return VIRT_EXIT;
 }
 
 enum status virt_check_whole(const struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state)

@@ -15,7 +15,8 @@ struct cpu;
 
 enum virt_result {
     VIRT_EXIT,      // vcpu->exit says what happened
-    VIRT_INTERRUPT, // a host interrupt or NMI came and was handled; the guest may go on at once
+    VIRT_INTERRUPT, // a host interrupt is pending, or an NMI was handled; the guest may then go on at once
+    VIRT_RESUME,    // within a back-end: nobody else's business, so the guest goes on
 };
 
 struct virt_ops {
@@ -63,32 +64,6 @@ extern struct virt_ops svm_ops, vmx_ops;
 
 #define BLOCKING_SHADOWS ((uint32_t)(BLOCKING_STI | BLOCKING_MOV_SS))
 
-// What the back-ends have in common: the guest's DR0-3, whose host has none; RAX in a port access of `size`
-// bytes, and what a read makes of it.
-static inline void virt_load_debug(const uint64_t *dr)
-{
-    write_dr0(dr[0]);
-    write_dr1(dr[1]);
-    write_dr2(dr[2]);
-    write_dr3(dr[3]);
-}
-
-static inline bool virt_interruptible(uint64_t rflags, uint64_t blocking, uint64_t event)
-{
-    return (rflags & RFLAGS_IF) && !(blocking & BLOCKING_SHADOWS) && !event;
-}
-
-static inline uint64_t virt_port_bytes(uint64_t rax, uint32_t size)
-{
-    return rax & ((UINT64_C(1) << 8 * size) - 1);
-}
-
-static inline uint64_t virt_port_read(uint64_t rax, uint32_t size, uint64_t value)
-{
-    uint64_t kept = size == 4 ? 0 : rax - virt_port_bytes(rax, size);
-    return kept | virt_port_bytes(value, size);
-}
-
 // The groups that a back-end knows; CHECK_MODE_GROUPS decide together in which mode a vCPU is.
 #define VIRT_GROUPS       (GROUP_ALL & ~(GROUP_GPR | GROUP_XCR0))
 #define CHECK_MODE_GROUPS (GROUP_RIP | GROUP_CR | GROUP_EFER | GROUP_SEG_CODE)
@@ -119,6 +94,100 @@ enum exception {
 
 // Vectors that push an error code, in protected mode [SDM] 3A 6.13: #DF #TS #NP #SS #GP #PF #AC #CP
 #define ERROR_CODE_VECTORS 0x227d00u
+
+// What the back-ends have in common: the guest's DR0-3, whose host has none; RAX in a port access of `size`
+// bytes, and what a read makes of it.
+static inline void virt_load_debug(const uint64_t *dr)
+{
+    write_dr0(dr[0]);
+    write_dr1(dr[1]);
+    write_dr2(dr[2]);
+    write_dr3(dr[3]);
+}
+
+static inline bool virt_interruptible(uint64_t rflags, uint64_t blocking, uint64_t event)
+{
+    return (rflags & RFLAGS_IF) && !(blocking & BLOCKING_SHADOWS) && !event;
+}
+
+static inline uint64_t virt_port_bytes(uint64_t rax, uint32_t size)
+{
+    return rax & ((UINT64_C(1) << 8 * size) - 1);
+}
+
+static inline uint64_t virt_port_read(uint64_t rax, uint32_t size, uint64_t value)
+{
+    uint64_t kept = size == 4 ? 0 : rax - virt_port_bytes(rax, size);
+    return kept | virt_port_bytes(value, size);
+}
+
+// What was asked for at a port. Both vendors tell its number in the same place, and these in bits of their
+// own.
+struct virt_port_bits {
+    uint64_t in, string, rep;
+};
+
+static inline void virt_port(struct vcpu *vcpu, uint64_t io, struct virt_port_bits bits, uint32_t size,
+                             uint32_t length)
+{
+    struct vcpu_exit *e = &vcpu->exit;
+    uint32_t info = size | length << 8;
+    e->address = io >> 16 & 0xffff;
+    if (!(io & bits.in)) {
+        info |= EXIT_WRITE;
+        e->value = virt_port_bytes(vcpu->gpr[GPR_RAX], size);
+    }
+    if (io & (bits.string | bits.rep)) {
+        info |= ((io & bits.string) ? EXIT_STRING : 0) | ((io & bits.rep) ? EXIT_REP : 0);
+        e->value = 0;
+    }
+    e->info = info;
+}
+
+// RFLAGS behind an instruction that was carried out for the guest, and the trap that TF makes.
+static inline uint64_t virt_step_over(uint64_t rflags, uint64_t *dr6, uint64_t *event)
+{
+    if (rflags & RFLAGS_TF) {
+        *dr6 |= DR6_BS;
+        *event = EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_DB);
+    }
+    return rflags & ~RFLAGS_RF;
+}
+
+// An exception has an error code in protected mode when its vector has one.
+static inline bool virt_has_error(uint32_t vector, uint64_t cr0)
+{
+    return (cr0 & CR0_PE) && (ERROR_CODE_VECTORS >> vector & 1);
+}
+
+// What was offered went in.
+static inline void virt_offer_taken(struct vcpu *vcpu)
+{
+    vcpu->offer &= OFFER_NMI_WINDOW;
+    vcpu->interrupts++;
+}
+
+// What tells guests' translations apart in a CPU's TLB, ASIDs or VPIDs: 1 to count - 1; 0 is the host's. A
+// new one is the cheapest flush, as what the old one left is dead.
+struct virt_tags {
+    uint64_t era; // grows when the tags are used up; no two CPUs have the same, and zero is none
+    uint32_t count, next;
+};
+
+static inline struct virt_tags virt_tags(uint32_t cpu, uint32_t count)
+{
+    return (struct virt_tags){.era = (uint64_t)cpu << 48 | 1, .count = count, .next = count};
+}
+
+// True: all had been used, so that the TLB must be flushed.
+bool virt_take_tag(struct virt_tags *tags, uint64_t *era, uint32_t *tag) MUST_CHECK;
+
+// MSRs that the guest has for itself, and that mean nothing to anybody else; SYSCALL's come first.
+enum { SYSCALL_MSRS = 5, FREE_MSRS = 10 };
+extern const uint32_t virt_free_msrs[FREE_MSRS];
+
+// VM entry refused the state: the exit names the check, zero where the processor knows better than we.
+enum virt_result virt_failed(struct vcpu *vcpu, uint64_t raw);
 
 // What the CPUs of this machine let a guest have.
 struct virt_limits {

@@ -22,12 +22,6 @@ struct vmx_set_up vmx;
 
 static uint8_t *msr_bitmap;
 
-// What the guest has for itself, and means nothing to anybody else: these are switched by the lists,
-// SYSENTER_CS, _ESP and _EIP, FS and GS base by the VMCS.
-static const uint32_t switched_msrs[SWITCHED_MSRS] = {MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
-                                                      MSR_KERNEL_GS_BASE};
-static const uint32_t vmcs_msrs[] = {0x174, 0x175, 0x176, MSR_FS_BASE, MSR_GS_BASE};
-
 // A bit an MSR: reads of low and high ones, then writes [SDM] 3C 25.6.9
 static void msr_pass(uint32_t msr)
 {
@@ -60,8 +54,8 @@ static const char *vmx_probe(void)
     if (!msr_bitmap)
         return "no kernel memory for VMX's bitmap";
     memset(msr_bitmap, 0xff, PAGE_SIZE);
-    for (unsigned i = 0; i < SWITCHED_MSRS; i++)
-        msr_pass(switched_msrs[i]), msr_pass(vmcs_msrs[i]);
+    for (unsigned i = 0; i < FREE_MSRS; i++)
+        msr_pass(virt_free_msrs[i]);
     virt_limits.cr4 &= vmx.cr4_possible;
     virt_limits.pdpte_reserved = 0x1e6 | ~UINT64_C(0) << virt_limits.address_bits; // [SDM] 3A table 4-8
     return NULL;
@@ -73,11 +67,10 @@ static void vmx_cpu_enable(struct cpu *cpu)
     uint32_t *region = kmem_alloc(NULL, PAGE_SIZE);
     if (!own || !region)
         panic("no kernel memory to enable VMX on CPU %u", cpu->id);
-    own->next_vpid = VPIDS;                 // the first one taken flushes
-    own->era = (uint64_t)cpu->id << 48 | 1; // zero is no era
+    own->vpids = virt_tags(cpu->id, VPIDS);
     asm("sgdt %0" : "=m"(own->gdt));
-    for (unsigned i = 0; i < SWITCHED_MSRS; i++)
-        own->msr[i] = (struct vmx_msr_entry){switched_msrs[i], rdmsr(switched_msrs[i])};
+    for (unsigned i = 0; i < SYSCALL_MSRS; i++)
+        own->msr[i] = (struct vmx_msr_entry){virt_free_msrs[i], rdmsr(virt_free_msrs[i])};
     cpu->virt = own;
     *region = vmx.revision;
     if (!(rdmsr(MSR_FEATURE_CONTROL) & 1))
@@ -112,8 +105,8 @@ static const struct {
     {VMCS_EXCEPTIONS, 1u << EXCEPTION_DB | 1u << EXCEPTION_AC | 1u << EXCEPTION_MC},
     {VMCS_FAULT_MASK, 0}, {VMCS_FAULT_MATCH, 0}, {VMCS_CR3_TARGETS, 0}, {VMCS_TPR_THRESHOLD, 0},
     {VMCS_CR0_MASK, ~(CR0_MP | CR0_TS)}, {VMCS_CR4_MASK, UINT64_MAX}, {VMCS_LINK, UINT64_MAX},
-    {VMCS_EXIT_STORE_COUNT, SWITCHED_MSRS}, {VMCS_EXIT_LOAD_COUNT, SWITCHED_MSRS},
-    {VMCS_ENTRY_LOAD_COUNT, SWITCHED_MSRS}, {VMCS_ENTRY_EVENT, 0}, {VMCS_ACTIVITY, 0}, {VMCS_DEBUGCTL, 0},
+    {VMCS_EXIT_STORE_COUNT, SYSCALL_MSRS}, {VMCS_EXIT_LOAD_COUNT, SYSCALL_MSRS},
+    {VMCS_ENTRY_LOAD_COUNT, SYSCALL_MSRS}, {VMCS_ENTRY_EVENT, 0}, {VMCS_ACTIVITY, 0}, {VMCS_DEBUGCTL, 0},
 };
 // clang-format on
 
@@ -160,8 +153,8 @@ static void vmx_vcpu_init(struct vcpu *vcpu)
     hw->gpr = vcpu->gpr;
     hw->flushes = vcpu->space->aspace.flushes - 1; // a former space may have had the same root
     *(uint32_t *)(void *)hw->vmcs = vmx.revision;
-    for (unsigned i = 0; i < SWITCHED_MSRS; i++)
-        hw->msr[i].index = switched_msrs[i];
+    for (unsigned i = 0; i < SYSCALL_MSRS; i++)
+        hw->msr[i].index = virt_free_msrs[i];
     vmclear(hw->phys);
     vmx_load(hw);
     write_controls(hw, vcpu->space->root);

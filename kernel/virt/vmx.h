@@ -10,7 +10,7 @@
 
 #include "kernel/percpu.h"
 #include "kernel/platform/layout.h"
-#include "kernel/virt/virt.h"
+#include "kernel/virt/rows.h"
 #include "kernel/virt/vmx_instructions.h"
 
 // Bits 13 and 14 of an encoding: its width. The fields of a segment lie 2 apart, in the order of enum
@@ -78,8 +78,7 @@ enum { VMCS_BLOCKING_NMI = 8, PENDING_DEBUG_BS = 1 << 14 };
 
 #define EVENT_ICEBP 5
 
-// MSRs that the hardware switches between guest and host by lists [SDM] 3C 25.7.2.
-enum vmx_msr { SWITCH_STAR, SWITCH_LSTAR, SWITCH_CSTAR, SWITCH_SFMASK, SWITCH_KERNEL_GS_BASE, SWITCHED_MSRS };
+// An MSR of the lists that the hardware switches between guest and host [SDM] 3C 25.7.2: SYSCALL's.
 struct vmx_msr_entry {
     uint64_t index;
     uint64_t value;
@@ -93,33 +92,31 @@ struct vmx_vcpu {
     uint32_t tpr;
     bool loaded; // its VMCS is the CPU's current one
     bool launched;
-    // HOST_RSP points to `gpr`: vmx_enter.S finds both there, and pushes one register below.
+    // HOST_RSP points to `gpr`: vmx_enter.S finds all three there, and pushes one register below.
     uint64_t pushed;
     uint64_t *gpr;       // [I] the guest's
     uint64_t kernel_rsp; // while the guest runs
-    uint64_t phys;       // [I] of the VMCS
-    uint64_t event;      // to go in with the next entry
-    uint64_t entering;   // what goes in with this one; an interrupt: what was offered
-    uint64_t cr0, cr4;   // as the guest sees them, but for CR0's bits that are its own
-    uint64_t cr2, dr[4], dr6, dr7;
+    uint64_t cr2;
+    uint64_t phys;     // [I] of the VMCS
+    uint64_t event;    // to go in with the next entry
+    uint64_t entering; // what goes in with this one; an interrupt: what was offered
+    uint64_t cr0, cr4; // as the guest sees them, but for CR0's bits that are its own
+    uint64_t dr[4], dr6, dr7;
     uint64_t flushes; // of the space, when its translations were dropped last
     uint64_t era;     // of the CPU's VPIDs, when one was taken; zero: take a new one before the next entry
     uint32_t primary, entry;
     uint32_t reason; // of the last exit
-    struct vmx_msr_entry msr[SWITCHED_MSRS] __attribute__((aligned(16)));
+    struct vmx_msr_entry msr[SYSCALL_MSRS] __attribute__((aligned(16)));
 };
 _Static_assert(offsetof(struct vmx_vcpu, tpr) == PAGE_SIZE + 0x80, "[SDM] 3C 30.1.1");
 _Static_assert(sizeof(struct vmx_vcpu) <= 2 * PAGE_SIZE, "the virtual-APIC page is the last one");
 
 struct vmx_cpu {
     struct vmx_vcpu *current; // whose VMCS is loaded
-    uint64_t era;             // grows when VPIDs are used up; no two CPUs have the same
-    uint32_t next_vpid;
-    struct descriptor_table gdt;                                          // [I]
-    struct vmx_msr_entry msr[SWITCHED_MSRS] __attribute__((aligned(16))); // [I] the host's
+    struct virt_tags vpids;
+    struct descriptor_table gdt;                                         // [I]
+    struct vmx_msr_entry msr[SYSCALL_MSRS] __attribute__((aligned(16))); // [I] the host's
 };
-
-enum vmx_next { VMX_EXIT = VIRT_EXIT, VMX_INTERRUPT = VIRT_INTERRUPT, VMX_RESUME };
 
 // vmx_controls.c, pure: NULL and *set_up, or one line that says what is missing.
 const char *vmx_resolve(uint64_t features, const uint64_t *capabilities, struct vmx_set_up *set_up);
@@ -134,7 +131,7 @@ bool vmx_read(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state
 void vmx_write(struct vcpu *vcpu, uint32_t groups, const struct vcpu_state *state);
 
 // vmx_exit.c: the exit to vcpu->exit, or handled here
-enum vmx_next vmx_exit(struct vcpu *vcpu);
+enum virt_result vmx_exit(struct vcpu *vcpu);
 enum virt_result vmx_failed(struct vcpu *vcpu);
 void vmx_skip_pio(struct vcpu *vcpu, uint64_t value);
 uint64_t vmx_event(const struct vmx_vcpu *hw, uint64_t event); // as VM entry takes it

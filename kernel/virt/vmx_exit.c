@@ -14,9 +14,6 @@
 #define CR_MOV_TO      0u
 #define DR_NUMBER(q)   ((q)&7)
 #define DR_READ        (UINT64_C(1) << 4)
-#define IO_IN          (UINT64_C(1) << 3)
-#define IO_STRING      (UINT64_C(1) << 4)
-#define IO_REP         (UINT64_C(1) << 5)
 #define EPT_WRITES     (UINT64_C(1) << 1)
 #define EPT_FETCHES    (UINT64_C(1) << 2)
 #define EPT_LINEAR     (UINT64_C(1) << 7)
@@ -37,52 +34,42 @@ enum {
 // clang-format on
 
 // The exit's kind and reason are in vcpu->exit already, all else there is zero.
-typedef enum vmx_next exit_function(struct vcpu *vcpu);
+typedef enum virt_result exit_function(struct vcpu *vcpu);
 
 // The length is that of the instruction for exits that an instruction caused alone [SDM] 3C 28.2.5.
-static enum vmx_next instruction(struct vcpu *vcpu)
+static enum virt_result instruction(struct vcpu *vcpu)
 {
     vcpu->exit.info = (uint32_t)vmread(VMCS_LENGTH) << 8;
-    return VMX_EXIT;
+    return VIRT_EXIT;
 }
 
-static enum vmx_next control_register(struct vcpu *vcpu)
+static enum virt_result control_register(struct vcpu *vcpu)
 {
     uint64_t q = vmread(VMCS_QUALIFICATION);
     instruction(vcpu);
     vcpu->exit.info |= EXIT_WRITE;
     vcpu->exit.address = CR_NUMBER(q);
     vcpu->exit.value = CR_ACCESS(q) == CR_MOV_TO ? CR_GPR(q) : GPR_COUNT;
-    return VMX_EXIT;
+    return VIRT_EXIT;
 }
 
-static enum vmx_next debug_register(struct vcpu *vcpu)
+static enum virt_result debug_register(struct vcpu *vcpu)
 {
     uint64_t q = vmread(VMCS_QUALIFICATION);
     instruction(vcpu);
     vcpu->exit.info |= (q & DR_READ) ? 0 : EXIT_WRITE;
     vcpu->exit.address = DR_NUMBER(q);
     vcpu->exit.value = CR_GPR(q);
-    return VMX_EXIT;
+    return VIRT_EXIT;
 }
 
-static enum vmx_next port(struct vcpu *vcpu)
+static enum virt_result port(struct vcpu *vcpu)
 {
-    struct vcpu_exit *e = &vcpu->exit;
     uint64_t io = vmread(VMCS_QUALIFICATION);
-    uint32_t size = (io & 7) + 1, length = (uint32_t)vmread(VMCS_LENGTH), info = size | length << 8;
-    e->address = io >> 16 & 0xffff;
-    e->next_rip = vmread(VMCS_RIP) + length;
-    if (!(io & IO_IN)) {
-        info |= EXIT_WRITE;
-        e->value = virt_port_bytes(vcpu->gpr[GPR_RAX], size);
-    }
-    if (io & (IO_STRING | IO_REP)) {
-        info |= ((io & IO_STRING) ? EXIT_STRING : 0) | ((io & IO_REP) ? EXIT_REP : 0);
-        e->value = 0;
-    }
-    e->info = info;
-    return VMX_EXIT;
+    uint32_t length = (uint32_t)vmread(VMCS_LENGTH);
+    vcpu->exit.next_rip = vmread(VMCS_RIP) + length;
+    virt_port(vcpu, io, (struct virt_port_bits){1 << 3, 1 << 4, 1 << 5}, (io & 7) + 1, length);
+    return VIRT_EXIT;
 }
 
 void vmx_skip_pio(struct vcpu *vcpu, uint64_t value)
@@ -98,13 +85,8 @@ void vmx_skip_pio(struct vcpu *vcpu, uint64_t value)
         vmwrite(VMCS_BLOCKING, blocking & VMCS_BLOCKING_NMI);
         vmwrite(VMCS_PENDING_DEBUG, 0);
     }
-    if (rflags & (RFLAGS_TF | RFLAGS_RF)) {
-        vmwrite(VMCS_RFLAGS, rflags & ~RFLAGS_RF);
-        if (rflags & RFLAGS_TF) {
-            hw->dr6 |= DR6_BS;
-            hw->event = EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_DB);
-        }
-    }
+    if (rflags & (RFLAGS_TF | RFLAGS_RF))
+        vmwrite(VMCS_RFLAGS, virt_step_over(rflags, &hw->dr6, &hw->event));
 }
 
 // An IRET that ended the blocking of NMIs and was cut off has not ended it [SDM] 3C 28.2.3.
@@ -115,7 +97,7 @@ static void block_nmi_again(const struct vmx_vcpu *hw, uint64_t bits)
 }
 
 // A page walk counts as a write: with accessed and dirty bits the processor sees it so, as AMD's do always.
-static enum vmx_next ept_violation(struct vcpu *vcpu)
+static enum virt_result ept_violation(struct vcpu *vcpu)
 {
     uint64_t q = vcpu->exit.raw = vmread(VMCS_QUALIFICATION);
     bool walk = (q & EPT_LINEAR) && !(q & EPT_TRANSLATED);
@@ -125,38 +107,36 @@ static enum vmx_next ept_violation(struct vcpu *vcpu)
     else
         vcpu->exit.info = ((q & EPT_WRITES) ? EXIT_WRITE : 0) | ((q & EPT_FETCHES) ? EXIT_FETCH : 0);
     block_nmi_again(vcpu->hw, q);
-    return VMX_EXIT;
+    return VIRT_EXIT;
 }
 
-// It is still pending and comes now. Also when the preemption timer said that the host's is due.
-static enum vmx_next interrupt(struct vcpu *vcpu)
+// It is still pending. Also when the preemption timer said that the host's is due.
+static enum virt_result interrupt(struct vcpu *vcpu)
 {
     (void)vcpu;
-    take_interrupts();
-    return VMX_INTERRUPT;
+    return VIRT_INTERRUPT;
 }
 
-static enum vmx_next again(struct vcpu *vcpu)
+static enum virt_result again(struct vcpu *vcpu)
 {
     (void)vcpu;
-    return VMX_RESUME;
+    return VIRT_RESUME;
 }
 
-static enum vmx_next nmi_window(struct vcpu *vcpu)
+static enum virt_result nmi_window(struct vcpu *vcpu)
 {
     vcpu->offer &= ~OFFER_NMI_WINDOW;
-    return VMX_EXIT;
+    return VIRT_EXIT;
 }
 
 // Into the guest after all, with what the delivery would have done beside. The host's turn in between keeps a
 // guest from binding the CPU by an exception whose delivery raises it again. An NMI that it cut off goes
 // first; the exception comes again.
-static enum vmx_next reflect(struct vmx_vcpu *hw, uint64_t info)
+static enum virt_result reflect(struct vmx_vcpu *hw, uint64_t info)
 {
     block_nmi_again(hw, info);
-    take_interrupts();
     if (EXCEPTION_TYPE(hw->event) == EVENT_NMI)
-        return VMX_INTERRUPT;
+        return VIRT_INTERRUPT;
     if (EXCEPTION_VECTOR(info) == EXCEPTION_DB) {
         hw->dr6 |= vmread(VMCS_QUALIFICATION) & DEBUG_CAUSES;
         hw->dr7 &= ~DR7_GD; // [SDM] 3B 18.2.4
@@ -166,11 +146,11 @@ static enum vmx_next reflect(struct vmx_vcpu *hw, uint64_t info)
     }
     hw->event = EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_VECTOR(info)) |
                 ((info & EVENT_ERROR_VALID) ? EVENT_ERROR(vmread(VMCS_EVENT_ERROR)) : 0);
-    return VMX_INTERRUPT;
+    return VIRT_INTERRUPT;
 }
 
 // NMIs and machine checks are the machine's; the exit consumed them.
-static enum vmx_next exception(struct vcpu *vcpu)
+static enum virt_result exception(struct vcpu *vcpu)
 {
     uint64_t info = vmread(VMCS_EVENT);
     if (EXCEPTION_TYPE(info) == EVENT_NMI)
@@ -181,28 +161,22 @@ static enum vmx_next exception(struct vcpu *vcpu)
         return instruction(vcpu);
     else
         return reflect(vcpu->hw, info);
-    return VMX_INTERRUPT;
+    return VIRT_INTERRUPT;
 }
 
-// VM entry tells the errors of the guest's state from those of ours; the number of the check that failed is
-// zero where the processor knows better than we. What was to go in is gone.
+// VM entry tells the errors of the guest's state from those of ours. What was to go in is gone.
 enum virt_result vmx_failed(struct vcpu *vcpu)
 {
-    struct vmx_vcpu *hw = vcpu->hw;
-    struct vcpu_state state;
+    const struct vmx_vcpu *hw = vcpu->hw;
     vmwrite(VMCS_ENTRY_EVENT, 0);
-    vmx_read(vcpu, GROUP_ALL, &state);
-    vcpu->exit = (struct vcpu_exit){.kind = EXIT_ERROR,
-                                    .value = virt_check(GROUP_ALL, &state, &virt_limits),
-                                    .raw = hw->reason ? hw->reason : vmread(VMCS_INSTRUCTION_ERROR)};
-    return VIRT_EXIT;
+    return virt_failed(vcpu, hw->reason ? hw->reason : vmread(VMCS_INSTRUCTION_ERROR));
 }
 
 // An exception has an error code in protected mode when its vector has one, and only then [SDM] 3C 27.2.1.3.
 uint64_t vmx_event(const struct vmx_vcpu *hw, uint64_t e)
 {
-    bool has = EXCEPTION_TYPE(e) == EVENT_EXCEPTION && (hw->cr0 & CR0_PE) &&
-               EXCEPTION_VECTOR(e) < EXCEPTION_CP && (ERROR_CODE_VECTORS >> EXCEPTION_VECTOR(e) & 1);
+    bool has = EXCEPTION_TYPE(e) == EVENT_EXCEPTION && EXCEPTION_VECTOR(e) < EXCEPTION_CP &&
+               virt_has_error(EXCEPTION_VECTOR(e), hw->cr0);
     return has ? e | EVENT_ERROR_VALID : e & ~EVENT_ERROR_VALID;
 }
 
@@ -229,12 +203,12 @@ static const struct {
 };
 // clang-format on
 
-enum vmx_next vmx_exit(struct vcpu *vcpu)
+enum virt_result vmx_exit(struct vcpu *vcpu)
 {
     uint64_t raw = ((struct vmx_vcpu *)vcpu->hw)->reason, reason = REASON_BASIC(raw);
     exit_function *handle = reason < REASONS ? rows[reason].handle : NULL;
     vcpu->exit = (struct vcpu_exit){.kind = EXIT_ERROR, .raw = raw};
     if (handle || reason == REASON_TRIPLE_FAULT)
         vcpu->exit.kind = rows[reason].kind;
-    return handle ? handle(vcpu) : VMX_EXIT;
+    return handle ? handle(vcpu) : VIRT_EXIT;
 }

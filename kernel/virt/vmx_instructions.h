@@ -17,10 +17,7 @@ void vmclear(uint64_t phys);
 bool vmxon(uint64_t phys);
 void invept(uint64_t type, uint64_t eptp);
 void invvpid(uint64_t type, uint64_t vpid);
-void take_interrupts(void);
 void load_tables(const struct descriptor_table *gdt, uint16_t selector);
-void load_cr2(uint64_t value);
-uint64_t save_cr2(void);
 #else
 
 // Of the current VMCS. Fields that the CPU has do not fail.
@@ -69,19 +66,4 @@ static inline void load_tables(const struct descriptor_table *gdt, uint16_t task
     load_task_register(task);
 }
 
-static inline void load_cr2(uint64_t value)
-{
-    write_cr2(value);
-}
-
-static inline uint64_t save_cr2(void)
-{
-    return read_cr2();
-}
-
-// What is pending comes now.
-static inline void take_interrupts(void)
-{
-    asm volatile("sti; nop; cli" ::: "memory");
-}
 #endif

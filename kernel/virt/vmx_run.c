@@ -17,23 +17,14 @@
 #include "kernel/space.h"
 #include "kernel/virt/vmx.h"
 
-static void take_vpid(struct vmx_vcpu *hw, struct vmx_cpu *cpu)
-{
-    if (!(vmx.words[WORD_SECONDARY] & SECONDARY_VPID))
-        return;
-    if (cpu->next_vpid == VPIDS) {
-        cpu->next_vpid = 1; // 0 is the host's
-        cpu->era++;
-        invvpid(FLUSH_ALL, 0);
-    }
-    hw->era = cpu->era;
-    vmwrite(VMCS_VPID, cpu->next_vpid++);
-}
-
 static void drop_translations(const struct vcpu *vcpu, struct vmx_vcpu *hw, struct vmx_cpu *cpu)
 {
-    if (hw->era != cpu->era)
-        take_vpid(hw, cpu);
+    if (hw->era != cpu->vpids.era && (vmx.words[WORD_SECONDARY] & SECONDARY_VPID)) {
+        uint32_t vpid;
+        if (virt_take_tag(&cpu->vpids, &hw->era, &vpid))
+            invvpid(FLUSH_ALL, 0);
+        vmwrite(VMCS_VPID, vpid);
+    }
     if (hw->flushes != vcpu->space->aspace.flushes) {
         hw->flushes = vcpu->space->aspace.flushes;
         invept(vmx.flush_ept, vcpu->space->root | vmx.eptp);
@@ -59,14 +50,12 @@ static bool enter(struct vcpu *vcpu, struct vmx_vcpu *hw)
     if (hw->dr7 & DR7_ENABLE)
         virt_load_debug(hw->dr); // changed by vmx_write() only, as accesses are intercepted
     vmwrite(VMCS_RSP, vcpu->gpr[GPR_RSP]);
-    load_cr2(hw->cr2);
     arm_timer(cpu->timer_deadline);
     if (!vmx_enter(&hw->gpr, hw->launched)) {
         hw->reason = 0;
         return false;
     }
     load_tables(&((struct vmx_cpu *)cpu->virt)->gdt, SELECTOR_TSS); // an exit sets their limits
-    hw->cr2 = save_cr2();
     vcpu->gpr[GPR_RSP] = vmread(VMCS_RSP);
     hw->reason = (uint32_t)vmread(VMCS_REASON);
     if (hw->reason & REASON_FAILED)
@@ -97,10 +86,8 @@ static NOINLINE void settle(struct vcpu *vcpu, struct vmx_vcpu *hw, uint64_t eve
     bool offered = hw->entering && EXCEPTION_TYPE(hw->entering) == EVENT_INTERRUPT;
     if (cut_off)
         take_back(hw, event);
-    if (offered && !(cut_off && EXCEPTION_TYPE(event) == EVENT_INTERRUPT)) {
-        vcpu->offer &= OFFER_NMI_WINDOW;
-        vcpu->interrupts++;
-    }
+    if (offered && !(cut_off && EXCEPTION_TYPE(event) == EVENT_INTERRUPT))
+        virt_offer_taken(vcpu);
 }
 
 // With what shadows and blocking the event can go in [SDM] 3C 27.3.1.5. A software interrupt pushes what lies
@@ -152,7 +139,7 @@ static inline void prepare(struct vcpu *vcpu, struct vmx_vcpu *hw)
 enum virt_result vmx_run(struct vcpu *vcpu)
 {
     struct vmx_vcpu *hw = vcpu->hw;
-    enum vmx_next next;
+    enum virt_result next;
     vmx_load(hw);
     do {
         prepare(vcpu, hw);
@@ -162,6 +149,6 @@ enum virt_result vmx_run(struct vcpu *vcpu)
         if (hw->entering | (cut_off & EVENT_VALID))
             settle(vcpu, hw, cut_off);
         next = vmx_exit(vcpu);
-    } while (next == VMX_RESUME);
-    return (enum virt_result)next;
+    } while (next == VIRT_RESUME);
+    return next;
 }

@@ -7,39 +7,26 @@
 #include "kernel/virt/vmx.h"
 
 enum row_kind {
-    ROW_END,
-    ROW_64,
+    ROW_64 = 1,
     ROW_SEGMENT, // four fields, from the selector's
     ROW_OWN,     // 64 bits of struct vmx_vcpu: not in the VMCS, or derived from there
 };
 
-struct row {
-    uint16_t kind;
-    uint16_t hw;    // enum vmcs_field, or offset in struct vmx_vcpu
-    uint16_t state; // offset in struct vcpu_state
-};
-
-#define ROW(k, field, name)                                                                                  \
-    {                                                                                                        \
-        ROW_##k, (field), offsetof(struct vcpu_state, name)                                                  \
-    }
-#define FIELD(field, name)   ROW(64, VMCS_##field, name)
-#define OWN(field, name)     ROW(OWN, offsetof(struct vmx_vcpu, field), name)
-#define SEGMENT(segment)     ROW(SEGMENT, VMCS_ES_SELECTOR + 2 * (segment), seg[segment])
-#define SWITCHED(msr_, name) OWN(msr[SWITCH_##msr_].value, name)
-
-#define OF(group) [__builtin_ctz(GROUP_##group)] = (const struct row[])
+#define FIELD(field, name) ROW(64, VMCS_##field, name)
+#define OWN(field, name)   ROW(OWN, offsetof(struct vmx_vcpu, field), name)
+#define SEGMENT(segment)   ROW(SEGMENT, VMCS_ES_SELECTOR + 2 * (segment), seg[segment])
+#define SWITCHED(i, name)  OWN(msr[i].value, name) // in the order of virt_free_msrs
 
 // clang-format off
-static const struct row *const rows[__builtin_ctz(GROUP_EVENT) + 1] = {
+ROW_TABLE = {
     OF(CR){OWN(cr2, cr2), FIELD(CR3, cr3), {0}},
     OF(EFER){FIELD(EFER, efer), {0}},
     OF(SEG_CODE){SEGMENT(SEG_CS), SEGMENT(SEG_SS), {0}},
     OF(SEG_DATA){SEGMENT(SEG_ES), SEGMENT(SEG_DS), SEGMENT(SEG_FS), SEGMENT(SEG_GS), {0}},
     OF(SEG_SYSTEM){SEGMENT(SEG_LDTR), SEGMENT(SEG_TR), FIELD(GDTR_BASE, gdtr.base),
                    FIELD(GDTR_LIMIT, gdtr.limit), FIELD(IDTR_BASE, idtr.base), FIELD(IDTR_LIMIT, idtr.limit), {0}},
-    OF(MSR){SWITCHED(STAR, star), SWITCHED(LSTAR, lstar), SWITCHED(CSTAR, cstar), SWITCHED(SFMASK, sfmask),
-            SWITCHED(KERNEL_GS_BASE, kernel_gs_base), FIELD(SYSENTER_CS, sysenter_cs),
+    OF(MSR){SWITCHED(0, star), SWITCHED(1, lstar), SWITCHED(2, cstar), SWITCHED(3, sfmask),
+            SWITCHED(4, kernel_gs_base), FIELD(SYSENTER_CS, sysenter_cs),
             FIELD(SYSENTER_ESP, sysenter_esp), FIELD(SYSENTER_EIP, sysenter_eip), FIELD(PAT, pat), {0}},
     OF(DR){OWN(dr[0], dr[0]), OWN(dr[1], dr[1]), OWN(dr[2], dr[2]), OWN(dr[3], dr[3]), OWN(dr6, dr6),
            OWN(dr7, dr7), {0}},
@@ -51,8 +38,6 @@ static const struct row *const rows[__builtin_ctz(GROUP_EVENT) + 1] = {
 #define ACCESS_UNUSABLE 0x10000u
 #define CR0_GUESTS_OWN  (CR0_MP | CR0_TS)
 #define CR0_CACHE       (CR0_CD | CR0_NW) // VM entry leaves these alone [SDM] 3C 27.3.2.1
-#define ROW_GROUPS      (VIRT_GROUPS & ~(uint32_t)GROUP_RIP)
-#define FLUSHING        (GROUP_CR | GROUP_EFER | GROUP_MSR) // paging modes and PAT sit in the TLB
 
 // Access rights have bits 8 to 11 of ours four higher, and say "unusable" apart [SDM] 3C 25.4.1.
 static void read_segment(uint32_t selector, struct vcpu_segment *s)
@@ -155,9 +140,8 @@ static NOINLINE bool read_rows(const struct vcpu *vcpu, uint32_t groups, struct 
 {
     struct vmx_vcpu *hw = vcpu->hw;
     vmx_load(hw);
-    for (uint32_t left = groups & ROW_GROUPS; left; left &= left - 1)
-        for (const struct row *row = rows[__builtin_ctz(left)]; row->kind; row++)
-            row_read(row, (const char *)hw, (char *)state);
+    FOR_ROWS(row, groups)
+    row_read(row, (const char *)hw, (char *)state);
     if (groups & GROUP_CR)
         read_controls(hw, state);
     return vmx_read(vcpu, groups & GROUP_RIP, state);
@@ -181,9 +165,8 @@ static NOINLINE void write_rows(struct vcpu *vcpu, uint32_t groups, const struct
 {
     struct vmx_vcpu *hw = vcpu->hw;
     vmx_load(hw);
-    for (uint32_t left = groups & ROW_GROUPS; left; left &= left - 1)
-        for (const struct row *row = rows[__builtin_ctz(left)]; row->kind; row++)
-            row_write(row, (char *)hw, (const char *)state);
+    FOR_ROWS(row, groups)
+    row_write(row, (char *)hw, (const char *)state);
     if (groups & GROUP_EFER)
         write_mode(hw, state->efer);
     if (groups & GROUP_CR)

@@ -35,14 +35,15 @@ static int setup(void **state)
     memset(&vcpu, 0, sizeof(vcpu));
     vcpu.hw = &hw;
     svm_next_rip = false;
-    svm_state_index();
+    svm_ops.read = svm_read;
+    virt = &svm_ops;
     svm_intercept_all(&hw);
     svm_write(&vcpu, GROUP_ALL, &virt_reset_state);
     save->rip = 0x1000;
     return 0;
 }
 
-static enum svm_next leave(uint32_t code, uint64_t info1, uint64_t info2)
+static enum virt_result leave(uint32_t code, uint64_t info1, uint64_t info2)
 {
     control->exit_code = code;
     control->exit_info_1 = info1;
@@ -73,15 +74,15 @@ static void kinds(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_true(intercepted(cases[i].code));
-        assert_int_equal(leave(cases[i].code, 0, 0), SVM_EXIT);
+        assert_int_equal(leave(cases[i].code, 0, 0), VIRT_EXIT);
         assert_int_equal(vcpu.exit.kind, cases[i].kind);
         assert_int_equal(vcpu.exit.raw, cases[i].code);
         assert_int_equal(vcpu.exit.info, 0);
     }
-    assert_int_equal(leave(0x6e, 0, 0), SVM_EXIT); // RDTSC is not intercepted
+    assert_int_equal(leave(0x6e, 0, 0), VIRT_EXIT); // RDTSC is not intercepted
     assert_false(intercepted(0x6e));
     assert_int_equal(vcpu.exit.kind, EXIT_ERROR);
-    assert_int_equal(leave(0x8000, 0, 0), SVM_EXIT);
+    assert_int_equal(leave(0x8000, 0, 0), VIRT_EXIT);
     assert_int_equal(vcpu.exit.kind, EXIT_ERROR);
 }
 
@@ -186,13 +187,13 @@ static void reflected_exceptions(void **state)
     (void)state;
     save->cr0 |= CR0_PE;
     assert_true(intercepted(VMEXIT_EXCEPTION + EXCEPTION_AC) && intercepted(VMEXIT_EXCEPTION + EXCEPTION_DB));
-    assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_AC, 0, 0), SVM_RESUME);
+    assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_AC, 0, 0), VIRT_RESUME);
     assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_AC) | EVENT_ERROR(0));
     assert_int_equal(save->rflags, RFLAGS_1 | RFLAGS_RF); // a fault
     save->rflags = RFLAGS_1;
     save->dr6 |= DR6_BD;
     save->dr7 |= DR7_GD;
-    assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0), SVM_RESUME);
+    assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0), VIRT_RESUME);
     assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_DB));
     assert_false(save->dr7 & DR7_GD);
     assert_int_equal(save->rflags, RFLAGS_1);
@@ -206,7 +207,7 @@ static void an_nmi_ends_behind_its_iret(void **state)
     (void)state;
     svm_set_nmi(&hw, true);
     assert_true(intercepted(VMEXIT_IRET));
-    assert_int_equal(leave(VMEXIT_IRET, 0, 0), SVM_RESUME);
+    assert_int_equal(leave(VMEXIT_IRET, 0, 0), VIRT_RESUME);
     assert_false(intercepted(VMEXIT_IRET));
     assert_true(save->rflags & RFLAGS_TF);
     assert_int_equal(control->int_state, INT_STATE_SHADOW); // no interrupt before it
@@ -215,7 +216,7 @@ static void an_nmi_ends_behind_its_iret(void **state)
     assert_true(hw.nmi);
     save->rflags = RFLAGS_1; // popped
     save->dr6 |= DR6_BS;
-    assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0), SVM_RESUME);
+    assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0), VIRT_RESUME);
     assert_false(hw.nmi);
     assert_int_equal(hw.step, STEP_NONE);
     assert_int_equal(save->dr6, virt_reset_state.dr6);
@@ -247,7 +248,7 @@ static void a_faulting_step_is_given_up(void **state)
     svm_set_nmi(&hw, true);
     leave(VMEXIT_IRET, 0, 0);
     assert_true(intercepted(VMEXIT_EXCEPTION + EXCEPTION_PF));
-    assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_PF, 6, 0x1234), SVM_RESUME);
+    assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_PF, 6, 0x1234), VIRT_RESUME);
     assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_PF) | EVENT_ERROR(6));
     assert_int_equal(save->cr2, 0x1234);
     svm_cancel_step(&hw); // what the next entry does for the event
@@ -268,7 +269,7 @@ static void ltr_needs_a_task(void **state)
         save->tr = (struct vcpu_segment){0x40, present ? 0x8b : 0, 0x67, 0x5000};
         save->rip += 3;
         save->dr6 |= DR6_BS;
-        assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0), SVM_RESUME);
+        assert_int_equal(leave(VMEXIT_EXCEPTION + EXCEPTION_DB, 0, 0), VIRT_RESUME);
         assert_true(intercepted(VMEXIT_TR_WRITE));
         assert_int_equal(save->rflags, present ? RFLAGS_1 : RFLAGS_1 | RFLAGS_RF);
         assert_int_equal(save->dr6, virt_reset_state.dr6);
@@ -297,7 +298,7 @@ static void bad_mov_to_cr3_is_a_fault(void **state)
 {
     (void)state;
     save->cr0 |= CR0_PE;
-    assert_int_equal(leave(VMEXIT_INVALID, 0, 0), SVM_RESUME);
+    assert_int_equal(leave(VMEXIT_INVALID, 0, 0), VIRT_RESUME);
     assert_int_equal(control->event_inj, EVENT_MAKE(EVENT_EXCEPTION, EXCEPTION_GP) | EVENT_ERROR(0));
 }
 
@@ -307,7 +308,7 @@ static void a_failed_entry_names_the_check(void **state)
     virt_limits = (struct virt_limits){.address_bits = 40};
     control->exit_code = VMEXIT_INVALID;
     save->dr6 |= UINT64_C(1) << 32;
-    assert_int_equal(svm_report_failure(&vcpu), VIRT_EXIT);
+    assert_int_equal(virt_failed(&vcpu, VMEXIT_INVALID), VIRT_EXIT);
     assert_int_equal(vcpu.exit.kind, EXIT_ERROR);
     assert_int_equal(vcpu.exit.value, CHECK_DEBUG);
     assert_int_equal(vcpu.exit.raw, VMEXIT_INVALID);

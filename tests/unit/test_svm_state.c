@@ -134,7 +134,6 @@ static int setup(void **state)
     memset(&hw, 0, sizeof(hw));
     vcpu.offer = 0;
     svm_next_rip = false;
-    svm_state_index();
     return 0;
 }
 

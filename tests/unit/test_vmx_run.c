@@ -111,16 +111,6 @@ void load_tables(const struct descriptor_table *gdt, uint16_t task)
     (void)gdt, (void)task;
 }
 
-void load_cr2(uint64_t value)
-{
-    (void)value;
-}
-
-uint64_t save_cr2(void)
-{
-    return 0x4711;
-}
-
 static void new_vcpu(struct vcpu *v, struct vmx_vcpu *h, struct space *space)
 {
     memset(h, 0, sizeof(*h));
@@ -134,7 +124,7 @@ static int start(void **state)
     memset(&cpu, 0, sizeof(cpu));
     for (unsigned i = 0; i < 4; i++)
         cpu.reason[i] = CPUID;
-    own = (struct vmx_cpu){.next_vpid = VPIDS, .era = 1};
+    own = (struct vmx_cpu){.vpids = virt_tags(0, VPIDS)};
     host_cpu.virt = &own;
     host_cpu.timer_deadline = UINT64_MAX;
     vmx.words[WORD_SECONDARY] = SECONDARY_VPID;
@@ -171,7 +161,7 @@ static void translations_are_dropped_when_they_must(void **state)
     run(CPUID);
     assert_int_equal(vmcs[VMCS_VPID], 2);
     assert_int_equal(cpu.invepts, 2);
-    own.next_vpid = VPIDS;
+    own.vpids.next = VPIDS;
     vmx_write(&vcpu, GROUP_EFER, &virt_reset_state);
     run(CPUID);
     assert_int_equal(vmcs[VMCS_VPID], 1);
@@ -213,8 +203,8 @@ static void no_stale_translation_is_used(void **state)
             mode_of[i]++;
             break;
         case 2:
-            if (own.next_vpid < VPIDS - 1)
-                own.next_vpid = VPIDS - 1; // they are soon used up
+            if (own.vpids.next < VPIDS - 1)
+                own.vpids.next = VPIDS - 1; // they are soon used up
             break;
         case 3:
             if (r >> 16 & 7)

@@ -20,7 +20,6 @@
 enum { FIELD_MAX = 0x8000 };
 
 static uint64_t vmcs[FIELD_MAX];
-static unsigned host_turns; // how often the host took its interrupts
 static struct vmx_vcpu hw;
 static struct vcpu vcpu;
 
@@ -52,11 +51,6 @@ void vmwrite(uint32_t field, uint64_t value)
     vmcs[field] = width < 8 ? value & ((UINT64_C(1) << 8 * width) - 1) : value;
 }
 
-void take_interrupts(void)
-{
-    host_turns++;
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -65,7 +59,8 @@ static int setup(void **state)
     memset(&vcpu, 0, sizeof(vcpu));
     vcpu.hw = &hw;
     vmx = (struct vmx_set_up){.cr0 = CR0_NE, .cr4 = CR4_VMXE};
-    host_turns = 0;
+    vmx_ops.read = vmx_read;
+    virt = &vmx_ops;
     vmx_write(&vcpu, GROUP_ALL, &virt_reset_state);
     vmcs[VMCS_RIP] = 0x1000;
     return 0;
