@@ -77,9 +77,7 @@ static enum virt_result port(struct vcpu *vcpu, struct svm_vcpu *hw, const struc
 void svm_skip_pio(struct vcpu *vcpu, uint64_t value)
 {
     struct vmcb *vmcb = &((struct svm_vcpu *)vcpu->hw)->vmcb;
-    uint32_t info = vcpu->exit.info;
-    if (!(info & EXIT_WRITE))
-        vcpu->gpr[GPR_RAX] = virt_port_read(vcpu->gpr[GPR_RAX], EXIT_INFO_SIZE(info), value);
+    virt_port_done(vcpu, value);
     vmcb->save.rip = vcpu->exit.next_rip;
     vmcb->control.int_state = 0;
     if (vmcb->save.rflags & (RFLAGS_TF | RFLAGS_RF))

@@ -115,10 +115,12 @@ static inline uint64_t virt_port_bytes(uint64_t rax, uint32_t size)
     return rax & ((UINT64_C(1) << 8 * size) - 1);
 }
 
-static inline uint64_t virt_port_read(uint64_t rax, uint32_t size, uint64_t value)
+static inline void virt_port_done(struct vcpu *vcpu, uint64_t value)
 {
-    uint64_t kept = size == 4 ? 0 : rax - virt_port_bytes(rax, size);
-    return kept | virt_port_bytes(value, size);
+    uint32_t info = vcpu->exit.info, size = EXIT_INFO_SIZE(info);
+    uint64_t *rax = &vcpu->gpr[GPR_RAX];
+    if (!(info & EXIT_WRITE))
+        *rax = (size == 4 ? 0 : *rax - virt_port_bytes(*rax, size)) | virt_port_bytes(value, size);
 }
 
 // What was asked for at a port. Both vendors tell its number in the same place, and these in bits of their

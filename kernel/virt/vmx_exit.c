@@ -75,10 +75,8 @@ static enum virt_result port(struct vcpu *vcpu)
 void vmx_skip_pio(struct vcpu *vcpu, uint64_t value)
 {
     struct vmx_vcpu *hw = vcpu->hw;
-    uint32_t info = vcpu->exit.info;
     vmx_load(hw);
-    if (!(info & EXIT_WRITE))
-        vcpu->gpr[GPR_RAX] = virt_port_read(vcpu->gpr[GPR_RAX], EXIT_INFO_SIZE(info), value);
+    virt_port_done(vcpu, value);
     vmwrite(VMCS_RIP, vcpu->exit.next_rip);
     uint64_t blocking = vmread(VMCS_BLOCKING), rflags = vmread(VMCS_RFLAGS);
     if (blocking & BLOCKING_SHADOWS) {
@@ -108,19 +106,6 @@ static enum virt_result ept_violation(struct vcpu *vcpu)
         vcpu->exit.info = ((q & EPT_WRITES) ? EXIT_WRITE : 0) | ((q & EPT_FETCHES) ? EXIT_FETCH : 0);
     block_nmi_again(vcpu->hw, q);
     return VIRT_EXIT;
-}
-
-// It is still pending. Also when the preemption timer said that the host's is due.
-static enum virt_result interrupt(struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return VIRT_INTERRUPT;
-}
-
-static enum virt_result again(struct vcpu *vcpu)
-{
-    (void)vcpu;
-    return VIRT_RESUME;
 }
 
 static enum virt_result nmi_window(struct vcpu *vcpu)
@@ -181,13 +166,14 @@ uint64_t vmx_event(const struct vmx_vcpu *hw, uint64_t e)
 }
 
 // clang-format off
-static const struct {
+// Interrupts are still pending; so is the one that the preemption timer says is due.
+static const struct exit_row {
     exit_function *handle;
-    uint32_t kind; // enum exit_kind
-} rows[REASONS] = {
-    [REASON_EXCEPTION] = {exception, EXIT_PRIVILEGED}, [REASON_INTERRUPT] = {interrupt, 0},
-    [REASON_TRIPLE_FAULT] = {NULL, EXIT_TRIPLE_FAULT}, [REASON_INIT] = {interrupt, 0},
-    [REASON_INTERRUPT_WINDOW] = {again, 0}, [REASON_NMI_WINDOW] = {nmi_window, EXIT_NMI_WINDOW},
+    uint16_t kind, result; // enum exit_kind; enum virt_result where nobody handles it
+} rows[REASONS + 1] = {
+    [REASON_EXCEPTION] = {exception, EXIT_PRIVILEGED}, [REASON_INTERRUPT] = {NULL, 0, VIRT_INTERRUPT},
+    [REASON_TRIPLE_FAULT] = {NULL, EXIT_TRIPLE_FAULT}, [REASON_INIT] = {NULL, 0, VIRT_INTERRUPT},
+    [REASON_INTERRUPT_WINDOW] = {NULL, 0, VIRT_RESUME}, [REASON_NMI_WINDOW] = {nmi_window, EXIT_NMI_WINDOW},
     [REASON_TASK_SWITCH] = {instruction, EXIT_PRIVILEGED}, [REASON_CPUID] = {instruction, EXIT_CPUID},
     [REASON_GETSEC] = {instruction, EXIT_PRIVILEGED}, [REASON_HLT] = {instruction, EXIT_HLT},
     [REASON_INVD] = {instruction, EXIT_INVALIDATE}, [REASON_RDPMC] = {instruction, EXIT_PRIVILEGED},
@@ -197,7 +183,7 @@ static const struct {
     [REASON_IO] = {port, EXIT_PIO}, [REASON_RDMSR] = {instruction, EXIT_RDMSR},
     [REASON_WRMSR] = {instruction, EXIT_WRMSR}, [REASON_MWAIT] = {instruction, EXIT_PRIVILEGED},
     [REASON_MONITOR] = {instruction, EXIT_PRIVILEGED}, [REASON_EPT_VIOLATION] = {ept_violation, EXIT_MMIO},
-    [REASON_INVEPT] = {instruction, EXIT_PRIVILEGED}, [REASON_TIMER] = {interrupt, 0},
+    [REASON_INVEPT] = {instruction, EXIT_PRIVILEGED}, [REASON_TIMER] = {NULL, 0, VIRT_INTERRUPT},
     [REASON_INVVPID] = {instruction, EXIT_PRIVILEGED}, [REASON_WBINVD] = {instruction, EXIT_INVALIDATE},
     [REASON_XSETBV] = {instruction, EXIT_XSETBV}, [REASON_VMFUNC] = {instruction, EXIT_PRIVILEGED},
 };
@@ -206,9 +192,11 @@ static const struct {
 enum virt_result vmx_exit(struct vcpu *vcpu)
 {
     uint64_t raw = ((struct vmx_vcpu *)vcpu->hw)->reason, reason = REASON_BASIC(raw);
-    exit_function *handle = reason < REASONS ? rows[reason].handle : NULL;
-    vcpu->exit = (struct vcpu_exit){.kind = EXIT_ERROR, .raw = raw};
-    if (handle || reason == REASON_TRIPLE_FAULT)
-        vcpu->exit.kind = rows[reason].kind;
-    return handle ? handle(vcpu) : VIRT_EXIT;
+    const struct exit_row *row = &rows[reason < REASONS ? reason : REASONS];
+    vcpu->exit = (struct vcpu_exit){.kind = row->kind, .raw = raw};
+    if (row->handle)
+        return row->handle(vcpu);
+    if (!row->kind)
+        vcpu->exit.kind = EXIT_ERROR;
+    return row->result;
 }
