@@ -123,7 +123,10 @@ static enum virt_result reflect(struct vmx_vcpu *hw, uint64_t info)
     if (EXCEPTION_TYPE(hw->event) == EVENT_NMI)
         return VIRT_INTERRUPT;
     if (EXCEPTION_VECTOR(info) == EXCEPTION_DB) {
-        hw->dr6 |= vmread(VMCS_QUALIFICATION) & DEBUG_CAUSES;
+        if (EXCEPTION_TYPE(info) == EVENT_ICEBP) // a trap that DR6 does not tell of
+            vmwrite(VMCS_RIP, vmread(VMCS_RIP) + vmread(VMCS_LENGTH));
+        else
+            hw->dr6 = (hw->dr6 & ~DR6_BREAKPOINTS) | (vmread(VMCS_QUALIFICATION) & DEBUG_CAUSES);
         hw->dr7 &= ~DR7_GD; // [SDM] 3B 18.2.4
         vmwrite(VMCS_DR7, hw->dr7);
     } else {
@@ -142,8 +145,6 @@ static enum virt_result exception(struct vcpu *vcpu)
         asm volatile("int $2" ::: "memory");
     else if (EXCEPTION_VECTOR(info) == EXCEPTION_MC)
         asm volatile("int %0" ::"i"(EXCEPTION_MC) : "memory");
-    else if (EXCEPTION_TYPE(info) == EVENT_ICEBP)
-        return instruction(vcpu);
     else
         return reflect(vcpu->hw, info);
     return VIRT_INTERRUPT;
