@@ -100,15 +100,18 @@ bool exit_decode(struct vm_exit *x, struct emu_control *control)
     }
 }
 
-// [SDM] 2A HLT: the processor sleeps until an interrupt that it would take.
+// [SDM] 2A HLT: the processor sleeps until an interrupt that it would take; the trap of a single step wakes
+// it.
 void instruction_hlt_exit(struct vm_exit *x)
 {
     struct emu_control c;
     if (!exit_decode(x, &c))
         return;
+    exit_skip(x, c.length);
+    if (x->event)
+        return;
     x->cpu->halted = true;
     x->action = VCPU_HALT;
-    exit_skip(x, c.length);
 }
 
 void instruction_skip_exit(struct vm_exit *x)

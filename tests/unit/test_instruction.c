@@ -332,6 +332,10 @@ static void results(void **unused)
     begin(find("HLT"), 2, 0);
     answer(find("HLT"), true);
     assert_int_equal(x.action, VCPU_HALT);
+    begin(find("HLT"), 2, RFLAGS_TF);
+    answer(find("HLT"), true);
+    assert_int_equal(x.action, VCPU_RUN); // its trap wakes the processor
+    assert_false(vm_cpu.halted);
     begin(find("VMCALL"), 2, 0);
     assert_int_equal((int64_t)answer(find("VMCALL"), true).gpr[GPR_RAX], -1000);
     begin(find("XSETBV"), 2, 0);
