@@ -10,7 +10,6 @@
 //
 // An instruction between STI and VMRUN takes STI's shadow away. Where the guest is to start in a shadow there is
 // none: a CPU loads the shadow from the VMCB, the emulator does not but keeps ours (svm_quirks.c).
-
 #include "kernel/virt/registers.S"
 
     .text

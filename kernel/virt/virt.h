@@ -95,8 +95,7 @@ enum exception {
 // Vectors that push an error code, in protected mode [SDM] 3A 6.13: #DF #TS #NP #SS #GP #PF #AC #CP
 #define ERROR_CODE_VECTORS 0x227d00u
 
-// What the back-ends have in common: the guest's DR0-3, whose host has none; RAX in a port access of `size`
-// bytes, and what a read makes of it.
+// What the back-ends have in common. The guest's DR0-3: the host has none.
 static inline void virt_load_debug(const uint64_t *dr)
 {
     write_dr0(dr[0]);
@@ -110,6 +109,7 @@ static inline bool virt_interruptible(uint64_t rflags, uint64_t blocking, uint64
     return (rflags & RFLAGS_IF) && !(blocking & BLOCKING_SHADOWS) && !event;
 }
 
+// RAX in a port access of `size` bytes, and what a read makes of it.
 static inline uint64_t virt_port_bytes(uint64_t rax, uint32_t size)
 {
     return rax & ((UINT64_C(1) << 8 * size) - 1);
@@ -123,8 +123,7 @@ static inline void virt_port_done(struct vcpu *vcpu, uint64_t value)
         *rax = (size == 4 ? 0 : *rax - virt_port_bytes(*rax, size)) | virt_port_bytes(value, size);
 }
 
-// What was asked for at a port. Both vendors tell its number in the same place, and these in bits of their
-// own.
+// What was asked for at a port: both vendors have its number in the same place, these in bits of their own.
 struct virt_port_bits {
     uint64_t in, string, rep;
 };

@@ -3,10 +3,9 @@
 //
 // bool vmx_enter(uint64_t **gpr, bool launched)
 //
-// RDI: where struct vmx_vcpu has the pointer to the guest's registers, with a word below for one of them and one
-// above for our stack pointer and one for the guest's CR2; HOST_RSP is RDI. RSI: VMRESUME, not VMLAUNCH. RSP is in the VMCS. IF is clear, and an
-// exit leaves it so. Returns false when the instruction was refused, the stack being where it was.
-
+// RDI: where struct vmx_vcpu has the pointer to the guest's registers, with a word below for one of them, and above our
+// stack pointer and the guest's CR2; HOST_RSP is RDI. RSI: VMRESUME, not VMLAUNCH. RSP is in the VMCS. IF is clear, and
+// an exit leaves it so. Returns false when the instruction was refused, the stack being where it was.
 #include "kernel/virt/registers.S"
 
     .text

@@ -135,7 +135,7 @@ static inline void write_rip(const struct vcpu_state *state)
     vmwrite(VMCS_PENDING_DEBUG, step);
 }
 
-// Neither RIP alone nor at once.
+// What is more than RIP's group, or not of the VMCS that is loaded. RIP's comes last, by the short way.
 static NOINLINE bool read_rows(const struct vcpu *vcpu, uint32_t groups, struct vcpu_state *state)
 {
     struct vmx_vcpu *hw = vcpu->hw;
