@@ -122,7 +122,9 @@ static void improvise(struct machine *m)
         m->answer.offer = OFFER_MAKE(32 + (r >> 12 & 127));
 }
 
-// Random bytes as code, in every mode. Whatever the guest does, it stops at most itself.
+// Random bytes as code, in every mode. Whatever the guest does, it stops at most itself. In exact time only,
+// where each run is the same: QEMU 7.2 takes no interrupt between stores into the code that makes them, so an
+// emulated CPU that meets a long REP STOS over itself is lost to its host, too; a real one is not.
 static void garbage(void)
 {
     enum { GUESTS = 60, EXITS = 200, CODE_BYTES = 0x4000 };
@@ -220,6 +222,6 @@ const struct part mode_parts[] = {{"real mode", real_mode},
                                   {"32-bit", protected_mode},
                                   {"PAE", pae},
                                   {"long mode half way", long_mode_half_way},
-                                  {"garbage", garbage},
                                   {"states", states},
                                   {0}};
+const struct part garbage_parts[] = {{"random code", garbage}, {0}};

@@ -20,4 +20,4 @@ struct topic {
 extern const struct part call_parts[], capability_parts[], ipc_parts[], death_parts[], notification_parts[],
     memory_parts[], page_parts[], pager_parts[], process_parts[], quota_parts[], thread_parts[],
     fault_parts[], schedule_parts[], time_parts[], device_parts[], exit_parts[], interrupt_parts[],
-    mode_parts[], route_parts[], vcpu_parts[], fuzz_parts[];
+    mode_parts[], garbage_parts[], route_parts[], vcpu_parts[], fuzz_parts[];
