@@ -222,6 +222,5 @@ const struct part mode_parts[] = {{"real mode", real_mode},
                                   {"32-bit", protected_mode},
                                   {"PAE", pae},
                                   {"long mode half way", long_mode_half_way},
-                                  {"states", states},
                                   {0}};
-const struct part garbage_parts[] = {{"random code", garbage}, {0}};
+const struct part garbage_parts[] = {{"random code", garbage}, {"random states", states}, {0}};
