@@ -45,7 +45,7 @@ const struct kind_map log_maps[] = {
     {0},
 };
 
-// Guests' memory and the pools are added by number (expand.c).
+// Guests' memory and the pools are added by number (expand_vm.c).
 static const struct kind_cap memory_caps[] = {
     {MEMORY_SLOT_ARCHIVE, OBJECT_ARCHIVE, "rc", 0},
     {MEMORY_SLOT_POOL, OBJECT_RAM, "rc", 0},
@@ -102,7 +102,7 @@ static const struct kind_map console_maps[] = {
     {0},
 };
 
-// It has the logs of all servers besides (expand.c).
+// It has the logs of all servers besides (expand_host.c).
 static const struct kind_cap console_failed_caps[] = {
     {FAILED_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES},
     {FAILED_SLOT_PEER, "uart.bits", "s", UART_BIT_RING},
@@ -119,7 +119,7 @@ static const struct kind_map console_failed_maps[] = {
 static const struct kind_memory console_memory[] = {
     {"@.state", CONSOLE_STATE_BYTES}, {"%.line0", 4 * KIB}, {0}};
 
-// Guest memory and images are added as there are (expand.c).
+// Guest memory and images are added as there are (expand_vm.c).
 static const struct kind_cap vmm_caps[] = {
     {VMM_SLOT_VM, "%.vm", "c", 0},
     {VMM_SLOT_VCPU, "%.vcpu0", "rc", 0},

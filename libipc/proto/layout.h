@@ -43,14 +43,28 @@ enum vmm_slot {
     VMM_SLOT_VM = SLOT_SPECIFIC,          // control: routes
     VMM_SLOT_VCPU = SLOT_SPECIFIC + 1,    // control: kick; + number
     VMM_SLOT_MEMORY = SLOT_SPECIFIC + 63, // send: the pager, for its guest's images (proto/memory.h)
-    VMM_SLOT_LINE = SLOT_SPECIFIC + 64,   // send: + device number: tell a device that its line page was read
+    // + device number (proto/bus.h), send: what the routes to a PCI function lead to.
+    VMM_SLOT_DEVICE_BITS = SLOT_SPECIFIC + 64, // its notification, DEVICE_BIT_BUS
+    VMM_SLOT_DEVICE = SLOT_SPECIFIC + 80,      // its endpoint
 };
-#define VMM_MAP_LINE   UINT64_C(0x11000000)   // + 2 MiB * device number: struct line_page (proto/line.h)
+#define VMM_MAP_LINE   UINT64_C(0x11000000)   // + 2 MiB * device number: struct line_page, or device_page
 #define VMM_MAP_RAM    UINT64_C(0x100000000)  // guest memory
 #define VMM_MAP_KERNEL UINT64_C(0x8000000000) // read-only: the guest's kernel image
 #define VMM_MAP_INITRD UINT64_C(0x8100000000) // read-only: its initial RAM disk
 // Bits of its notification.
 #define VMM_BIT_LINES UINT64_C(1) // some line page changed
+
+// All servers that are a PCI function of a VM (proto/bus.h).
+enum device_slot {
+    DEVICE_SLOT_BUS = SLOT_SPECIFIC,      // send: the monitor's endpoint, BUS_BADGE_DEVICE + number
+    DEVICE_SLOT_VMM = SLOT_SPECIFIC + 1,  // send: the monitor's notification, VMM_BIT_LINES
+    DEVICE_SLOT_PEER = SLOT_SPECIFIC + 2, // send: the notification of who serves its back-end
+};
+#define DEVICE_MAP_LINE     UINT64_C(0x11000000) // struct device_page
+#define DEVICE_MAP_RAM      VMM_MAP_RAM          // guest memory, where the monitor has it
+#define DEVICE_BIT_QUEUE(i) (UINT64_C(1) << (i)) // doorbell i
+#define DEVICE_BIT_BUS      (UINT64_C(1) << 32)  // struct device_page: the bus wrote something
+#define DEVICE_BIT_PEER     (UINT64_C(1) << 33)  // the back-end has something
 
 // console (the 16550A of a VM, and the way of logs to the host's line)
 enum console_slot {

@@ -1,0 +1,43 @@
+// The parts of expand().
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "tools/expand.h"
+#include "tools/kinds.h"
+
+#define PAGE ((uint64_t)4096)
+#define MIB  ((uint64_t)1 << 20)
+#define GIB  ((uint64_t)1 << 30)
+
+struct scope {
+    struct plan *plan;
+    const struct config *config;
+    const struct config_vm *console; // the VM that has it; NULL: none
+    const char *vm, *server;         // what '%' and '@' stand for
+    uint32_t ram;                    // number of the VM's memory below 4 GiB
+    const char *images;              // of all VMs, for the pager's configuration
+    uint32_t image_count;
+};
+
+// expand_rows.c: one row each. Names are patterns of the scope's VM and server; no payer: the supervisor.
+const char *expand_name(const struct scope *s, const char *pattern);
+struct plan_object *expand_object(const struct scope *s, enum manifest_type type, const char *pattern,
+                                  const char *payer);
+void expand_memory(const struct scope *s, const char *pattern, const char *payer, uint64_t bytes,
+                   enum manifest_fill fill);
+void expand_cap(const struct scope *s, struct plan_program *to, struct kind_cap row);
+void expand_map(const struct scope *s, struct list *maps, struct kind_map row);
+void expand_set_text(struct plan_object *o, const char *text);
+void expand_account(const struct scope *s, const char *pattern, const char *payer, uint64_t weight);
+// A server with all that its kind has. The scope's server is set to it.
+struct plan_server *expand_server(struct scope *s, enum kind_index index, const char *config);
+// What stands in for a server that has failed for good. more: of its configuration.
+void expand_stand_in(struct scope *s, struct plan_server *server, enum kind_index index, const char *more);
+struct plan_server *expand_find_server(const struct plan *p, const char *name);
+
+// expand_vm.c
+void expand_vm(struct scope *s, const struct config_vm *c);
+
+// expand_host.c: the machine's own devices, and who has the host's line
+void expand_host_line(struct scope *s);
+void expand_console(struct scope *s);

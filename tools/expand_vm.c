@@ -1,0 +1,154 @@
+// A VM: its memory, its images, its monitor, the machine that the guest sees.
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "libipc/proto/layout.h"
+#include "libipc/proto/memory.h"
+#include "tools/expand_parts.h"
+#include "tools/json_text.h"
+
+#define RAM_HOLE (3 * GIB) // from here to 4 GiB a PC has its devices
+#define RAM_HIGH (4 * GIB)
+
+enum { COM1_FIRST = 0x3f8, COM1_LAST = 0x3ff };
+
+// Guest memory: below the hole one object, the rest behind 4 GiB another. The pager tells them apart by the
+// badge. Returns the number.
+static uint32_t add_ram(const struct scope *s, struct plan_vm *vm, struct list *maps,
+                        struct plan_server *memory, const char *pattern, uint64_t gpa, uint64_t bytes)
+{
+    static const uint64_t first = MEMORY_SLOT_RAM;
+    uint32_t number = 0;
+    PLAN_EACH(struct plan_cap, cap, &memory->program.caps)
+    number += cap->slot >= first;
+    expand_memory(s, pattern, "%.quota", bytes, FILL_NONE);
+    struct plan_object *o = (struct plan_object *)s->plan->objects.items + s->plan->objects.count - 1;
+    o->memory.pager = "memory";
+    o->memory.badge = 1 + number;
+    expand_cap(s, &memory->program, (struct kind_cap){MEMORY_SLOT_RAM + number, pattern, "rc", 0});
+    expand_map(s, &memory->program.maps,
+               (struct kind_map){MEMORY_MAP_RAM + number * MANIFEST_RAM_STRIDE, pattern, "rw"});
+    expand_map(s, maps, (struct kind_map){gpa, pattern, "rwx"});
+    *PLAN_ADD(s->plan, &vm->memory, const char *) = expand_name(s, pattern);
+    return number;
+}
+
+// A file that several VMs have is in the archive once, by the name that the first of them gave it.
+static const struct plan_file *image_file(const struct scope *s, const char *what, const char *path,
+                                          size_t aligned)
+{
+    PLAN_EACH(struct plan_file, f, &s->plan->files)
+    if (strcmp(f->path, path) == 0 && f->aligned == aligned)
+        return f;
+    struct plan_file *f = PLAN_ADD(s->plan, &s->plan->files, struct plan_file);
+    *f = (struct plan_file){arena_format(s->plan->arena, "%s%s/%s", MANIFEST_GUEST, s->vm, what), path,
+                            aligned};
+    return f;
+}
+
+// An image of the guest, as it lies in the archive, for its monitor and for the pager; returns its place for
+// the monitor's configuration.
+static const char *add_image(struct scope *s, const char *what, const char *path, size_t bytes,
+                             size_t aligned, struct kind_map map, struct list *maps)
+{
+    size_t skip = (PAGE - aligned % PAGE) % PAGE;
+    const char *name = image_file(s, what, path, aligned)->name;
+    expand_memory(s, map.memory, "%.quota", skip + bytes, FILL_FILE);
+    ((struct plan_object *)s->plan->objects.items)[s->plan->objects.count - 1].memory.file = name;
+    expand_map(s, maps, map);
+    s->images = arena_format(s->plan->arena, "%s%s{\"ram\": %u, \"file\": \"%s\"}", s->images,
+                             s->image_count ? ", " : "", s->ram, name);
+    return arena_format(s->plan->arena, ", \"%s\": {\"offset\": %zu, \"bytes\": %zu, \"number\": %u}", what,
+                        skip, bytes, s->image_count++);
+}
+
+static const char *monitor_config(const struct scope *s, const struct config_vm *c, const char *images)
+{
+    return arena_format(s->plan->arena,
+                        "{\"name\": \"%s\", \"memory\": %llu, \"cpus\": %llu, \"cmdline\": \"%s\"%s%s}",
+                        s->vm, (unsigned long long)c->memory.number, (unsigned long long)c->cpus.number,
+                        json_escape(s->plan->arena, c->cmdline.text), images,
+                        c->test_devices.number ? ", \"test_devices\": true" : "");
+}
+
+// Kernel memory that a VM may take: page tables of its RAM in two formats if all of it were 4 KiB pages, its
+// processes and objects.
+static uint64_t vm_quota(const struct config_vm *c)
+{
+    uint64_t memory = c->memory.number, test = c->test_devices.number ? MIB / 2 : 0;
+    return 2 * MIB + test + memory / 512 * 2 + memory / 512 / 512 * 2;
+}
+
+static void add_route(const struct scope *s, struct plan_object *vm, struct plan_route route)
+{
+    route.target = expand_name(s, route.target);
+    *PLAN_ADD(s->plan, &vm->routes, struct plan_route) = route;
+}
+
+static void add_test_routes(const struct scope *s, struct plan_object *vm)
+{
+    static const struct plan_route routes[] = {
+        {0xe0, 0xeb, "port", "rw", "testdev.%", TESTDEV_ROUTE_PORTS},
+        {0xf4, 0xf7, "port", "rw", "testdev.%", TESTDEV_ROUTE_EXIT},
+        {0x2000, 0x2017, "port", "rw", "testdev.%", TESTDEV_ROUTE_LINES},
+        {0xff000000, 0xff00ffff, "memory", "rw", "testdev.%", TESTDEV_ROUTE_MEMORY},
+    };
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        add_route(s, vm, routes[i]);
+}
+
+// The machine that the guest sees: VM, space, vCPU.
+static void add_machine(const struct scope *s, const struct config_vm *c, const struct list *maps)
+{
+    struct plan_object *vm = expand_object(s, MANIFEST_VM, "%.vm", "%.quota");
+    if (s->console == c)
+        add_route(s, vm, (struct plan_route){COM1_FIRST, COM1_LAST, "port", "rw", "console", 1});
+    if (c->test_devices.number)
+        add_test_routes(s, vm);
+    struct plan_object *space = expand_object(s, MANIFEST_SPACE, "%.space", "%.quota");
+    space->space.vm = expand_name(s, "%.vm");
+    space->space.maps = *maps;
+    struct plan_object *cpu = expand_object(s, MANIFEST_VCPU, "%.vcpu0", "%.quota");
+    cpu->vcpu.vm = expand_name(s, "%.vm");
+    cpu->vcpu.space = expand_name(s, "%.space");
+    cpu->vcpu.monitor = expand_name(s, "vmm.%");
+    cpu->vcpu.account = expand_name(s, "%.account");
+    cpu->vcpu.badge = 1;
+    cpu->vcpu.priority = c->priority.number;
+}
+
+void expand_vm(struct scope *s, const struct config_vm *c)
+{
+    struct list space_maps = {0}, maps = {0};
+    s->vm = c->name.text;
+    struct plan_vm *vm = PLAN_ADD(s->plan, &s->plan->vms, struct plan_vm);
+    *vm = (struct plan_vm){.name = s->vm, .quota = expand_name(s, "%.quota")};
+    expand_object(s, MANIFEST_QUOTA, "%.quota", NULL)->quota = vm_quota(c);
+    expand_account(s, "%.account", "%.quota", c->weight.number);
+    uint64_t memory = c->memory.number, low = memory < RAM_HOLE ? memory : RAM_HOLE;
+    struct plan_server *pager = expand_find_server(s->plan, "memory");
+    s->ram = add_ram(s, vm, &space_maps, pager, "%.ram", 0, low);
+    if (memory > low)
+        add_ram(s, vm, &space_maps, pager, "%.ram-high", RAM_HIGH, memory - low);
+    PLAN_EACH(struct plan_map, m, &space_maps)
+    expand_map(s, &maps, (struct kind_map){VMM_MAP_RAM + m->address, m->memory, "rw"});
+    const char *images = add_image(s, "kernel", c->kernel_path, c->kernel_bytes, c->image.aligned,
+                                   (struct kind_map){VMM_MAP_KERNEL, "%.kernel", "r"}, &maps);
+    if (c->initrd_path)
+        images = arena_format(s->plan->arena, "%s%s", images,
+                              add_image(s, "initrd", c->initrd_path, c->initrd_bytes, 0,
+                                        (struct kind_map){VMM_MAP_INITRD, "%.initrd", "r"}, &maps));
+    struct plan_server *vmm = expand_server(s, KIND_VMM, monitor_config(s, c, images));
+    expand_cap(s, &vmm->program,
+               (struct kind_cap){VMM_SLOT_MEMORY, "memory", "s", MEMORY_BADGE_MONITOR + s->ram});
+    PLAN_EACH(struct plan_map, m, &maps)
+    *PLAN_ADD(s->plan, &vmm->program.maps, struct plan_map) = *m;
+    if (s->console != c) // a page that nobody writes
+        expand_memory(s, "%.line0", "%.quota", PAGE, FILL_ZERO);
+    expand_map(s, &vmm->program.maps, (struct kind_map){VMM_MAP_LINE, "%.line0", "rw"});
+    if (c->test_devices.number) {
+        expand_map(s, &vmm->program.maps, (struct kind_map){VMM_MAP_LINE + 0x200000, "%.line1", "rw"});
+        expand_stand_in(s, expand_server(s, KIND_TESTDEV, "{}"), KIND_TESTDEV, ", \"line\": true");
+    }
+    add_machine(s, c, &space_maps);
+}
