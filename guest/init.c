@@ -3,11 +3,14 @@
 //
 // Words of the kernel's command line that the kernel does not know arrive as environment:
 // guest_run="COMMANDS" is executed before the first prompt, for runs without a keyboard. `poweroff`, `halt`
-// and `reboot` are signals to process 1, as busybox sends them; nothing is written anywhere, so the end is
-// immediate. No shell script does this well: a shell's background processes ignore Ctrl-C, and while it waits
-// for one in the foreground it takes no signal.
+// and `reboot` are signals to process 1, as busybox sends them. The power button is the same as `poweroff`.
+// Drivers are modules, loaded in the order of their names. Nothing is written anywhere but to what the user
+// mounted, which is synchronized first. No shell script does this well: a shell's background processes ignore
+// Ctrl-C, and while it waits for one in the foreground it takes no signal.
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <linux/input.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +77,42 @@ static pid_t start_shell(const char *command)
     return pid;
 }
 
+static int is_module(const struct dirent *entry)
+{
+    return strstr(entry->d_name, ".ko") != NULL;
+}
+
+static void load_modules(const char *folder)
+{
+    struct dirent **entry;
+    const int count = scandir(folder, &entry, is_module, alphasort);
+
+    must("init: modules", count);
+    for (int i = 0; i < count; i++) {
+        char path[512];
+        snprintf(path, sizeof(path), "%s/%s", folder, entry[i]->d_name);
+        const int fd = open(path, O_RDONLY | O_CLOEXEC);
+        must(path, (int)syscall(SYS_finit_module, fd, "", 0));
+        close(fd);
+    }
+}
+
+// A process of its own: the first one waits for signals alone.
+static void watch_power_button(void)
+{
+    struct input_event event;
+    const int fd = open("/dev/input/event0", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || fork() != 0) {
+        close(fd);
+        return;
+    }
+    while (read(fd, &event, sizeof(event)) == sizeof(event))
+        if (event.type == EV_KEY && event.code == KEY_POWER && event.value == 1)
+            kill(1, SIGUSR2);
+    _exit(0);
+}
+
 // Waits until that child has ended; buries all others, and obeys the signals that end the system.
 static void wait_for(pid_t child, const sigset_t *signals)
 {
@@ -80,8 +120,10 @@ static void wait_for(pid_t child, const sigset_t *signals)
         const int signal = sigwaitinfo(signals, NULL);
 
         for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-            if (ends[i].signal == signal)
+            if (ends[i].signal == signal) {
+                sync();
                 must("init: reboot", reboot(ends[i].how));
+            }
         for (pid_t dead; (dead = waitpid(-1, NULL, WNOHANG)) > 0;)
             if (dead == child)
                 return;
@@ -97,6 +139,8 @@ int main(void)
     must("init: /sys", mount("sys", "/sys", "sysfs", 0, NULL));
     sigfillset(&signals);
     sigprocmask(SIG_SETMASK, &signals, NULL);
+    load_modules("/lib/modules");
+    watch_power_button();
     setenv("PS1", "guest# ", 1);
     setenv("HOME", "/root", 1);
 
