@@ -149,3 +149,4 @@ void vm_end(uint32_t vm, enum vm_end end, uint8_t status); // does not return wh
 // overhead.c
 void overhead_log(uint32_t vm); // prints what the VM costs beyond its RAM
 void memory_log(uint32_t vm);   // and how much of its RAM is there
+void exits_log(uint32_t vm);    // and the exits of its vCPUs, by kind

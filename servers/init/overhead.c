@@ -1,9 +1,12 @@
-// What a VM costs: the memory beyond its RAM, and of its RAM what it has touched.
+// What a VM costs: the memory beyond its RAM, of its RAM what it has touched, and its exits.
 // SPDX-License-Identifier: MIT
 //
 // All kernel memory of a VM (its processes, objects, page tables) is charged to its quota, and the supervisor
 // knows the pages that it filled for it. Text that several servers share counts in equal shares. The images
 // in the boot archive do not count: they are there with or without the VM.
+#include <stdio.h>
+
+#include "libipc/exits.h"
 #include "libipc/log.h"
 #include "libipc/syscall.h"
 #include "servers/init/init.h"
@@ -74,4 +77,23 @@ void overhead_log(uint32_t number)
     struct json_text name = init.m.vm[number].name;
     log_info("vm_overhead_kib %.*s: %llu", (int)name.length, name.at,
              (unsigned long long)overhead_kib(number));
+}
+
+void exits_log(uint32_t number)
+{
+    const struct manifest_vm *vm = &init.m.vm[number];
+    for (uint32_t o = 0; o < init.m.object_count; o++) {
+        if (init.m.object[o].type != MANIFEST_VCPU || init.m.object[o].payer != vm->quota)
+            continue;
+        const struct info_vcpu *i = info_of(object_slot((uint16_t)o));
+        char text[LOG_LINE_MAX] = "";
+        int at = 0;
+        for (unsigned kind = 0; i && kind < EXIT_KINDS; kind++)
+            if (i->exits_by_kind[kind])
+                at += snprintf(text + at, sizeof text - (size_t)at, "%s %llu, ", exit_names[kind],
+                               (unsigned long long)i->exits_by_kind[kind]);
+        if (i)
+            log_info("vm_exits %.*s: %saccesses %llu, doorbells %llu", (int)vm->name.length, vm->name.at,
+                     text, (unsigned long long)i->accesses, (unsigned long long)i->doorbells);
+    }
 }

@@ -63,6 +63,7 @@ void vm_end(uint32_t v, enum vm_end end, uint8_t status)
     log_info("VM %.*s %s", (int)name_of(v).length, name_of(v).at, ends[init.vm[v].end]);
     overhead_log(v);
     memory_log(v);
+    exits_log(v);
     for (uint32_t i = 0; i < init.m.vm_count; i++)
         if (!init.vm[i].off)
             return;
