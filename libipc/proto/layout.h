@@ -60,7 +60,10 @@ enum device_slot {
     DEVICE_SLOT_VMM = SLOT_SPECIFIC + 1,  // send: the monitor's notification, VMM_BIT_LINES
     DEVICE_SLOT_PEER = SLOT_SPECIFIC + 2, // send: the notification of who serves its back-end
 };
-#define DEVICE_MAP_LINE     UINT64_C(0x11000000) // struct device_page
+#define DEVICE_MAP_LINE UINT64_C(0x11000000) // struct device_page
+// Of a disk whose back-end is a host driver (proto/block.h).
+#define DEVICE_MAP_CHANNEL  UINT64_C(0x11200000) // struct block_channel
+#define DEVICE_MAP_BUFFER   UINT64_C(0x11400000) // its BLOCK_PAGES pages
 #define DEVICE_MAP_RAM      VMM_MAP_RAM          // guest memory, where the monitor has it
 #define DEVICE_BIT_QUEUE(i) (UINT64_C(1) << (i)) // doorbell i
 #define DEVICE_BIT_BUS      (UINT64_C(1) << 32)  // struct device_page: the bus wrote something
@@ -93,6 +96,27 @@ enum uart_slot {
 #define UART_MAP_INPUT  UINT64_C(0x11400000)
 #define UART_BIT_IRQ    UINT64_C(1)
 #define UART_BIT_RING   UINT64_C(2) // output waits, or input has room
+
+// Host block drivers: drivers/virtio-blk, drivers/ata. Channel n (proto/block.h) is the n-th of the driver's
+// configuration: {"channels": [names of partitions], "read_only": [those of them that are never written]}.
+#define DRIVER_CHANNELS_MAX 32u
+enum driver_slot {
+    // + number
+    DRIVER_SLOT_IRQ = SLOT_SPECIFIC,            // control
+    DRIVER_SLOT_IRQ_SIGNAL = SLOT_SPECIFIC + 4, // send: its own notification, DRIVER_BIT_IRQ(number)
+    DRIVER_SLOT_IOPORTS = SLOT_SPECIFIC + 8,    // control
+    DRIVER_SLOT_DEVICE = SLOT_SPECIFIC + 16,    // control: its PCI function
+    DRIVER_SLOT_DMA = SLOT_SPECIFIC + 17,       // its own DMA memory, for the addresses of its pages
+    // + channel
+    DRIVER_SLOT_CLIENT = SLOT_SPECIFIC + 32, // send: the client's notification, DEVICE_BIT_PEER
+    DRIVER_SLOT_BUFFER = SLOT_SPECIFIC + 64, // the channel's pages, for their addresses
+};
+#define DRIVER_MAP_DMA        UINT64_C(0x11000000)        // its own DMA memory: queues, partition tables
+#define DRIVER_MAP_BAR        UINT64_C(0x11200000)        // + 2 MiB * number of the BAR, up to 6
+#define DRIVER_MAP_CHANNEL    UINT64_C(0x12000000)        // + 2 MiB * channel: struct block_channel
+#define DRIVER_MAP_BUFFER     UINT64_C(0x16000000)        // + 2 MiB * channel: its BLOCK_PAGES pages
+#define DRIVER_BIT_CHANNEL(n) (UINT64_C(1) << (n))        // the client changed something
+#define DRIVER_BIT_IRQ(n)     (UINT64_C(1) << (32 + (n))) // interrupt n
 
 // memory
 enum memory_slot {
