@@ -13,8 +13,10 @@ struct scope {
     struct plan *plan;
     const struct config *config;
     const struct config_vm *console; // the VM that has it; NULL: none
-    const char *vm, *server;         // what '%' and '@' stand for
+    const char *vm, *server, *part;  // what '%', '@' and '#' stand for
     uint32_t ram;                    // number of the VM's memory below 4 GiB
+    struct list guest_ram;           // struct plan_map: the VM's memory, by guest-physical address
+    const char *devices;             // numbers of its PCI devices, for its monitor's configuration
     const char *images;              // of all VMs, for the pager's configuration
     uint32_t image_count;
 };
@@ -34,9 +36,16 @@ struct plan_server *expand_server(struct scope *s, enum kind_index index, const 
 // What stands in for a server that has failed for good. more: of its configuration.
 void expand_stand_in(struct scope *s, struct plan_server *server, enum kind_index index, const char *more);
 struct plan_server *expand_find_server(const struct plan *p, const char *name);
+struct plan_object *expand_find_object(const struct plan *p, const char *name);
 
 // expand_vm.c
 void expand_vm(struct scope *s, const struct config_vm *c);
+void expand_guest_ram(const struct scope *s, struct plan_server *server); // where the monitor has it
+
+// expand_devices.c: a server that is PCI device `number` of the scope's VM (proto/bus.h), and what stands in
+// for it. Its kind has the rest: what is its own, and beyond a lowered line what its stand-in needs. The
+// pointer holds until the next server is added.
+struct plan_server *expand_device(struct scope *s, enum kind_index kind, unsigned number, const char *config);
 
 // expand_host.c: the machine's own devices, and who has the host's line
 void expand_host_line(struct scope *s);

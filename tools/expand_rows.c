@@ -5,7 +5,7 @@
 #include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"
 
-// A name of the tables, with the VM's and the server's in their places.
+// A name of the tables, with those of the VM, the server and the part in their places.
 const char *expand_name(const struct scope *s, const char *pattern)
 {
     const char *text = "";
@@ -14,6 +14,7 @@ const char *expand_name(const struct scope *s, const char *pattern)
     for (; *pattern; pattern++)
         text = *pattern == '%'   ? arena_format(s->plan->arena, "%s%s", text, s->vm)
                : *pattern == '@' ? arena_format(s->plan->arena, "%s%s", text, s->server)
+               : *pattern == '#' ? arena_format(s->plan->arena, "%s%s", text, s->part)
                                  : arena_format(s->plan->arena, "%s%c", text, *pattern);
     return text;
 }
@@ -126,5 +127,13 @@ struct plan_server *expand_find_server(const struct plan *p, const char *name)
     PLAN_EACH(struct plan_server, s, &p->servers)
     if (strcmp(s->name, name) == 0)
         return s;
+    return NULL;
+}
+
+struct plan_object *expand_find_object(const struct plan *p, const char *name)
+{
+    PLAN_EACH(struct plan_object, o, &p->objects)
+    if (strcmp(o->name, name) == 0)
+        return o;
     return NULL;
 }

@@ -65,10 +65,11 @@ static const char *add_image(struct scope *s, const char *what, const char *path
 static const char *monitor_config(const struct scope *s, const struct config_vm *c, const char *images)
 {
     return arena_format(s->plan->arena,
-                        "{\"name\": \"%s\", \"memory\": %llu, \"cpus\": %llu, \"cmdline\": \"%s\"%s%s}",
+                        "{\"name\": \"%s\", \"memory\": %llu, \"cpus\": %llu, \"cmdline\": \"%s\"%s%s, "
+                        "\"devices\": [%s]}",
                         s->vm, (unsigned long long)c->memory.number, (unsigned long long)c->cpus.number,
                         json_escape(s->plan->arena, c->cmdline.text), images,
-                        c->test_devices.number ? ", \"test_devices\": true" : "");
+                        c->test_devices.number ? ", \"test_devices\": true" : "", s->devices);
 }
 
 // Kernel memory that a VM may take: page tables of its RAM in two formats if all of it were 4 KiB pages, its
@@ -98,7 +99,7 @@ static void add_test_routes(const struct scope *s, struct plan_object *vm)
 }
 
 // The machine that the guest sees: VM, space, vCPU.
-static void add_machine(const struct scope *s, const struct config_vm *c, const struct list *maps)
+static void add_machine(const struct scope *s, const struct config_vm *c)
 {
     struct plan_object *vm = expand_object(s, MANIFEST_VM, "%.vm", "%.quota");
     if (s->console == c)
@@ -107,7 +108,7 @@ static void add_machine(const struct scope *s, const struct config_vm *c, const 
         add_test_routes(s, vm);
     struct plan_object *space = expand_object(s, MANIFEST_SPACE, "%.space", "%.quota");
     space->space.vm = expand_name(s, "%.vm");
-    space->space.maps = *maps;
+    space->space.maps = s->guest_ram;
     struct plan_object *cpu = expand_object(s, MANIFEST_VCPU, "%.vcpu0", "%.quota");
     cpu->vcpu.vm = expand_name(s, "%.vm");
     cpu->vcpu.space = expand_name(s, "%.space");
@@ -117,38 +118,65 @@ static void add_machine(const struct scope *s, const struct config_vm *c, const 
     cpu->vcpu.priority = c->priority.number;
 }
 
-void expand_vm(struct scope *s, const struct config_vm *c)
+// Its memory, for itself and for whoever else has it.
+static void add_memory(struct scope *s, const struct config_vm *c, struct plan_vm *vm)
 {
-    struct list space_maps = {0}, maps = {0};
-    s->vm = c->name.text;
-    struct plan_vm *vm = PLAN_ADD(s->plan, &s->plan->vms, struct plan_vm);
-    *vm = (struct plan_vm){.name = s->vm, .quota = expand_name(s, "%.quota")};
-    expand_object(s, MANIFEST_QUOTA, "%.quota", NULL)->quota = vm_quota(c);
-    expand_account(s, "%.account", "%.quota", c->weight.number);
     uint64_t memory = c->memory.number, low = memory < RAM_HOLE ? memory : RAM_HOLE;
     struct plan_server *pager = expand_find_server(s->plan, "memory");
-    s->ram = add_ram(s, vm, &space_maps, pager, "%.ram", 0, low);
+    s->guest_ram = (struct list){0};
+    s->ram = add_ram(s, vm, &s->guest_ram, pager, "%.ram", 0, low);
     if (memory > low)
-        add_ram(s, vm, &space_maps, pager, "%.ram-high", RAM_HIGH, memory - low);
-    PLAN_EACH(struct plan_map, m, &space_maps)
-    expand_map(s, &maps, (struct kind_map){VMM_MAP_RAM + m->address, m->memory, "rw"});
+        add_ram(s, vm, &s->guest_ram, pager, "%.ram-high", RAM_HIGH, memory - low);
+}
+
+void expand_guest_ram(const struct scope *s, struct plan_server *server)
+{
+    PLAN_EACH(struct plan_map, m, &s->guest_ram)
+    expand_map(s, &server->program.maps, (struct kind_map){VMM_MAP_RAM + m->address, m->memory, "rw"});
+}
+
+// The monitor, but for its configuration. Returns what that says of the images.
+static const char *add_monitor(struct scope *s, const struct config_vm *c)
+{
+    struct list maps = {0};
     const char *images = add_image(s, "kernel", c->kernel_path, c->kernel_bytes, c->image.aligned,
                                    (struct kind_map){VMM_MAP_KERNEL, "%.kernel", "r"}, &maps);
     if (c->initrd_path)
         images = arena_format(s->plan->arena, "%s%s", images,
                               add_image(s, "initrd", c->initrd_path, c->initrd_bytes, 0,
                                         (struct kind_map){VMM_MAP_INITRD, "%.initrd", "r"}, &maps));
-    struct plan_server *vmm = expand_server(s, KIND_VMM, monitor_config(s, c, images));
+    struct plan_server *vmm = expand_server(s, KIND_VMM, "");
     expand_cap(s, &vmm->program,
                (struct kind_cap){VMM_SLOT_MEMORY, "memory", "s", MEMORY_BADGE_MONITOR + s->ram});
+    expand_guest_ram(s, vmm);
     PLAN_EACH(struct plan_map, m, &maps)
     *PLAN_ADD(s->plan, &vmm->program.maps, struct plan_map) = *m;
     if (s->console != c) // a page that nobody writes
         expand_memory(s, "%.line0", "%.quota", PAGE, FILL_ZERO);
     expand_map(s, &vmm->program.maps, (struct kind_map){VMM_MAP_LINE, "%.line0", "rw"});
-    if (c->test_devices.number) {
-        expand_map(s, &vmm->program.maps, (struct kind_map){VMM_MAP_LINE + 0x200000, "%.line1", "rw"});
-        expand_stand_in(s, expand_server(s, KIND_TESTDEV, "{}"), KIND_TESTDEV, ", \"line\": true");
-    }
-    add_machine(s, c, &space_maps);
+    return images;
+}
+
+static void add_test_device(struct scope *s)
+{
+    struct plan_server *vmm = expand_find_server(s->plan, expand_name(s, "vmm.%"));
+    expand_map(s, &vmm->program.maps, (struct kind_map){VMM_MAP_LINE + 0x200000, "%.line1", "rw"});
+    expand_stand_in(s, expand_server(s, KIND_TESTDEV, "{}"), KIND_TESTDEV, ", \"line\": true");
+}
+
+void expand_vm(struct scope *s, const struct config_vm *c)
+{
+    s->vm = c->name.text;
+    s->devices = "";
+    struct plan_vm *vm = PLAN_ADD(s->plan, &s->plan->vms, struct plan_vm);
+    *vm = (struct plan_vm){.name = s->vm, .quota = expand_name(s, "%.quota")};
+    expand_object(s, MANIFEST_QUOTA, "%.quota", NULL)->quota = vm_quota(c);
+    expand_account(s, "%.account", "%.quota", c->weight.number);
+    add_memory(s, c, vm);
+    const char *images = add_monitor(s, c);
+    if (c->test_devices.number)
+        add_test_device(s);
+    expand_set_text(expand_find_object(s->plan, expand_name(s, "vmm.%.config")),
+                    monitor_config(s, c, images));
+    add_machine(s, c);
 }

@@ -1,7 +1,8 @@
 // The kinds of servers: what each gets, as tables.
 // SPDX-License-Identifier: MIT
 //
-// In names '%' stands for the VM's name, '@' for the server's. libipc/proto/layout.h says what the slots and
+// In names '%' stands for the VM's name, '@' for the server's, '#' for that of the VM's part which the server
+// is about, where there are several (scope's part). libipc/proto/layout.h says what the slots and
 // windows are for.
 #pragma once
 

@@ -31,7 +31,9 @@ enum {
 
 enum bus_label {
     // The message's words are a struct bus_function. BAD_ARG: it is no function that PCI knows, or does not
-    // fit; the log says what. EXISTS: another one is registered there, and the guest has seen it.
+    // fit, or the VM has no such device; the log says what. EXISTS: another one is registered there. Vendor
+    // 0: there is none, from who stands in for a device that has failed for good; what is registered stays.
+    // The guest does not begin before each of its VM's devices has registered, either way.
     LABEL_BUS_REGISTER = LABEL_VMM,
     LABEL_BUS_END
 };

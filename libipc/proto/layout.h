@@ -136,11 +136,13 @@ enum memory_slot {
 // Its configuration, all of it optional:
 //   "state": bytes of the state object, whose stored replies hold
 //   "line": true: the lines of FAILED_MAP_LINE are to fall
+//   "bus": true: it was a PCI function, whose page FAILED_MAP_LINE is; the bus is told that it may be missing
 //   "prints": true: what comes through FAILED_MAP_OUTPUT goes to the kernel's debug output
 //   "level", "logs": as the console's; lines of CONSOLE_MAP_LOGS go into FAILED_MAP_OUTPUT
 enum failed_slot {
     FAILED_SLOT_VMM = SLOT_SPECIFIC,      // send: the VMM's notification, VMM_BIT_LINES
     FAILED_SLOT_PEER = SLOT_SPECIFIC + 1, // send: the notification of who is at the output's other end
+    FAILED_SLOT_BUS = SLOT_SPECIFIC + 2,  // send: the monitor's endpoint, BUS_BADGE_DEVICE + number
 };
 #define FAILED_MAP_LINE   UINT64_C(0x11000000)
 #define FAILED_MAP_OUTPUT UINT64_C(0x11200000)

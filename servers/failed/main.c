@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "libipc/log.h"
+#include "libipc/proto/bus.h"
 #include "libipc/proto/layout.h"
 #include "libipc/proto/line.h"
 #include "libipc/proto/manifest.h"
@@ -26,7 +27,7 @@ enum { PRINT_BYTES = 64 }; // at once: the kernel waits for the line meanwhile
 
 static struct {
     uint64_t state; // bytes
-    bool line, prints;
+    bool line, bus, prints;
     uint32_t level;
     struct json_node logs;
 } config;
@@ -41,6 +42,7 @@ static void read_config(void)
     static const struct json_field fields[] = {
         {.key = "state", .offset = offsetof(typeof(config), state), .kind = JSON_NUMBER},
         {.key = "line", .offset = offsetof(typeof(config), line), .kind = JSON_BOOL},
+        {.key = "bus", .offset = offsetof(typeof(config), bus), .kind = JSON_BOOL},
         {.key = "prints", .offset = offsetof(typeof(config), prints), .kind = JSON_BOOL},
         {.key = "level",
          .offset = offsetof(typeof(config), level),
@@ -94,17 +96,26 @@ static void handle_bits(struct server *s, uint64_t bits)
         (void)!sys_signal(FAILED_SLOT_PEER);
 }
 
-// A device with fewer lines left the rest of the page zero.
+// A device with fewer lines left the rest of the page zero; a PCI function has one, and more on its page.
 static void lower_lines(void)
 {
     struct line_page *lines = (struct line_page *)FAILED_MAP_LINE;
-    for (unsigned i = 0; i < PAGE / sizeof *lines; i++) {
+    for (unsigned i = 0; i < (config.bus ? 1 : PAGE / sizeof *lines); i++) {
         if (!lines[i].level)
             continue;
         __atomic_store_n(&lines[i].level, 0, __ATOMIC_RELEASE);
         __atomic_store_n(&lines[i].changes, lines[i].changes + 1, __ATOMIC_RELEASE);
     }
     (void)!sys_signal(FAILED_SLOT_VMM);
+}
+
+// The guest waits for all its devices before it begins: this one may never have come up.
+static void tell_bus(void)
+{
+    struct message m = {.tag = TAG(LABEL_BUS_REGISTER, BUS_FUNCTION_WORDS)};
+    memset(utcb()->words, 0, sizeof(struct bus_function));
+    if (sys_call(FAILED_SLOT_BUS, &m) != STATUS_OK)
+        log_error("the bus does not hear that its device has failed");
 }
 
 // A state that cannot be read has no replies: perhaps that is what its server died of.
@@ -139,6 +150,8 @@ int main(void)
     read_config();
     if (config.line)
         lower_lines();
+    if (config.bus)
+        tell_bus();
     if (config.state)
         take_replies(&server);
     open_rings();
