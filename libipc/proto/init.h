@@ -15,6 +15,20 @@ enum init_label {
     // The caller's VM is off for good; the machine ends with the last one. Said again after a restart it is
     // heard once.
     LABEL_INIT_VM_OFF = LABEL_INIT,
+
+    // Those of the server that the manifest names under "control"; all others get NO_RIGHT. Word 0 of each: a
+    // number, from 0 on. NOT_FOUND: nothing has it, nor has any that follows.
+    LABEL_INIT_STATUS,     // -> struct init_status
+    LABEL_INIT_SERVER,     // -> struct init_server; its `name` is empty: nothing is there
+    LABEL_INIT_VM,         // -> struct init_vm; ditto
+    LABEL_INIT_CRASH,      // the oldest kept one and those after it -> struct init_crash
+    LABEL_INIT_CRASH_TEXT, // word 1: offset -> word 0: bytes, then the text; less than INIT_TEXT_MAX: its end
+
+    LABEL_INIT_COUNTERS, // word 1: the first of the server's counters -> word 0: how many, then struct
+                         // stats_entry each (libipc/proto/stats.h); none: its end
+
+    // struct init_command -> struct init_answer. A number that was the last one's is answered as that was.
+    LABEL_INIT_COMMAND,
     LABEL_INIT_END
 };
 
@@ -26,6 +40,127 @@ enum vm_end {
     VM_END_ERROR,        // its state or its image cannot run
     VM_ENDS
 };
+
+enum {
+    INIT_NAME = 32,       // bytes of a name, its NUL included
+    INIT_WHY = 96,        // of a reason
+    INIT_CRASHES = 16,    // records of crashes that are kept
+    INIT_TEXT_MAX = 1000, // bytes of text in a message
+    INIT_DEFINITION_MAX = 64 << 10
+};
+
+struct init_status {
+    char name[INIT_NAME]; // of the configuration
+    uint64_t unix_ns;     // now, UTC
+    uint64_t uptime_ns;
+    uint32_t vms, servers;
+    uint32_t shutting_down;
+    uint32_t reserved;
+};
+
+enum init_server_state { INIT_SERVER_OFF, INIT_SERVER_RUNNING, INIT_SERVER_RESTARTING, INIT_SERVER_FAILED };
+
+struct init_server {
+    char name[INIT_NAME], kind[INIT_NAME], vm[INIT_NAME]; // vm empty: it serves all
+    uint32_t state;                                       // enum init_server_state
+    uint32_t priority;
+    uint64_t restarts, cpu_ns, memory_bytes;
+    uint64_t waits, system_calls, messages;
+};
+
+enum init_vm_state {
+    INIT_VM_CREATED, // never started
+    INIT_VM_RUNNING,
+    INIT_VM_PAUSED,
+    INIT_VM_OFF,
+    INIT_VM_FAILED, // its guest or its monitor died
+    INIT_VM_LEAVING // is being destroyed
+};
+
+struct init_vm {
+    char name[INIT_NAME];
+    uint32_t state; // enum init_vm_state
+    uint32_t vcpus;
+    uint64_t memory_bytes, resident_bytes, overhead_bytes;
+    uint64_t cpu_ns; // of its account: vCPUs and servers
+    uint64_t exits, exits_by_kind[32];
+    uint64_t accesses, doorbells, page_faults, interrupts;
+};
+
+struct init_crash {
+    char server[INIT_NAME], why[INIT_WHY];
+    uint64_t uptime_ns;
+    uint32_t deaths; // in a row without a completed request, with this one
+    uint32_t number; // of all, from 1 on
+};
+
+enum init_action {
+    INIT_KILL, // name: a server; all others: a VM
+    INIT_VM_CREATE,
+    INIT_VM_START,
+    INIT_VM_STOP,
+    INIT_VM_PAUSE,
+    INIT_VM_RESUME,
+    INIT_VM_RESET,
+    INIT_VM_DESTROY,
+    INIT_SHUTDOWN,
+    INIT_ACTIONS
+};
+
+struct init_command {
+    uint64_t sequence; // grows from command to command, and is not 0
+    uint32_t action;   // enum init_action
+    uint32_t argument; // STOP, SHUTDOWN: 1 by force; CREATE: bytes of the definition
+    char name[INIT_NAME];
+};
+
+enum init_outcome {
+    INIT_DONE,
+    INIT_NOT_FOUND,
+    INIT_WRONG_STATE,
+    INIT_NO_MEMORY,
+    INIT_BAD_ARGUMENTS,
+    INIT_FAILED,
+    INIT_OUTCOMES
+};
+
+struct init_answer {
+    uint32_t outcome; // enum init_outcome
+    uint32_t reserved;
+    char text[240]; // what is wrong
+};
+
+// Structures travel as words.
+#define INIT_WORDS(type) ((sizeof(type) + 7) / 8)
+_Static_assert(INIT_WORDS(struct init_vm) <= 128 && INIT_TEXT_MAX <= 127 * 8, "a message");
+
+// Events: records of a ring (libipc/ring.h) that the supervisor writes and control reads. When there is no
+// room they are counted, and the next one that finds room is preceded by EVENT_LOST.
+enum init_event_kind {
+    EVENT_LOST, // value: how many
+    EVENT_VM_CREATED,
+    EVENT_VM_STARTED,
+    EVENT_VM_STOPPED, // value: enum vm_end, or 0: by force
+    EVENT_VM_PAUSED,
+    EVENT_VM_RESUMED,
+    EVENT_VM_RESET,
+    EVENT_VM_DESTROYED,
+    EVENT_SERVER_DIED, // text: why
+    EVENT_SERVER_RESTARTED,
+    EVENT_SERVER_FAILED,
+    EVENT_SHUTDOWN,
+    EVENT_KINDS
+};
+
+struct init_event {
+    uint32_t kind; // enum init_event_kind
+    uint32_t reserved;
+    uint64_t unix_ns, value;
+    char name[INIT_NAME], text[INIT_WHY];
+};
+
+#define INIT_EVENT_CAPACITY 256u
+#define INIT_EVENT_BYTES    (128 + INIT_EVENT_CAPACITY * (uint64_t)sizeof(struct init_event))
 
 // Where free RAM is, for who manages it (fill "pools"): pages `first` to `first + pages - 1` of each memory
 // object hold a frame; what lies around them was never there or is the supervisor's own.
