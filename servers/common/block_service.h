@@ -66,10 +66,13 @@ struct block_port {
     struct block_memory buffer;
     // The service's own.
     uint32_t disk;
-    uint32_t busy;           // a bit a slot: under way
     uint32_t flags;          // enum block_flag
     uint64_t first, sectors; // of the partition, on its disk; 0 sectors: absent
-    uint64_t refused, epoch; // requests that were none; of those under way
+    bool twins;              // two disks have a partition of that name
+    uint32_t busy;           // a bit a slot: under way
+    uint32_t turn;           // the slot that is looked at first
+    uint64_t epoch;          // of the requests under way
+    uint64_t refused;        // requests that were none
 };
 
 struct block_service {
@@ -91,9 +94,10 @@ struct block_service {
     } jobs[BLOCK_JOBS_MAX];
 };
 
-// The device was reset and nothing is under way: reads the partition tables, says what there is to the
-// clients, and runs what is SUBMITTED.
+// The device was reset and nothing is under way: reads the partition tables and says to the clients what
+// there is. What is SUBMITTED is run by block_service_serve(), for all ports.
 void block_service_start(struct block_service *s);
 
-// Ends what has ended, takes what is new. ports: a bit for each whose client signalled.
-void block_service_serve(struct block_service *s, uint64_t ports);
+// Ends what has ended, takes what is new. ports: a bit for each whose client signalled. True: there is more
+// to do, call again before any sleep.
+bool block_service_serve(struct block_service *s, uint64_t ports);
