@@ -8,14 +8,8 @@
 #include "kernel/lib/print.h"
 #include "kernel/platform/x86.h"
 
-enum {
-    XSTATE_X87 = 1,
-    XSTATE_SSE = 2,
-    XSTATE_AVX = 4,
-    XSTATE_AVX512 = 0xe0,
-    FCW_RESET = 0x37f, // at the area's start
-    MXCSR_RESET = 0x1f80
-};
+enum { XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4, XSTATE_AVX512 = 0xe0 };
+enum { FCW_RESET = 0x37f /* at the area's start */, MXCSR_RESET = 0x1f80 };
 
 uint64_t fpu_mask;
 static size_t bytes;

@@ -5,6 +5,7 @@
 // step at a time, on its way out of the kernel (HAZARD_DEMOLISH); between two steps interrupts are let in and
 // somebody more urgent may run. A process takes along what it paid for. Memory that still holds pages is
 // nobody's to lose: it passes to the payer above. What CREATE fails to complete ends in the same steps.
+#include "kernel/device.h"
 #include "kernel/endpoint.h"
 #include "kernel/irq.h"
 #include "kernel/platform/x86.h"
@@ -83,6 +84,7 @@ static const struct {
     [OBJECT_VCPU] = {TYPE(vcpu), {[2] = NEED(VM, RIGHT_CONTROL), NEED(SPACE, RIGHT_CONTROL), HANDLER}},
     [OBJECT_IRQ] = {TYPE(irq), {[3] = NEED(SYSTEM, RIGHT_CONTROL)}},
     [OBJECT_IOPORTS] = {TYPE(ioports), {[4] = NEED(SYSTEM, RIGHT_CONTROL)}},
+    [OBJECT_DEVICE] = {TYPE(device), {[3] = NEED(SYSTEM, RIGHT_CONTROL)}},
 };
 
 // What must go before o: what is in it, and what it paid for; the latest first, as it may depend on others.

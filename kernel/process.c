@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/process.h"
 
+#include "kernel/device.h"
 #include "kernel/kmem.h"
 #include "kernel/lib/print.h"
 #include "kernel/lib/string.h"
@@ -49,6 +50,7 @@ enum status process_make(void *o, const struct request *r)
 bool process_release(void *o)
 {
     struct process *p = o;
+    device_fence(p);
     if (!aspace_release(&p->aspace))
         return false;
     trap_ports_changed(p);

@@ -160,6 +160,7 @@ static const struct {
     [SYS_INFO] = {sys_info, {0}},
     [SYS_LOG] = {log, {0}},
     [SYS_MACHINE] = {machine, {NEED(SYSTEM, RIGHT_CONTROL)}},
+    [SYS_DEVICE_CTL] = {sys_device_ctl, {0}},
 };
 
 // Those that are not called so often that they do it alone.
@@ -178,6 +179,6 @@ const void *const syscall_table[UINT8_MAX + 1] = {
     [SYS_CALL] = sys_call,
     [SYS_REPLY_WAIT] = sys_reply_wait,
     [SYS_SIGNAL] = sys_signal,
-    [SYS_CREATE... SYS_MACHINE] = checked,
+    [SYS_CREATE... SYS_DEVICE_CTL] = checked,
     [SYSCALL_COUNT... UINT8_MAX] = unknown,
 };

@@ -42,6 +42,7 @@ enum status control(struct request *r, enum object_type type, const struct opera
 
 uint32_t sys_create(struct request *r);
 uint32_t sys_destroy(struct request *r);
+uint32_t sys_device_ctl(struct request *r);
 uint32_t sys_info(struct request *r);
 uint32_t sys_irq_ctl(struct request *r);
 uint32_t sys_route(struct request *r);

@@ -179,6 +179,13 @@ ALWAYS_INLINE MUST_CHECK enum status sys_irq_ctl(uint64_t irq, enum irq_op op, u
     return (enum status)syscall_short(SYS_IRQ_CTL, irq, op, notification);
 }
 
+// The answer is in utcb()->words[0].
+ALWAYS_INLINE MUST_CHECK enum status sys_device_ctl(uint64_t device, enum device_op op, uint64_t a,
+                                                    uint64_t b)
+{
+    return (enum status)syscall_raw(SYS_DEVICE_CTL, device, op, a, b, 0, 0);
+}
+
 // The answer is in utcb()->words.
 ALWAYS_INLINE MUST_CHECK enum status sys_info(uint64_t slot, enum info_kind kind)
 {

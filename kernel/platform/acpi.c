@@ -9,13 +9,8 @@
 #include "kernel/lib/print.h"
 #include "kernel/lib/string.h"
 
-enum {
-    RSDP_REVISION = 15,
-    RSDP_RSDT = 16,
-    RSDP_SIZE_1 = 20,
-    RSDP_XSDT = 24,
-    RSDP_SIZE = 36
-};                                                                     // [ACPI] 5.2.5.3
+// [ACPI] 5.2.5.3
+enum { RSDP_REVISION = 15, RSDP_RSDT = 16, RSDP_SIZE_1 = 20, RSDP_XSDT = 24, RSDP_SIZE = 36 };
 enum { TABLE_LENGTH = 4, TABLE_SIZE = 36 };                            // 5.2.6
 enum { FADT_PM_TIMER = 76, FADT_X_PM_TIMER = 208, FADT_ENOUGH = 220 }; // 5.2.9
 enum { MADT_LAPIC = 36, MADT_ENTRIES = 44 };                           // 5.2.12

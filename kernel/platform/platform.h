@@ -50,8 +50,3 @@ extern uint32_t tsc_khz;
 void timer_arm(uint64_t tsc_deadline); // one VECTOR_TIMER here at or after the deadline (not 0). Sooner only
                                        // when the local APIC's counter does not reach as far.
 void delay_us(uint32_t us);
-
-// The end. With `exit-port` on the command line QEMU's isa-debug-exit takes the status, and QEMU ends with
-// (status << 1) | 1; else ACPI S5.
-_Noreturn void platform_poweroff(uint8_t status);
-_Noreturn void platform_reset(void);

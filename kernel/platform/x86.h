@@ -39,7 +39,6 @@
 #define EFER_NXE  (1ul << 11)
 #define EFER_SVME (1ul << 12)
 
-#define RFLAGS_CF (1ul << 0)
 #define RFLAGS_1  (1ul << 1) // always set
 #define RFLAGS_TF (1ul << 8)
 #define RFLAGS_IF (1ul << 9)

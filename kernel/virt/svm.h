@@ -15,22 +15,11 @@
 struct vmcb_control {
     uint32_t intercepts[6]; // a bit an exit code
     uint8_t reserved0[0x28];
-    uint64_t iopm;
-    uint64_t msrpm;
-    uint64_t tsc_offset;
-    uint32_t asid;
-    uint32_t tlb_control;
-    uint32_t int_ctl;
-    uint32_t int_vector;
-    uint64_t int_state;
-    uint64_t exit_code;
-    uint64_t exit_info_1;
-    uint64_t exit_info_2;
-    uint64_t exit_int_info;
-    uint64_t nested_ctl;
+    uint64_t iopm, msrpm, tsc_offset;
+    uint32_t asid, tlb_control, int_ctl, int_vector;
+    uint64_t int_state, exit_code, exit_info_1, exit_info_2, exit_int_info, nested_ctl;
     uint8_t reserved1[0x10];
-    uint64_t event_inj;
-    uint64_t nested_cr3;
+    uint64_t event_inj, nested_cr3;
     uint8_t reserved2[0x10];
     uint64_t next_rip;
     uint8_t reserved3[0x400 - 0xd0];
@@ -89,42 +78,18 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "[APM] 2 15.5.1");
 #define NESTED_PAGING    UINT64_C(1)
 
 // Exit codes [APM] 2 appendix C; up to 0xbf also the numbers of the interception bits [APM] 2 table B-1.
+// clang-format off
 enum svm_exit_code {
-    VMEXIT_CR_WRITE = 0x10,
-    VMEXIT_DR = 0x20, // reads, then writes
-    VMEXIT_EXCEPTION = 0x40,
-    VMEXIT_INTR = 0x60,
-    VMEXIT_NMI,
-    VMEXIT_SMI,
-    VMEXIT_INIT,
-    VMEXIT_CR0_SEL_WRITE = 0x65,
-    VMEXIT_TR_WRITE = 0x6d,
-    VMEXIT_RDPMC = 0x6f,
-    VMEXIT_CPUID = 0x72,
-    VMEXIT_IRET = 0x74,
-    VMEXIT_INVD = 0x76,
-    VMEXIT_HLT = 0x78,
-    VMEXIT_INVLPGA = 0x7a,
-    VMEXIT_IOIO,
-    VMEXIT_MSR,
-    VMEXIT_SHUTDOWN = 0x7f,
-    VMEXIT_VMRUN,
-    VMEXIT_VMMCALL,
-    VMEXIT_VMLOAD,
-    VMEXIT_VMSAVE,
-    VMEXIT_STGI,
-    VMEXIT_CLGI,
-    VMEXIT_SKINIT,
-    VMEXIT_ICEBP = 0x88,
-    VMEXIT_WBINVD,
-    VMEXIT_MONITOR,
-    VMEXIT_MWAIT,
-    VMEXIT_MWAIT_ARMED,
-    VMEXIT_XSETBV,
-    VMEXIT_RDPRU,
+    VMEXIT_CR_WRITE = 0x10, VMEXIT_DR = 0x20 /* reads, then writes */, VMEXIT_EXCEPTION = 0x40,
+    VMEXIT_INTR = 0x60, VMEXIT_NMI, VMEXIT_SMI, VMEXIT_INIT, VMEXIT_CR0_SEL_WRITE = 0x65,
+    VMEXIT_TR_WRITE = 0x6d, VMEXIT_RDPMC = 0x6f, VMEXIT_CPUID = 0x72, VMEXIT_IRET = 0x74, VMEXIT_INVD = 0x76,
+    VMEXIT_HLT = 0x78, VMEXIT_INVLPGA = 0x7a, VMEXIT_IOIO, VMEXIT_MSR, VMEXIT_SHUTDOWN = 0x7f, VMEXIT_VMRUN,
+    VMEXIT_VMMCALL, VMEXIT_VMLOAD, VMEXIT_VMSAVE, VMEXIT_STGI, VMEXIT_CLGI, VMEXIT_SKINIT, VMEXIT_ICEBP = 0x88,
+    VMEXIT_WBINVD, VMEXIT_MONITOR, VMEXIT_MWAIT, VMEXIT_MWAIT_ARMED, VMEXIT_XSETBV, VMEXIT_RDPRU,
     VMEXIT_TABLE_SIZE, // those above index a table
     VMEXIT_NPF = 0x400,
 };
+// clang-format on
 #define VMEXIT_INVALID UINT32_MAX // the emulator stores 32 bits of it
 
 // An intercepted instruction that is let through alone: with RFLAGS.TF, in an interrupt shadow, and with all

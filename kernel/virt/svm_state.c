@@ -23,43 +23,25 @@ enum row_kind {
 
 // CR8 is V_TPR [APM] 2 15.21.2. There are no PDPTEs: with nested paging the processor has none, and reads the
 // guest's from memory at each walk [APM] 2 15.25.10.
+// clang-format off
 ROW_TABLE = {
-    OF(CR){SAVED(64, cr0),
-           SAVED(64, cr2),
-           SAVED(64, cr3),
-           SAVED(64, cr4),
-           AT(8, vmcb.control.int_ctl, cr8),
-           {0}},
+    OF(CR){SAVED(64, cr0), SAVED(64, cr2), SAVED(64, cr3), SAVED(64, cr4),
+           AT(8, vmcb.control.int_ctl, cr8), {0}},
     OF(EFER){AT(64, efer, efer), {0}},
     OF(SEG_CODE){SEGMENT(SEG_CS, cs), SEGMENT(SEG_SS, ss), {0}},
     OF(SEG_DATA){SEGMENT(SEG_ES, es), SEGMENT(SEG_DS, ds), SEGMENT(SEG_FS, fs), SEGMENT(SEG_GS, gs), {0}},
-    OF(SEG_SYSTEM){SEGMENT(SEG_LDTR, ldtr),
-                   SEGMENT(SEG_TR, tr),
-                   AT(ADDRESS, vmcb.save.gdtr.base, gdtr.base),
-                   AT(32, vmcb.save.gdtr.limit, gdtr.limit),
-                   AT(ADDRESS, vmcb.save.idtr.base, idtr.base),
-                   AT(32, vmcb.save.idtr.limit, idtr.limit),
-                   {0}},
-    OF(MSR){SAVED(64, star),
-            SAVED(ADDRESS, lstar),
-            SAVED(ADDRESS, cstar),
-            SAVED(64, sfmask),
-            SAVED(ADDRESS, kernel_gs_base),
-            SAVED(64, sysenter_cs),
-            SAVED(ADDRESS, sysenter_esp),
-            SAVED(ADDRESS, sysenter_eip),
-            SAVED(64, pat),
-            {0}},
-    OF(DR){AT(64, dr[0], dr[0]),
-           AT(64, dr[1], dr[1]),
-           AT(64, dr[2], dr[2]),
-           AT(64, dr[3], dr[3]),
-           SAVED(64, dr6),
-           SAVED(64, dr7),
-           {0}},
+    OF(SEG_SYSTEM){SEGMENT(SEG_LDTR, ldtr), SEGMENT(SEG_TR, tr),
+                   AT(ADDRESS, vmcb.save.gdtr.base, gdtr.base), AT(32, vmcb.save.gdtr.limit, gdtr.limit),
+                   AT(ADDRESS, vmcb.save.idtr.base, idtr.base), AT(32, vmcb.save.idtr.limit, idtr.limit), {0}},
+    OF(MSR){SAVED(64, star), SAVED(ADDRESS, lstar), SAVED(ADDRESS, cstar), SAVED(64, sfmask),
+            SAVED(ADDRESS, kernel_gs_base), SAVED(64, sysenter_cs), SAVED(ADDRESS, sysenter_esp),
+            SAVED(ADDRESS, sysenter_eip), SAVED(64, pat), {0}},
+    OF(DR){AT(64, dr[0], dr[0]), AT(64, dr[1], dr[1]), AT(64, dr[2], dr[2]), AT(64, dr[3], dr[3]),
+           SAVED(64, dr6), SAVED(64, dr7), {0}},
     OF(TSC){AT(64, vmcb.control.tsc_offset, tsc_offset), {0}},
     OF(EVENT){AT(64, vmcb.control.event_inj, event), {0}},
 };
+// clang-format on
 
 // 64 bits first: what every exit moves.
 static inline void row_read(const struct row *row, const char *hw, char *state)

@@ -71,18 +71,12 @@ extern struct virt_ops svm_ops, vmx_ops;
 
 #define EXCEPTION_VECTOR(e) ((uint32_t)(e)&0xff) // of an event word
 #define EXCEPTION_TYPE(e)   ((uint32_t)(e) >> 8 & 7)
+// clang-format off
 enum exception {
-    EXCEPTION_DB = 1,
-    EXCEPTION_BP = 3,
-    EXCEPTION_OF = 4,
-    EXCEPTION_UD = 6,
-    EXCEPTION_DF = 8,
-    EXCEPTION_GP = 13,
-    EXCEPTION_PF = 14,
-    EXCEPTION_AC = 17,
-    EXCEPTION_MC = 18,
-    EXCEPTION_CP = 21
+    EXCEPTION_DB = 1, EXCEPTION_BP = 3, EXCEPTION_OF = 4, EXCEPTION_UD = 6, EXCEPTION_DF = 8, EXCEPTION_GP = 13,
+    EXCEPTION_PF = 14, EXCEPTION_AC = 17, EXCEPTION_MC = 18, EXCEPTION_CP = 21
 };
+// clang-format on
 
 #define DR6_BREAKPOINTS UINT64_C(0xf)
 #define DR6_BD          UINT64_C(0x2000) // an access to a debug register
@@ -201,35 +195,15 @@ extern struct virt_limits virt_limits; // [I] after virt_init()
 extern const struct vcpu_state virt_reset_state;
 
 // What a state can be refused for; the value of an EXIT_ERROR.
+// clang-format off
 enum virt_check {
-    CHECK_OK,
-    CHECK_RFLAGS,
-    CHECK_BLOCKING,
-    CHECK_CR0_RESERVED,
-    CHECK_CR0_CACHE, // NW without CD
-    CHECK_CR0_PAGING,
-    CHECK_CR3,
-    CHECK_CR4,
-    CHECK_CR8,
-    CHECK_EFER,
-    CHECK_CS,
-    CHECK_SS,
-    CHECK_DATA_BASE,
-    CHECK_TR,
-    CHECK_LDTR,
-    CHECK_TABLES,
-    CHECK_MSR_ADDRESS,
-    CHECK_PAT,
-    CHECK_DEBUG,
-    CHECK_EVENT,
-    CHECK_LMA, // not EFER.LME and CR0.PG
-    CHECK_LONG_MODE_PAE,
-    CHECK_PCID,
-    CHECK_CS_L_AND_D,
-    CHECK_VM86,
-    CHECK_REAL_MODE_SS,
-    CHECK_PDPTE,
+    CHECK_OK, CHECK_RFLAGS, CHECK_BLOCKING, CHECK_CR0_RESERVED, CHECK_CR0_CACHE /* NW without CD */,
+    CHECK_CR0_PAGING, CHECK_CR3, CHECK_CR4, CHECK_CR8, CHECK_EFER, CHECK_CS, CHECK_SS, CHECK_DATA_BASE, CHECK_TR,
+    CHECK_LDTR, CHECK_TABLES, CHECK_MSR_ADDRESS, CHECK_PAT, CHECK_DEBUG, CHECK_EVENT,
+    CHECK_LMA /* not EFER.LME and CR0.PG */, CHECK_LONG_MODE_PAE, CHECK_PCID, CHECK_CS_L_AND_D, CHECK_VM86,
+    CHECK_REAL_MODE_SS, CHECK_PDPTE,
 };
+// clang-format on
 
 // Judges the groups given; a rule that needs several is applied when all of them are given. (check.c, pure)
 enum virt_check virt_check(uint32_t groups, const struct vcpu_state *state,

@@ -10,8 +10,8 @@
 
 enum object_type {
     OBJECT_NONE,
-    OBJECT_SYSTEM, // the right to create irq, ioports and to end the machine; only the root task is born with
-                   // it
+    OBJECT_SYSTEM, // the right to create irq, ioports, device and to end the machine; only the root task is
+                   // born with it
     OBJECT_PROCESS,
     OBJECT_THREAD,
     OBJECT_ACCOUNT,
@@ -24,6 +24,7 @@ enum object_type {
     OBJECT_VCPU,
     OBJECT_IRQ,
     OBJECT_IOPORTS,
+    OBJECT_DEVICE,
     OBJECT_TYPES
 };
 

@@ -34,6 +34,7 @@ enum syscall {
     SYS_LOG,     // rdi bytes: text in the UTCB's words, to the kernel's debug output (needs SYSTEM or the log
                  // right)
     SYS_MACHINE, // rdi system, rsi enum machine_op, rdx exit code
+    SYS_DEVICE_CTL, // rdi device, rsi enum device_op, rdx r10 -> UTCB
     SYSCALL_COUNT
 };
 
@@ -72,6 +73,7 @@ enum kernel_label {
 //   rdx pages, r10 pager endpoint or SLOT_NONE, r8 base memory or SLOT_NONE SPACE         rdx vm VCPU rdx vm,
 //   r10 space, r8 the monitor's endpoint, r9 CREATE_EXEC(0, priority, CPU) IRQ           rdx GSI, r10 system
 //   IOPORTS       rdx first, r10 last, r8 system
+//   DEVICE        rdx bus << 8 | device << 3 | function, r10 system
 //   ENDPOINT, REPLY, NOTIFICATION, VM: none
 // The capability gets all rights and badge 0. A badge of an endpoint given as handler, pager or monitor is
 // delivered with its messages.
@@ -130,6 +132,22 @@ enum irq_op {
     IRQ_ACK,    // the device is quiet: unmask
     IRQ_UNBIND, // mask, forget
     IRQ_OPS
+};
+
+enum device_op {
+    DEVICE_READ,    // rdx = offset in configuration space, a multiple of 4 -> UTCB word 0
+    DEVICE_ENABLE,  // rdx = enum device_ability: these are on, the others off
+    DEVICE_ADDRESS, // rdx = memory slot, r10 = page -> UTCB word 0: where the device finds it
+    DEVICE_OPS
+};
+
+// Bits of the command register [PCI] 6.2.2.
+enum device_ability {
+    DEVICE_IO = 1 << 0, // decodes its I/O BARs
+    DEVICE_MEMORY = 1 << 1,
+    DEVICE_MASTER = 1 << 2, // reaches memory
+    DEVICE_NO_INTERRUPT = 1 << 10,
+    DEVICE_ABILITIES = DEVICE_IO | DEVICE_MEMORY | DEVICE_MASTER | DEVICE_NO_INTERRUPT
 };
 
 enum info_kind {

@@ -1,7 +1,8 @@
-// Rights to ports and interrupts.
+// Rights to ports, interrupts and PCI functions.
 // SPDX-License-Identifier: MIT
 //
-// The real-time clock serves as the device: ports 0x70 and 0x71, interrupt 8, periodic at 1024 Hz.
+// The real-time clock serves as the device: ports 0x70 and 0x71, interrupt 8, periodic at 1024 Hz. As the PCI
+// function serves the PIIX3's disk controller, which QEMU and Bochs have at the same place; nothing uses it.
 #include "libipc/time.h"
 #include "tests/programs/kernel/topics.h"
 
@@ -136,8 +137,124 @@ static void interrupts(void)
     (void)rtc_read(RTC_C);
 }
 
+enum { IDE = 1 << 3 | 1, IDE_ID = 0x70108086, NOTHING = 0x1f << 3 | 7, PCI_ID = 0, PCI_COMMAND = 4 };
+enum { ABILITIES = DEVICE_IO | DEVICE_MASTER, BIOS_PAGE = 0xf0 };
+
+static enum status create_device(uint64_t function, uint64_t system)
+{
+    return sys_create(OBJECT_DEVICE, slot_new(), SELF, function, system, 0, 0);
+}
+
+static uint64_t config(uint32_t device, uint64_t offset)
+{
+    return sys_device_ctl(device, DEVICE_READ, offset, 0) == STATUS_OK ? utcb()->words[0] : UINT64_MAX;
+}
+
+static bool is_on(uint32_t device, uint64_t abilities)
+{
+    return (config(device, PCI_COMMAND) & ABILITIES) == abilities;
+}
+
+static void wrong_functions(void)
+{
+    uint32_t weak = make_copy(ROOT_SLOT_SYSTEM, RIGHT_READ, 0);
+    EXPECT(create_device(IDE, EMPTY_SLOT), STATUS_BAD_CAP, "create device: without the system");
+    EXPECT(create_device(IDE, SELF), STATUS_BAD_CAP, "create device: with another capability");
+    EXPECT(create_device(IDE, weak), STATUS_NO_RIGHT, "create device: the system without CONTROL");
+    EXPECT(create_device(0x10000, ROOT_SLOT_SYSTEM), STATUS_BAD_ARG, "create device: bus 256");
+    EXPECT(create_device(NOTHING, ROOT_SLOT_SYSTEM), STATUS_NOT_FOUND, "create device: nothing is there");
+    uint32_t d = make(OBJECT_DEVICE, IDE, ROOT_SLOT_SYSTEM, 0, 0), mute = make_copy(d, RIGHT_READ, 0);
+    EXPECT(create_device(IDE, ROOT_SLOT_SYSTEM), STATUS_EXISTS, "create device: a function that is taken");
+    EXPECT(sys_device_ctl(EMPTY_SLOT, DEVICE_READ, 0, 0), STATUS_BAD_CAP, "device: an empty slot");
+    EXPECT(sys_device_ctl(SELF, DEVICE_READ, 0, 0), STATUS_BAD_CAP, "device: something else");
+    EXPECT(sys_device_ctl(mute, DEVICE_READ, 0, 0), STATUS_NO_RIGHT, "device: without CONTROL");
+    EXPECT(sys_device_ctl(d, DEVICE_OPS, 0, 0), STATUS_BAD_ARG, "device: an unknown operation");
+    EXPECT(sys_device_ctl(d, DEVICE_READ, 2, 0), STATUS_BAD_ARG, "device: read at no multiple of 4");
+    EXPECT(sys_device_ctl(d, DEVICE_READ, 256, 0), STATUS_BAD_ARG, "device: read beyond the end");
+    EXPECT(sys_device_ctl(d, DEVICE_ENABLE, 8, 0), STATUS_BAD_ARG, "device: an unknown ability");
+    EXPECT(sys_info(d, INFO_OBJECT), STATUS_BAD_CAP, "device: there is no INFO of it");
+    EXPECT(sys_destroy(d), STATUS_OK, "device: destroyed");
+    EXPECT(create_device(IDE, ROOT_SLOT_SYSTEM), STATUS_OK, "create device: afterwards it is free");
+}
+
+static void wrong_addresses(void)
+{
+    uint32_t d = make(OBJECT_DEVICE, IDE, ROOT_SLOT_SYSTEM, 0, 0);
+    uint32_t memory = make_memory(4), borrower = make(OBJECT_MEMORY, 4, SLOT_NONE, memory, 0);
+    uint32_t readable = make_copy(memory, RIGHT_READ, 0);
+    fill(memory, 0, 2);
+    EXPECT(sys_supply(borrower, 0, memory, 0, 1, SUPPLY_BORROW), STATUS_OK, "address: a page is borrowed");
+    EXPECT(sys_device_ctl(d, DEVICE_ADDRESS, EMPTY_SLOT, 0), STATUS_BAD_CAP, "address: of nothing");
+    EXPECT(sys_device_ctl(d, DEVICE_ADDRESS, SELF, 0), STATUS_BAD_CAP, "address: of no memory");
+    EXPECT(sys_device_ctl(d, DEVICE_ADDRESS, readable, 0), STATUS_NO_RIGHT, "address: without WRITE");
+    EXPECT(sys_device_ctl(d, DEVICE_ADDRESS, memory, 2), STATUS_NOT_FOUND, "address: of an empty slot");
+    EXPECT(sys_device_ctl(d, DEVICE_ADDRESS, memory, 4), STATUS_NOT_FOUND, "address: beyond the end");
+    EXPECT(sys_device_ctl(d, DEVICE_ADDRESS, borrower, 0), STATUS_NOT_FOUND, "address: of a borrowed page");
+    EXPECT(sys_withdraw(borrower, 0, memory, 2, 1, SUPPLY_MOVE), STATUS_OK, "address: it is given back");
+}
+
+static uint64_t address_of(uint32_t device, uint32_t memory, uint64_t page)
+{
+    return sys_device_ctl(device, DEVICE_ADDRESS, memory, page) == STATUS_OK ? utcb()->words[0] : 1;
+}
+
+static void addresses(void)
+{
+    uint32_t d = make(OBJECT_DEVICE, IDE, ROOT_SLOT_SYSTEM, 0, 0), memory = make_memory(4);
+    CHECK(config(d, PCI_ID) == IDE_ID, "device: vendor and device can be read");
+    CHECK(address_of(d, ROOT_SLOT_FIRMWARE, BIOS_PAGE) == BIOS_PAGE * 4096, "address: the firmware's own");
+    fill(memory, 0, 2);
+    uint64_t first = address_of(d, memory, 0), second = address_of(d, memory, 1);
+    CHECK(first % 4096 == 0 && second % 4096 == 0 && first != second, "address: one a page");
+    CHECK(address_of(d, memory, 0) == first, "address: it stays");
+}
+
+enum { CHILD_DEVICE = 5 };
+
+static void masters(void *abilities)
+{
+    done = sys_device_ctl(CHILD_DEVICE, DEVICE_ENABLE, (uintptr_t)abilities, 0) == STATUS_OK;
+}
+
+static void mastered_by(struct child *c, uint32_t device, uint64_t abilities)
+{
+    done = false;
+    child_make(c, SLOT_NONE);
+    child_give(c, CHILD_DEVICE, device, RIGHT_CONTROL, 0);
+    child_run(c, PRIORITY_HIGH, masters, (void *)(uintptr_t)abilities);
+    CHECK(done && is_on(device, abilities), "device: a process switches on %llx",
+          (unsigned long long)abilities);
+}
+
+static void fences(void)
+{
+    struct child first, second, third;
+    uint32_t d = make(OBJECT_DEVICE, IDE, ROOT_SLOT_SYSTEM, 0, 0), copy = make_copy(d, RIGHT_CONTROL, 0);
+    EXPECT(sys_device_ctl(d, DEVICE_ENABLE, 0, 0), STATUS_OK, "device: all off");
+    CHECK(is_on(d, 0), "device: all is off");
+    mastered_by(&first, d, ABILITIES);
+    child_end(&first);
+    CHECK(is_on(d, 0), "fence: with its driver's death it reaches no memory any more");
+    mastered_by(&first, d, ABILITIES);
+    mastered_by(&second, d, ABILITIES);
+    child_end(&first);
+    CHECK(is_on(d, ABILITIES), "fence: the death of who was its master before changes nothing");
+    mastered_by(&third, d, DEVICE_IO);
+    child_end(&second);
+    CHECK(is_on(d, DEVICE_IO), "fence: nor does that of who was, when it has none");
+    child_end(&third);
+    EXPECT(sys_device_ctl(copy, DEVICE_ENABLE, ABILITIES, 0), STATUS_OK, "fence: on once more");
+    EXPECT(sys_destroy(d), STATUS_OK, "fence: the object is destroyed");
+    EXPECT(sys_device_ctl(copy, DEVICE_READ, 0, 0), STATUS_BAD_CAP, "fence: and nobody has it any more");
+    CHECK(is_on(make(OBJECT_DEVICE, IDE, ROOT_SLOT_SYSTEM, 0, 0), 0), "fence: it reaches no memory");
+}
+
 const struct part device_parts[] = {{"ports", ports},
                                     {"many ports", many_ports},
                                     {"wrong interrupts", wrong_interrupts},
                                     {"interrupts", interrupts},
+                                    {"wrong functions", wrong_functions},
+                                    {"wrong addresses", wrong_addresses},
+                                    {"addresses", addresses},
+                                    {"fences", fences},
                                     {0}};

@@ -15,6 +15,7 @@ enum {
     LIVES_MAX = 2000,
     SLICE_NS = 400000,
     FUZZERS = 2,
+    IDE = 1 << 3 | 1, // the function of the PIIX3 that nothing uses
     KINDS = OBJECT_TYPES + 2,
     POOL_SLACK = 64 // pages that the kernel keeps for small blocks
 };
@@ -90,10 +91,19 @@ static const struct {
     enum object_type type;
     uint64_t a, b;
 } kinds[] = {
-    {OBJECT_PROCESS, 100000, 16}, {OBJECT_ACCOUNT, 100, 0}, {OBJECT_ENDPOINT, 0, 0},
-    {OBJECT_REPLY, 0, 0},         {OBJECT_REPLY, 0, 0},     {OBJECT_NOTIFICATION, 0, 0},
-    {OBJECT_MEMORY, 8, 0},        {OBJECT_MEMORY, 700, 0},  {OBJECT_VM, 0, 0},
-    {OBJECT_SPACE, 0, 0},         {OBJECT_VCPU, 0, 0},      {OBJECT_THREAD, 0, 0},
+    {OBJECT_PROCESS, 100000, 16},
+    {OBJECT_ACCOUNT, 100, 0},
+    {OBJECT_ENDPOINT, 0, 0},
+    {OBJECT_REPLY, 0, 0},
+    {OBJECT_REPLY, 0, 0},
+    {OBJECT_NOTIFICATION, 0, 0},
+    {OBJECT_MEMORY, 8, 0},
+    {OBJECT_MEMORY, 700, 0},
+    {OBJECT_VM, 0, 0},
+    {OBJECT_SPACE, 0, 0},
+    {OBJECT_VCPU, 0, 0},
+    {OBJECT_THREAD, 0, 0},
+    {OBJECT_DEVICE, IDE, ROOT_SLOT_SYSTEM},
 };
 
 enum { MADE = sizeof kinds / sizeof *kinds };
