@@ -1,12 +1,15 @@
 // A system of a few instructions for the tests of scripts/machine: prints '>' and then what it is typed
 // SPDX-License-Identifier: MIT
 //
-// It leaves its input alone for a while first, and uses the UART without its FIFO, so that input has to wait outside.
+// On COM1, or the serial line whose first port is LINE. It leaves its input alone for a while first, and uses the UART
+// without its FIFO, so that input has to wait outside.
 // 'q' ends the run well, 'f' with failure 3, 'r' by a triple fault. Loaded by the multiboot protocol, 32-bit.
 
-#define COM1       0x3f8
-#define LCR        (COM1 + 3)
-#define LSR        (COM1 + 5)
+#ifndef LINE
+#define LINE 0x3f8
+#endif
+#define LCR        (LINE + 3)
+#define LSR        (LINE + 5)
 #define LCR_DLAB   0x80
 #define LCR_8N1    0x03
 #define LSR_DR     0x01 // a byte has been received
@@ -25,10 +28,10 @@ _start:
     mov $LCR, %dx
     mov $LCR_DLAB | LCR_8N1, %al
     out %al, %dx
-    mov $COM1, %dx
+    mov $LINE, %dx
     mov $1, %al // divisor: 115200 baud
     out %al, %dx
-    mov $COM1 + 1, %dx
+    mov $LINE + 1, %dx
     xor %eax, %eax
     out %al, %dx
     mov $LCR, %dx
@@ -46,7 +49,7 @@ next:
 2:  in %dx, %al
     test $LSR_DR, %al
     jz 2b
-    mov $COM1, %dx
+    mov $LINE, %dx
     in %dx, %al
     mov %al, %bl
 
@@ -70,7 +73,7 @@ print:
     test $LSR_THRE, %al
     jz 4b
     mov %bl, %al
-    mov $COM1, %dx
+    mov $LINE, %dx
     out %al, %dx
     jmp next
 

@@ -71,6 +71,37 @@ at_terminal() {
     [[ ${lines[0]} == "machine: MACHINE=kvm needs "* && ${#lines[@]} -eq 1 ]] || [[ ${lines[0]} == *"could not open kernel file"* ]]
 }
 
+# at_socket SOCKET KEYS: a client types them, and leaves when the last one has come back; prints what it was sent.
+at_socket() {
+    local text='' key pid
+    until [ -S "$1" ]; do sleep 0.1; done
+    coproc client { exec socat - "UNIX-CONNECT:$1"; }
+    pid=$!
+    printf '%s' "$2" >&"${client[1]}"
+    while [[ $text != *"$2" ]] && read -r -N 1 -t "$MACHINE_LIMIT" key <&"${client[0]}"; do text+=$key; done
+    kill "$pid"
+    wait "$pid" || true
+    echo "$text"
+}
+
+@test "--control is a second serial line, a socket with one client after another" {
+    gcc -DLINE=0x2f8 -m32 -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext=0x100000 -o "$ECHO.2" tests/lib/echo.S
+    machine_start --control "$BATS_TEST_TMPDIR/control" test -kernel "$ECHO.2"
+    [[ $(at_socket "$BATS_TEST_TMPDIR/control" abc) == *abc ]]
+    [[ $(at_socket "$BATS_TEST_TMPDIR/control" xyz) == xyz ]]
+    printf q | socat -u - "UNIX-CONNECT:$BATS_TEST_TMPDIR/control"
+    [ "$(machine_exit_status)" -eq 0 ]
+    [ ! -s "$MACHINE_DIR/output" ]
+}
+
+@test "--line makes a socket of the first one" {
+    machine_start --line "$BATS_TEST_TMPDIR/line" test -kernel "$ECHO"
+    [[ $(at_socket "$BATS_TEST_TMPDIR/line" abc) == *abc ]]
+    printf f | socat -u - "UNIX-CONNECT:$BATS_TEST_TMPDIR/line"
+    [ "$(machine_exit_status)" -eq 7 ]
+    [ ! -s "$MACHINE_DIR/output" ]
+}
+
 @test "an expectation ends with the run, and shows its output" {
     machine_start test -kernel "$ECHO"
     machine_keys 'abcq'
