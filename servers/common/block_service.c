@@ -7,6 +7,11 @@
 #include "libipc/gpt.h"
 #include "libipc/log.h"
 
+// Every store that a client sees; tests cut the service off at them.
+#ifndef BLOCK_STORE
+#define BLOCK_STORE(at, value) __atomic_store_n((at), (value), __ATOMIC_RELEASE)
+#endif
+
 #define BIT(n)  (UINT64_C(1) << (n))
 #define LONG(x) ((unsigned long long)(x))
 
@@ -25,13 +30,13 @@ static bool is_told(uint64_t count)
 
 static void set_state(struct block_request *slot, enum block_state state)
 {
-    __atomic_store_n(&slot->state, state, __ATOMIC_RELEASE);
+    BLOCK_STORE(&slot->state, (uint32_t)state);
 }
 
 static void finish(struct block_service *s, uint32_t port, uint32_t slot, enum block_status status)
 {
     struct block_request *r = &s->ports[port].shared->request[slot];
-    __atomic_store_n(&r->status, (uint8_t)status, __ATOMIC_RELAXED);
+    BLOCK_STORE(&r->status, (uint8_t)status);
     set_state(r, BLOCK_DONE);
     s->stirred |= BIT(port);
 }
@@ -48,7 +53,7 @@ static void confirm(struct block_service *s, uint32_t port, uint64_t epoch)
     for (unsigned i = 0; i < BLOCK_REQUESTS; i++)
         set_state(&p->shared->request[i], BLOCK_FREE);
     p->epoch = epoch;
-    __atomic_store_n(&p->shared->confirmed, epoch, __ATOMIC_RELEASE);
+    BLOCK_STORE(&p->shared->confirmed, epoch);
     s->stirred |= BIT(port);
 }
 
@@ -94,7 +99,7 @@ static void count_error(struct block_service *s, uint32_t port, const struct blo
 {
     struct block_port *p = &s->ports[port];
     uint64_t errors = p->shared->errors + 1;
-    __atomic_store_n(&p->shared->errors, errors, __ATOMIC_RELAXED);
+    BLOCK_STORE(&p->shared->errors, errors);
     if (is_told(errors))
         log_error("%s: %s of %u bytes at sector %llu, sector %llu of '%s', failed (%llu errors of it)",
                   s->backend.disks[p->disk].name, op_names[r->op], r->bytes, LONG(p->first + r->sector),
@@ -295,9 +300,9 @@ static void open_port(struct block_service *s, uint32_t port)
     p->epoch = epoch;
     if (epoch != __atomic_load_n(&c->confirmed, __ATOMIC_RELAXED))
         confirm(s, port, epoch);
-    __atomic_store_n(&c->sectors, p->sectors, __ATOMIC_RELAXED);
-    __atomic_store_n(&c->flags, p->flags, __ATOMIC_RELAXED);
-    __atomic_store_n(&c->presence, p->sectors ? BLOCK_PRESENT : BLOCK_ABSENT, __ATOMIC_RELEASE);
+    BLOCK_STORE(&c->sectors, p->sectors);
+    BLOCK_STORE(&c->flags, p->flags);
+    BLOCK_STORE(&c->presence, (uint32_t)(p->sectors ? BLOCK_PRESENT : BLOCK_ABSENT));
     s->stirred |= BIT(port); // the dead driver may have owed a signal
 }
 
