@@ -24,6 +24,8 @@ static void write_memory(const struct plan_object *o, FILE *to)
         fprintf(to, ", \"file\": \"%s\"", o->memory.file);
     if (o->memory.text)
         fprintf(to, ", \"text\": %s", o->memory.text);
+    if (o->memory.device)
+        fprintf(to, ", \"device\": \"%s\", \"bar\": %llu", o->memory.device, (number)o->memory.bar);
     if (o->memory.pager)
         fprintf(to, ", \"pager\": \"%s\", \"badge\": %llu", o->memory.pager, (number)o->memory.badge);
 }
@@ -49,6 +51,14 @@ static void write_vcpu(const struct plan_object *o, FILE *to)
             (number)o->vcpu.priority);
 }
 
+static void write_irq(const struct plan_object *o, FILE *to)
+{
+    if (o->irq.device)
+        fprintf(to, ", \"device\": \"%s\"", o->irq.device);
+    else
+        fprintf(to, ", \"gsi\": %llu", (number)o->irq.gsi);
+}
+
 static void write_details(const struct plan_object *o, FILE *to)
 {
     switch (o->type) {
@@ -62,7 +72,12 @@ static void write_details(const struct plan_object *o, FILE *to)
         fputs("]", to);
         break;
     case MANIFEST_VCPU: write_vcpu(o, to); break;
-    case MANIFEST_IRQ: fprintf(to, ", \"gsi\": %llu", (number)o->gsi); break;
+    case MANIFEST_IRQ: write_irq(o, to); break;
+    case MANIFEST_DEVICE:
+        fprintf(to, ", \"vendor\": \"0x%llx\", \"device\": \"0x%llx\", \"index\": %llu, \"optional\": %s",
+                (number)o->function.vendor, (number)o->function.device, (number)o->function.index,
+                o->function.optional ? "true" : "false");
+        break;
     case MANIFEST_IOPORTS:
         fprintf(to, ", \"first\": \"0x%llx\", \"last\": \"0x%llx\"", (number)o->ioports.first,
                 (number)o->ioports.last);

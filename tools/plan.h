@@ -33,6 +33,8 @@ struct plan_object {
             uint64_t pages;
             enum manifest_fill fill;
             const char *file, *text; // of FILL_FILE, FILL_TEXT
+            const char *device;      // of FILL_BAR, and which
+            uint64_t bar;
             const char *pager;
             uint64_t badge;
         } memory;
@@ -45,10 +47,17 @@ struct plan_object {
             const char *vm, *space, *monitor, *account;
             uint64_t badge, priority;
         } vcpu;
-        uint64_t gsi;
+        struct {
+            const char *device; // NULL: none
+            uint64_t gsi;
+        } irq;
         struct {
             uint64_t first, last;
         } ioports;
+        struct {
+            uint64_t vendor, device, index;
+            bool optional;
+        } function;
     };
 };
 

@@ -48,16 +48,18 @@ enum manifest_type {
     MANIFEST_ACCOUNT, // weight, budget_us, period_us
     MANIFEST_ENDPOINT,
     MANIFEST_NOTIFICATION,
+    MANIFEST_DEVICE, // vendor, device, index; optional
     MANIFEST_MEMORY, // pages, fill, and what the fill wants; pager, badge
     MANIFEST_VM,     // routes
     MANIFEST_SPACE,  // vm, maps
     MANIFEST_VCPU,   // vm, space, monitor, badge, priority, account
-    MANIFEST_IRQ,    // gsi
+    MANIFEST_IRQ,    // gsi, or the device whose it is
     MANIFEST_IOPORTS // first, last
 };
 
-static const char *const manifest_type_names[] = {
-    "quota", "account", "endpoint", "notification", "memory", "vm", "space", "vcpu", "irq", "ioports", NULL};
+static const char *const manifest_type_names[] = {"quota",  "account", "endpoint", "notification",
+                                                  "device", "memory",  "vm",       "space",
+                                                  "vcpu",   "irq",     "ioports",  NULL};
 
 // "fill" of a memory object.
 enum manifest_fill {
@@ -66,10 +68,12 @@ enum manifest_fill {
     FILL_FILE,  // "file": pages of the boot archive, read-only
     FILL_TEXT,  // "text": a JSON object as it stands in the manifest, and a NUL, in zeroed pages
     FILL_POOLS, // struct pool_table (libipc/proto/init.h): which pages of `ram` are there
-    FILL_CLOCK  // struct host_clock (libipc/proto/clock.h)
+    FILL_CLOCK, // struct host_clock (libipc/proto/clock.h)
+    FILL_BAR    // "device", "bar": the first pages of a memory BAR
 };
 
-static const char *const manifest_fill_names[] = {"zero", "none", "file", "text", "pools", "clock", NULL};
+static const char *const manifest_fill_names[] = {"zero",  "none",  "file", "text",
+                                                  "pools", "clock", "bar",  NULL};
 
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 

@@ -25,6 +25,7 @@ enum init_slot {
     SLOT_SCRATCH,        // a capability with a badge, for the next call
     SLOT_CLOCK_PORTS,    // those of the real-time clock, while it is read
     SLOT_PORTS,          // the machine's, at its end
+    SLOT_PROBED,         // a PCI function that is looked at
     SLOT_TEXT = 64,      // + image
     SLOT_OBJECT = 192,   // + object
     SLOT_SERVER = SLOT_OBJECT + MANIFEST_OBJECTS_MAX,
@@ -117,6 +118,11 @@ enum status with_badge(uint32_t own, uint64_t badge, uint32_t *slot); // a capab
 void *scratch_open(uint32_t memory, uint64_t pages);
 void scratch_close(void);
 
+// devices.c: PCI functions of the host
+bool device_find(uint32_t id, uint32_t index, uint16_t *function);
+const char *device_bar(uint32_t slot, uint32_t bar, uint64_t *address); // NULL, or what is wrong
+const char *device_interrupt(uint32_t slot, uint32_t *gsi);
+
 // clock.c: what the host's real-time clock says
 void clock_read(struct host_clock *to);
 
@@ -131,6 +137,7 @@ MUST_CHECK enum status server_start(uint32_t n, enum start_kind kind);
 void server_stop(uint32_t n);
 // From now on what stands in for it is started. False: there is nothing, or it does already.
 bool server_stand_in(uint32_t n);
+bool server_lacks(uint32_t n);                     // a device that this machine lacks
 bool server_has_state(uint32_t n);                 // a closed one, good or damaged; of a stopped server
 bool server_receives(uint32_t n, uint16_t object); // from this endpoint
 

@@ -65,6 +65,17 @@ static uint64_t most_pages(uint32_t n)
     return own > other ? own : other;
 }
 
+bool server_lacks(uint32_t n)
+{
+    const struct manifest_program *p = program_of(n);
+    bool lacks = false;
+    for (uint32_t i = 0; i < p->cap_count; i++)
+        lacks |= p->cap[i].object < BUILTIN_FIRST && init.m.object[p->cap[i].object].missing;
+    for (uint32_t i = 0; i < p->maps.count; i++)
+        lacks |= p->maps.map[i].memory < BUILTIN_FIRST && init.m.object[p->maps.map[i].memory].missing;
+    return lacks;
+}
+
 bool server_receives(uint32_t n, uint16_t object)
 {
     const struct manifest_program *p = program_of(n);

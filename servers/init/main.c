@@ -82,6 +82,24 @@ static void open_log(void)
     log_use_ring(SLOT_OWN_LOG_SIGNAL);
 }
 
+// One whose device this machine lacks has failed for good before it began.
+static void start(uint32_t n)
+{
+    const struct json_text name = init.m.server[n].name;
+    enum start_kind kind = START_FRESH;
+    if (server_lacks(n)) {
+        bool served = server_stand_in(n) && !server_lacks(n);
+        log_warning("%.*s is not started, as this machine lacks its device; %s", (int)name.length, name.at,
+                    served ? "its callers get errors" : "its callers wait");
+        init.server[n].state = SERVER_FAILED;
+        if (!served)
+            return;
+        kind = START_FAILED;
+    }
+    if (server_start(n, kind) != STATUS_OK)
+        fatal("server %.*s: its payer cannot afford it", (int)name.length, name.at);
+}
+
 int main(void)
 {
     open_archive();
@@ -92,9 +110,7 @@ int main(void)
     open_log();
     init.talking = true;
     for (uint32_t n = 0; n < init.m.server_count; n++)
-        if (server_start(n, START_FRESH) != STATUS_OK)
-            fatal("server %.*s: its payer cannot afford it", (int)init.m.server[n].name.length,
-                  init.m.server[n].name.at);
+        start(n);
     vms_start();
     supervise();
 }

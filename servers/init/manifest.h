@@ -47,8 +47,10 @@ struct manifest_maps {
 
 struct manifest_object {
     struct json_text name;
-    uint16_t payer; // MANIFEST_NONE: the supervisor
-    uint8_t type;   // enum manifest_type
+    uint16_t payer;  // MANIFEST_NONE: the supervisor
+    uint16_t device; // that it is a part of: irq, memory; MANIFEST_NONE: none
+    uint8_t type;    // enum manifest_type
+    bool missing;    // not of this machine: no such device, or it is a part of one (servers/init/objects.c)
     union {
         uint64_t quota; // bytes
         struct {
@@ -59,6 +61,7 @@ struct manifest_object {
             struct json_text content; // FILL_FILE: its name; FILL_TEXT: the text
             uint16_t pager;           // MANIFEST_NONE: none
             uint8_t fill;             // enum manifest_fill
+            uint8_t bar;              // of FILL_BAR
         } memory;
         struct {
             struct manifest_route *route;
@@ -72,10 +75,15 @@ struct manifest_object {
             uint64_t badge;
             uint16_t vm, space, monitor, account, priority;
         } vcpu;
-        uint64_t gsi;
+        uint64_t gsi; // without a device
         struct {
             uint64_t first, last;
         } ioports;
+        struct {
+            uint32_t id; // vendor in the low half, device in the high one, as its first register has them
+            uint16_t index;
+            bool optional;
+        } function;
     };
 };
 

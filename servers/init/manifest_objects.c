@@ -7,13 +7,20 @@
 // A memory object is at most this long: what the kernel allows (kernel/memory.h).
 #define PAGES_MAX (UINT64_C(512) * 512 * 512)
 
+enum { BARS = 6 };
+
 // All keys that any type has.
 struct raw_object {
-    struct json_text name, payer, file, pager, vm, space, monitor, account;
+    struct json_text name, payer, file, pager, vm, space, monitor, account, device;
     uint32_t type, fill;
-    uint64_t bytes, weight, budget_us, period_us, pages, badge, priority, gsi, first, last;
+    uint64_t bytes, weight, budget_us, period_us, pages, badge, priority, gsi, first, last, bar;
+    uint64_t vendor, device_id, index;
+    bool optional;
     struct json_node text, routes, maps;
 };
+// Of what is not there.
+#define NO_GSI UINT64_MAX
+#define NO_BAR UINT64_MAX
 
 struct raw_route {
     uint32_t space;
@@ -46,6 +53,8 @@ static const struct json_field memory_fields[] = {COMMON,
                                                    .names = manifest_fill_names},
                                                   READER_OPTIONAL(raw_object, file, JSON_TEXT),
                                                   READER_OPTIONAL(raw_object, text, JSON_OBJECT),
+                                                  READER_OPTIONAL(raw_object, device, JSON_TEXT),
+                                                  READER_OPTIONAL(raw_object, bar, JSON_NUMBER),
                                                   READER_OPTIONAL(raw_object, pager, JSON_TEXT),
                                                   READER_OPTIONAL(raw_object, badge, JSON_NUMBER)};
 static const struct json_field vm_fields[] = {COMMON, READER_OPTIONAL(raw_object, routes, JSON_ARRAY)};
@@ -58,7 +67,18 @@ static const struct json_field vcpu_fields[] = {COMMON,
                                                 READER_OPTIONAL(raw_object, badge, JSON_NUMBER),
                                                 READER_NAME(raw_object, account),
                                                 READER_RANGE(raw_object, priority, 0, PRIORITY_MAX)};
-static const struct json_field irq_fields[] = {COMMON, READER_FIELD(raw_object, gsi, JSON_NUMBER)};
+static const struct json_field irq_fields[] = {COMMON, READER_OPTIONAL(raw_object, gsi, JSON_NUMBER),
+                                               READER_OPTIONAL(raw_object, device, JSON_TEXT)};
+static const struct json_field device_fields[] = {
+    COMMON,
+    READER_RANGE(raw_object, vendor, 1, 0xfffe),
+    {.key = "device", .offset = offsetof(struct raw_object, device_id), .kind = JSON_NUMBER, .most = 0xffff},
+    {.key = "index",
+     .offset = offsetof(struct raw_object, index),
+     .kind = JSON_NUMBER,
+     .optional = true,
+     .most = 0xffff},
+    READER_OPTIONAL(raw_object, optional, JSON_BOOL)};
 static const struct json_field ioports_fields[] = {COMMON, READER_RANGE(raw_object, first, 0, 0xffff),
                                                    READER_RANGE(raw_object, last, 0, 0xffff)};
 
@@ -103,11 +123,15 @@ static bool keep_account(struct manifest_reader *r, struct json_node n, const st
 static bool keep_memory(struct manifest_reader *r, struct json_node n, const struct raw_object *raw,
                         struct manifest_object *o)
 {
-    bool file = raw->fill == FILL_FILE, text = raw->fill == FILL_TEXT;
+    bool file = raw->fill == FILL_FILE, text = raw->fill == FILL_TEXT, bar = raw->fill == FILL_BAR;
     if (file != (raw->file.length != 0))
         return json_fail(&r->json, n, "file: expected with the fill \"file\", and only there");
     if (text != (raw->text.token != 0))
         return json_fail(&r->json, n, "text: expected with the fill \"text\", and only there");
+    if (bar != (raw->device.length != 0) || bar != (raw->bar != NO_BAR))
+        return json_fail(&r->json, n, "device, bar: expected with the fill \"bar\", and only there");
+    if (bar && raw->bar >= BARS)
+        return json_fail(&r->json, n, "bar: a PCI function has 0 to 5");
     o->memory.pages = raw->pages;
     o->memory.badge = raw->badge;
     o->memory.fill = (uint8_t)raw->fill;
@@ -116,6 +140,9 @@ static bool keep_memory(struct manifest_reader *r, struct json_node n, const str
         o->memory.content = raw->file;
     if (text)
         o->memory.content = json_raw(&r->json, raw->text);
+    o->memory.bar = (uint8_t)raw->bar;
+    if (bar && !reader_object(r, n, "device", raw->device, TYPE(MANIFEST_DEVICE), &o->device))
+        return false;
     return !raw->pager.length ||
            reader_object(r, n, "pager", raw->pager, TYPE(MANIFEST_ENDPOINT), &o->memory.pager);
 }
@@ -171,8 +198,20 @@ static bool keep_vcpu(struct manifest_reader *r, struct json_node n, const struc
 static bool keep_irq(struct manifest_reader *r, struct json_node n, const struct raw_object *raw,
                      struct manifest_object *o)
 {
-    (void)r, (void)n;
+    if ((raw->gsi == NO_GSI) == (raw->device.length == 0))
+        return json_fail(&r->json, n, "an irq has a \"gsi\" or a \"device\"");
     o->gsi = raw->gsi;
+    return !raw->device.length ||
+           reader_object(r, n, "device", raw->device, TYPE(MANIFEST_DEVICE), &o->device);
+}
+
+static bool keep_device(struct manifest_reader *r, struct json_node n, const struct raw_object *raw,
+                        struct manifest_object *o)
+{
+    (void)r, (void)n;
+    o->function.id = (uint32_t)(raw->device_id << 16 | raw->vendor);
+    o->function.index = (uint16_t)raw->index;
+    o->function.optional = raw->optional;
     return true;
 }
 
@@ -195,6 +234,7 @@ static const struct row {
     [MANIFEST_ACCOUNT] = {"an account", JSON_FIELDS(account_fields), keep_account},
     [MANIFEST_ENDPOINT] = {"an endpoint", JSON_FIELDS(plain_fields), keep_nothing},
     [MANIFEST_NOTIFICATION] = {"a notification", JSON_FIELDS(plain_fields), keep_nothing},
+    [MANIFEST_DEVICE] = {"a device", JSON_FIELDS(device_fields), keep_device},
     [MANIFEST_MEMORY] = {"a memory object", JSON_FIELDS(memory_fields), keep_memory},
     [MANIFEST_VM] = {"a vm", JSON_FIELDS(vm_fields), keep_vm},
     [MANIFEST_SPACE] = {"a space", JSON_FIELDS(space_fields), keep_space},
@@ -205,7 +245,7 @@ static const struct row {
 
 static bool read_row(struct manifest_reader *r, struct json_node n, struct raw_object *raw)
 {
-    *raw = (struct raw_object){.type = UINT32_MAX};
+    *raw = (struct raw_object){.type = UINT32_MAX, .gsi = NO_GSI, .bar = NO_BAR};
     if (!json_read_some(&r->json, n, JSON_FIELDS(type_field), raw))
         return false;
     if (raw->type == UINT32_MAX)
@@ -238,7 +278,7 @@ bool reader_objects(struct manifest_reader *r, struct json_node array)
         struct raw_object raw;
         if (!read_row(r, n, &raw))
             return false;
-        o->payer = MANIFEST_NONE;
+        o->payer = o->device = MANIFEST_NONE;
         if (raw.payer.length && !reader_object(r, n, "payer", raw.payer, TYPE(MANIFEST_QUOTA), &o->payer))
             return false;
         if (!rows[raw.type].keep(r, n, &raw, o))

@@ -137,11 +137,23 @@ static void fill_clock(const struct manifest_object *o, uint32_t slot)
     scratch_close();
 }
 
+// The pages are where the firmware put the BAR, in what of physical memory is not RAM.
+static void fill_bar(const struct manifest_object *o, uint32_t slot)
+{
+    uint64_t address;
+    const char *wrong = device_bar(object_slot(o->device), o->memory.bar, &address);
+    if (wrong)
+        fatal("object %.*s: BAR %u %s", (int)o->name.length, o->name.at, o->memory.bar, wrong);
+    must(o, sys_supply(slot, 0, ROOT_SLOT_FIRMWARE, address / PAGE, o->memory.pages, SUPPLY_MOVE),
+         "its BAR cannot be taken");
+}
+
 static void make_memory(const struct manifest_object *o, uint32_t slot)
 {
     static void (*const fill[])(const struct manifest_object *, uint32_t) = {
         [FILL_ZERO] = fill_zero, [FILL_NONE] = fill_nothing, [FILL_FILE] = fill_file,
         [FILL_TEXT] = fill_text, [FILL_POOLS] = fill_pools,  [FILL_CLOCK] = fill_clock,
+        [FILL_BAR] = fill_bar,
     };
     uint32_t pager = SLOT_NONE;
     bool based = o->memory.fill == FILL_FILE || o->memory.fill == FILL_NONE;
@@ -189,7 +201,20 @@ static void make_vcpu(const struct manifest_object *o, uint32_t slot)
 
 static void make_irq(const struct manifest_object *o, uint32_t slot)
 {
-    must(o, create(OBJECT_IRQ, slot, o, o->gsi, ROOT_SLOT_SYSTEM, 0, 0), "cannot be made");
+    uint32_t gsi = (uint32_t)o->gsi;
+    const char *wrong = o->device == MANIFEST_NONE ? NULL : device_interrupt(object_slot(o->device), &gsi);
+    if (wrong)
+        fatal("object %.*s: its device %s", (int)o->name.length, o->name.at, wrong);
+    must(o, create(OBJECT_IRQ, slot, o, gsi, ROOT_SLOT_SYSTEM, 0, 0), "cannot be made");
+}
+
+static void make_device(const struct manifest_object *o, uint32_t slot)
+{
+    uint16_t function;
+    if (!device_find(o->function.id, o->function.index, &function))
+        fatal("object %.*s: this machine has no PCI function %04x:%04x number %u", (int)o->name.length,
+              o->name.at, o->function.id & 0xffff, o->function.id >> 16, o->function.index);
+    must(o, create(OBJECT_DEVICE, slot, o, function, ROOT_SLOT_SYSTEM, 0, 0), "cannot be made");
 }
 
 static void make_ioports(const struct manifest_object *o, uint32_t slot)
@@ -199,11 +224,17 @@ static void make_ioports(const struct manifest_object *o, uint32_t slot)
 }
 
 static void (*const make[])(const struct manifest_object *, uint32_t) = {
-    [MANIFEST_QUOTA] = make_quota,       [MANIFEST_ACCOUNT] = make_account,
-    [MANIFEST_ENDPOINT] = make_endpoint, [MANIFEST_NOTIFICATION] = make_notification,
-    [MANIFEST_MEMORY] = make_memory,     [MANIFEST_VM] = make_vm,
-    [MANIFEST_SPACE] = make_space,       [MANIFEST_VCPU] = make_vcpu,
-    [MANIFEST_IRQ] = make_irq,           [MANIFEST_IOPORTS] = make_ioports,
+    [MANIFEST_QUOTA] = make_quota,
+    [MANIFEST_ACCOUNT] = make_account,
+    [MANIFEST_ENDPOINT] = make_endpoint,
+    [MANIFEST_NOTIFICATION] = make_notification,
+    [MANIFEST_DEVICE] = make_device,
+    [MANIFEST_MEMORY] = make_memory,
+    [MANIFEST_VM] = make_vm,
+    [MANIFEST_SPACE] = make_space,
+    [MANIFEST_VCPU] = make_vcpu,
+    [MANIFEST_IRQ] = make_irq,
+    [MANIFEST_IOPORTS] = make_ioports,
 };
 
 void pools_write(void)
@@ -219,10 +250,25 @@ void pools_write(void)
     }
 }
 
+// An optional device that this machine lacks, and what would be a part of it.
+static bool is_missing(const struct manifest_object *o)
+{
+    uint16_t function;
+    if (o->device != MANIFEST_NONE)
+        return init.m.object[o->device].missing;
+    return o->type == MANIFEST_DEVICE && o->function.optional &&
+           !device_find(o->function.id, o->function.index, &function);
+}
+
 void objects_create(void)
 {
     for (unsigned type = 0; type < sizeof make / sizeof make[0]; type++)
-        for (uint32_t i = 0; i < init.m.object_count; i++)
-            if (init.m.object[i].type == type)
-                make[type](&init.m.object[i], object_slot((uint16_t)i));
+        for (uint32_t i = 0; i < init.m.object_count; i++) {
+            struct manifest_object *o = &init.m.object[i];
+            if (o->type != type)
+                continue;
+            o->missing = is_missing(o);
+            if (!o->missing)
+                make[type](o, object_slot((uint16_t)i));
+        }
 }

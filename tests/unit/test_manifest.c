@@ -36,6 +36,9 @@ struct parts {
 #define MAP(text)    "{" SERVER ", \"caps\": [], \"maps\": [" text "]}"
 #define FAILED(text) "{" SERVER ", \"caps\": [], \"maps\": [], \"failed\": {" text "}}"
 #define OBJECT(text) OBJECTS ", " text
+#define DEVICE(text)                                                                                         \
+    "{\"name\": \"d\", \"type\": \"device\", \"vendor\": \"0x1af4\", \"device\": \"0x1042\", " text "}"
+#define PART(text) OBJECTS ", " DEVICE("\"index\": 0") ", {\"name\": \"x\", " text "}"
 
 static bool read_parts(struct manifest *m, struct parts p, char error[JSON_ERROR_MAX])
 {
@@ -113,7 +116,10 @@ static void all_types(void **state)
             "[1]}},"
             "{\"name\": \"i\", \"type\": \"irq\", \"gsi\": 4}, {\"name\": \"p\", \"type\": \"ioports\", "
             "\"first\": 1, "
-            "\"last\": 1}"},
+            "\"last\": 1},"
+            "{\"name\": \"di\", \"type\": \"irq\", \"device\": \"d\"},"
+            "{\"name\": \"db\", \"type\": \"memory\", \"pages\": 4, \"fill\": \"bar\", \"device\": \"d\", "
+            "\"bar\": 4}," DEVICE("\"index\": 2, \"optional\": true")},
         error);
     if (!read)
         fail_msg("%s", error);
@@ -124,6 +130,13 @@ static void all_types(void **state)
     assert_true(json_is(m.object[8].memory.content, "x/y"));
     assert_true(json_is(m.object[9].memory.content, "{\"k\": [1]}"));
     assert_int_equal(m.object[10].gsi, 4);
+    assert_int_equal(m.object[10].device, MANIFEST_NONE);
+    assert_int_equal(m.object[12].device, 14);
+    assert_int_equal(m.object[13].device, 14);
+    assert_int_equal(m.object[13].memory.bar, 4);
+    assert_int_equal(m.object[14].function.id, 0x10421af4);
+    assert_int_equal(m.object[14].function.index, 2);
+    assert_true(m.object[14].function.optional);
     manifest_free(&m);
 }
 
@@ -142,8 +155,22 @@ static const struct {
      "line 1: log_signal: \"e\" is of another type, expected notification"},
     {{.head = HEAD ", \"drain\": [\"archive\"]"}, "line 1: expected a memory object of the list \"objects\""},
     {{.objects = OBJECT("{\"name\": \"x\", \"type\": \"thing\"}")},
-     "line 2: type: 'thing', expected one of quota, account, endpoint, notification, memory, vm, space, "
-     "vcpu, irq, ioports"},
+     "line 2: type: 'thing', expected one of quota, account, endpoint, notification, device, memory, vm, "
+     "space, vcpu, irq, ioports"},
+    {{.objects = PART("\"type\": \"irq\"")}, "line 2: an irq has a \"gsi\" or a \"device\""},
+    {{.objects = PART("\"type\": \"irq\", \"gsi\": 4, \"device\": \"d\"")},
+     "line 2: an irq has a \"gsi\" or a \"device\""},
+    {{.objects = PART("\"type\": \"irq\", \"device\": \"e\"")},
+     "line 2: device: \"e\" is of another type, expected device"},
+    {{.objects = PART("\"type\": \"memory\", \"pages\": 1, \"fill\": \"bar\", \"device\": \"d\"")},
+     "line 2: device, bar: expected with the fill \"bar\", and only there"},
+    {{.objects = PART("\"type\": \"memory\", \"pages\": 1, \"fill\": \"zero\", \"bar\": 1")},
+     "line 2: device, bar: expected with the fill \"bar\", and only there"},
+    {{.objects =
+          PART("\"type\": \"memory\", \"pages\": 1, \"fill\": \"bar\", \"device\": \"d\", \"bar\": 6")},
+     "line 2: bar: a PCI function has 0 to 5"},
+    {{.objects = OBJECT("{\"name\": \"d\", \"type\": \"device\", \"vendor\": 70000, \"device\": 1}")},
+     "line 2: vendor: 70000, expected 1 to 65534"},
     {{.objects = OBJECT("{\"name\": \"x\"}")}, "line 2: an object lacks \"type\""},
     {{.objects = OBJECT("{\"name\": \"e\", \"type\": \"endpoint\"}")}, "line 2: name: a second object \"e\""},
     {{.objects = OBJECT("{\"name\": \"ram\", \"type\": \"endpoint\"}")},
