@@ -25,6 +25,7 @@ enum server_slot {
 #define MAP_CONFIG UINT64_C(0x10200000) // read-only: its part of the manifest, JSON text, NUL-terminated
 #define MAP_LOG    UINT64_C(0x10400000) // its log ring (libipc/log.h)
 #define MAP_CLOCK  UINT64_C(0x10600000) // read-only, of monitors: struct host_clock (proto/clock.h)
+#define MAP_STATS  UINT64_C(0x10800000) // its counters: struct stats_page (proto/stats.h)
 
 // Capacities of the rings of bytes (libipc/ring.h); their heads take one more page.
 #define LOG_RING_BYTES    0x4000u
@@ -37,6 +38,7 @@ enum server_slot {
 #define CONSOLE_STATE_BYTES (64u << 10)
 #define TESTDEV_STATE_BYTES (384u << 10)
 #define MEMORY_STATE_BYTES  (512u << 10)
+#define DEVICE_STATE_BYTES  (24u << 10)
 
 // vmm
 enum vmm_slot {

@@ -1,0 +1,48 @@
+// A virtio device as a server: configuration, state object, bus, server loop.
+// SPDX-License-Identifier: MIT
+//
+// All of a small device's main():
+//
+//     static const struct virtio_kind kind = {.id = 4, .class_code = 0xff0000, .queues = 1, .queue_size = 64,
+//                                             .serve = serve};
+//     static struct virtio_server server = {.virtio.kind = &kind, .state_kind = 0x676e72, .version = 1};
+//
+//     int main(void)
+//     {
+//         virtio_server_open(&server, NULL, 0, NULL);
+//         virtio_server_run(&server);
+//     }
+#pragma once
+
+#include "libipc/json.h"
+#include "libipc/server.h"
+#include "servers/common/virtio.h"
+
+struct virtio_server {
+    struct server server; // first: handlers are given this
+    struct virtio virtio;
+    struct state state;
+    uint32_t state_kind, version; // of the state object
+    uint32_t device_bytes;        // of the device's own section, may be 0
+    void *device;                 // that section; zero when it is new
+    bool fresh;                   // it is new
+    // The back-end stirred (DEVICE_BIT_PEER). May be left out, as the next.
+    void (*peer)(struct virtio_server *s);
+    // Behind every commit: what the device shows to others than the guest.
+    void (*publish)(struct virtio_server *s);
+};
+
+// Reads the configuration, the device's part of it by its own table, and opens the state object. Dies if
+// either cannot be used.
+void virtio_server_open(struct virtio_server *s, const struct json_field *fields, size_t field_count,
+                        void *config);
+
+// Registers at the bus, goes on where the state says, and serves for ever.
+_Noreturn void virtio_server_run(struct virtio_server *s);
+
+// The device changed these bytes of its section; they are committed when the handler returns, in one record
+// with the queues' positions, and shown only then.
+static inline void virtio_server_changed(struct virtio_server *s, const void *from, uint32_t bytes)
+{
+    server_changed(&s->server, from, bytes);
+}
