@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 
+#include "libipc/proto/bus.h"
 #include "libipc/proto/layout.h"
 #include "libipc/proto/memory.h"
 #include "tools/expand_parts.h"
@@ -157,11 +158,12 @@ static const char *add_monitor(struct scope *s, const struct config_vm *c)
     return images;
 }
 
-static void add_test_device(struct scope *s)
+static void add_test_devices(struct scope *s)
 {
     struct plan_server *vmm = expand_find_server(s->plan, expand_name(s, "vmm.%"));
     expand_map(s, &vmm->program.maps, (struct kind_map){VMM_MAP_LINE + 0x200000, "%.line1", "rw"});
     expand_stand_in(s, expand_server(s, KIND_TESTDEV, "{}"), KIND_TESTDEV, ", \"line\": true");
+    expand_device(s, KIND_TESTPCI, BUS_DEVICES - 1, "{}");
 }
 
 void expand_vm(struct scope *s, const struct config_vm *c)
@@ -175,7 +177,7 @@ void expand_vm(struct scope *s, const struct config_vm *c)
     add_memory(s, c, vm);
     const char *images = add_monitor(s, c);
     if (c->test_devices.number)
-        add_test_device(s);
+        add_test_devices(s);
     expand_set_text(expand_find_object(s->plan, expand_name(s, "vmm.%.config")),
                     monitor_config(s, c, images));
     add_machine(s, c);

@@ -154,6 +154,13 @@ static const struct kind_map testdev_failed_maps[] = {
 static const struct kind_memory testdev_memory[] = {
     {"@.state", TESTDEV_STATE_BYTES}, {"%.line1", 4 * KIB}, {0}};
 
+// What all PCI devices have is added with their number (expand_devices.c).
+static const struct kind_cap no_caps[] = {{0}};
+
+static const struct kind_map state_maps[] = {{MAP_STATE, "@.state", "rw"}, {0}};
+
+static const struct kind_memory testpci_memory[] = {{"@.state", DEVICE_STATE_BYTES}, {0}};
+
 const struct kind kinds[KINDS] = {
     [KIND_MEMORY] = {.name = "memory",
                      .image = "memory",
@@ -213,4 +220,17 @@ const struct kind kinds[KINDS] = {
                       .memory = testdev_memory,
                       .failed_caps = testdev_failed_caps,
                       .failed_maps = testdev_failed_maps},
+    [KIND_TESTPCI] = {.name = "testpci.%",
+                      .image = "testpci",
+                      .payer = "%.quota",
+                      .account = "%.account",
+                      .quota = 128 * KIB,
+                      .heap = 32 * KIB,
+                      .slots = 160,
+                      .priority = 22,
+                      .caps = no_caps,
+                      .maps = state_maps,
+                      .memory = testpci_memory,
+                      .failed_caps = no_caps,
+                      .failed_maps = state_maps},
 };

@@ -11,7 +11,7 @@
 
 #include "libipc/proto/manifest.h"
 
-enum kind_index { KIND_MEMORY, KIND_UART, KIND_CONSOLE, KIND_VMM, KIND_TESTDEV, KINDS };
+enum kind_index { KIND_MEMORY, KIND_UART, KIND_CONSOLE, KIND_VMM, KIND_TESTDEV, KIND_TESTPCI, KINDS };
 
 struct kind_cap {
     uint32_t slot;

@@ -13,8 +13,9 @@ static bool write_acpi(void)
 {
     const struct acpi_config acpi = {.gpa = BOOT_ACPI,
                                      .cpus = (uint32_t)vm.config.cpus,
-                                     .pci_memory = 0xc0000000,
-                                     .pci_memory_last = 0xfebfffff,
+                                     .pci_devices = bus_pins(),
+                                     .pci_memory = PCI_MEMORY_FIRST,
+                                     .pci_memory_last = PCI_MEMORY_LAST,
                                      .ioapic_id = (uint8_t)vm.config.cpus,
                                      .com1 = true};
     void *at = memory_at(BOOT_ACPI, BOOT_ACPI_BYTES);

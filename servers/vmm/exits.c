@@ -139,11 +139,23 @@ static void find_parts(unsigned n)
         [PART_CHIPS] = {&m->chip, offsetof(struct irqchip, cpu)},
         [PART_PIT] = {&m->platform.pit, sizeof m->platform.pit},
         [PART_DEVICES] = {&m->platform.rtc, offsetof(struct platform, pci) - offsetof(struct platform, rtc)},
-        [PART_PCI] = {&m->platform.pci, sizeof m->platform.pci},
         [PART_PCI_ADDRESS] = {&m->platform.pci.address, sizeof m->platform.pci.address},
         [PART_HEAD] = {m, offsetof(struct vm_machine, chip)},
     };
     memcpy(vm.parts[n], parts, sizeof parts);
+}
+
+void exits_widen(unsigned n, enum vm_part part, const void *from, uint32_t bytes)
+{
+    struct state_range *r = &vm.parts[n][part];
+    const char *first = from, *end = first + bytes;
+    if (vm.changed & 1U << part) {
+        const char *before = r->from;
+        end = before + r->bytes > end ? before + r->bytes : end;
+        first = before < first ? before : first;
+    }
+    *r = (struct state_range){first, (uint32_t)(end - first)};
+    vm.changed |= 1U << part;
 }
 
 enum status exits_init(void)
@@ -215,6 +227,10 @@ enum reply_how vm_exit(struct server *s, const struct message_in *in, struct mes
 {
     (void)s;
     const uint64_t *w = in->message.words;
+    if (in->badge >= BUS_BADGE_DEVICE) { // what a device says is no exit
+        answer->tag = TAG(STATUS_UNSUPPORTED, 0);
+        return REPLY_NOW;
+    }
     struct vm_exit x; // all of it is set here but the access, which goes with the action ACCESS
     x.n = EXIT_INFO_VCPU(w[EXIT_INFO]) % VM_CPUS;
     x.cpu = &vm.cpu[x.n];

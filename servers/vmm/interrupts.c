@@ -46,6 +46,12 @@ void interrupts_kick(uint32_t cpus)
             log_warning("vCPU %u cannot be kicked", n);
 }
 
+void interrupts_told(void)
+{
+    vm.lines_told = true;
+    interrupts_kick((1u << VM_CPUS) - 1);
+}
+
 static void set_lines(uint32_t levels, uint32_t *kick)
 {
     struct vm_machine *m = vm.machine;
@@ -84,11 +90,14 @@ static void pit_edge(uint32_t *kick)
     irqchip_set_line(&vm.machine->chip, PIT_LINE, false, kick);
 }
 
-void interrupts_devices(struct vclock t)
+// Lines of the fixed devices and of the pages into the chips.
+static void devices(const struct vm_exit *x)
 {
     struct vm_machine *m = vm.machine;
+    const struct vclock t = x->now;
     uint32_t kick = 0;
     vm.lines_told = false;
+    bus_look(x->n);
     set_lines(platform_lines(&m->platform, t.ns) | device_lines(&kick), &kick);
     // Edges that were missed in one go collapse to one: the guest's clock is not the PIT.
     if (platform_timer_edges(&m->platform, t.ns))
@@ -97,14 +106,27 @@ void interrupts_devices(struct vclock t)
     vm.platform_due = platform_deadline(&m->platform);
 }
 
+// Most signals are about MSI-X vectors, which are no lines.
+static bool lines_moved(const struct vm_exit *x)
+{
+    unsigned line;
+    bool moved = bus_look(x->n);
+    vm.lines_told = false;
+    for (unsigned n = 0; n < line_records() && !moved; n++) {
+        const struct line_page *record = line_record(n, &line);
+        moved = __atomic_load_n(&record->changes, __ATOMIC_ACQUIRE) != vm.machine->line_changes[n];
+    }
+    return moved;
+}
+
 void interrupts_effects(struct vm_exit *x, uint32_t effects)
 {
+    if (effects & (PORT_DECODE | PORT_FUNCTION))
+        bus_changed(x, effects);
     if (effects & PORT_LINE)
-        interrupts_devices(x->now);
+        devices(x);
     else if (effects & PORT_DEADLINE)
         vm.platform_due = platform_deadline(&vm.machine->platform);
-    if (effects & (PORT_DECODE | PORT_FUNCTION))
-        log_debug("a PCI function changed its windows");
 }
 
 // The chips that all share take part in the 8259s' offers alone.
@@ -133,15 +155,16 @@ bool interrupts_settle(struct vm_exit *x, bool again)
     struct vm_cpu *c = x->cpu;
     const struct vm_calm *calm = &vm.calm[x->n];
     bool kept = !c->offered || (x->info & EXIT_OFFER_PENDING), ended = !again && eoi_skipped(x);
-    if (calm->valid && kept && !ended && !vm.lines_told && !c->injected && !again && x->kind != EXIT_KICK)
+    bool told = vm.lines_told || bus_lines();
+    if (calm->valid && kept && !ended && !told && !c->injected && !again && x->kind != EXIT_KICK)
         return true;
     if (c->offered || c->injected || ended)
         settle(x, !again && !kept, !again && c->injected, ended);
     c->offered = c->injected = c->eoi_promised = 0;
     vm.changed |= 1 << PART_ANSWER | 1 << PART_VECTORS;
     lapic_advance(&vm.machine->chip.cpu[x->n].lapic, x->now);
-    if (vm.platform_due <= x->now.ns || vm.lines_told)
-        interrupts_devices(x->now);
+    if (vm.platform_due <= x->now.ns || (told && lines_moved(x)))
+        devices(x);
     return false;
 }
 
@@ -228,6 +251,5 @@ void interrupts_start(void)
     unsigned line;
     for (unsigned n = 0; n < line_records(); n++)
         vm.machine->line_changes[n] = __atomic_load_n(&line_record(n, &line)->changes, __ATOMIC_ACQUIRE) - 1;
-    vm.lines_told = true;
-    interrupts_kick((1u << VM_CPUS) - 1);
+    interrupts_told();
 }

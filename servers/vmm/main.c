@@ -14,7 +14,7 @@
 const char program_name[] = "vmm";
 struct vm vm;
 
-enum { KIND = 0x6d6d7601, VERSION = 2, LOG_BYTES = 128 << 10 };
+enum { KIND = 0x6d6d7601, VERSION = 3, LOG_BYTES = 128 << 10 };
 enum section { SECTION_MACHINE = 1, SECTION_CPU };
 
 static const struct state_section sections[] = {{SECTION_MACHINE, sizeof(struct vm_machine)},
@@ -65,10 +65,8 @@ static void read_features(void)
 static void bits(struct server *s, uint64_t bits)
 {
     (void)s;
-    if (!(bits & VMM_BIT_LINES))
-        return;
-    vm.lines_told = true;
-    interrupts_kick((1u << VM_CPUS) - 1);
+    if (bits & VMM_BIT_LINES)
+        interrupts_told();
 }
 
 // The kernel cannot enter the state that the guest asked for: the guest's instruction faults, as on a
@@ -92,12 +90,17 @@ static void publish(struct server *s)
 {
     (void)s;
     eoi_publish();
+    bus_publish();
     power_report();
 }
 
 int main(void)
 {
-    static const struct server_handler handlers[] = {{LABEL_EXIT, LABEL_EXIT + EXIT_KINDS - 1, vm_exit}};
+    static const struct server_handler handlers[] = {
+        {LABEL_EXIT + EXIT_START + 1, LABEL_EXIT + EXIT_KINDS - 1, vm_exit},
+        {LABEL_EXIT + EXIT_START, LABEL_EXIT + EXIT_START, bus_vm_start},
+        {LABEL_BUS_REGISTER, LABEL_BUS_REGISTER, bus_register},
+    };
     log_use_ring(SLOT_LOG_SIGNAL);
     const char *wrong = config_read(&vm.config, (const char *)MAP_CONFIG);
     if (wrong)
@@ -106,7 +109,7 @@ int main(void)
                                 .replies = SLOT_REPLY,
                                 .reply_count = 4,
                                 .handlers = handlers,
-                                .handler_count = 1,
+                                .handler_count = sizeof handlers / sizeof *handlers,
                                 .bits = bits,
                                 .publish = publish,
                                 .refused = refused,
@@ -120,8 +123,10 @@ int main(void)
         s = sys_thread_ctl(SLOT_THREAD, THREAD_BIND, SLOT_NOTIFICATION);
     if (s != STATUS_OK)
         die("%s: cannot start: %s", vm.config.name, status_name(s));
-    if (program_start.kind != START_FRESH)
+    if (program_start.kind != START_FRESH) {
+        bus_start();
         interrupts_start();
+    }
     power_report();
     s = server_run(&vm.server);
     die("%s: the endpoint is gone: %s", vm.config.name, status_name(s));

@@ -13,6 +13,7 @@ static void power_up_devices(bool cold)
 {
     struct vm_machine *m = vm.machine;
     struct rtc_memory memory = {.below_4g = vm.config.memory};
+    uint32_t kick = 0;
     if (memory.below_4g > RTC_HOLE)
         memory = (struct rtc_memory){RTC_HOLE, vm.config.memory - RTC_HOLE};
     if (cold)
@@ -25,6 +26,9 @@ static void power_up_devices(bool cold)
         platform_power_up(&m->platform, t.ns, m->unix_ns, &memory);
     else
         platform_reset(&m->platform, t.ns);
+    bus_power_up(cold);
+    if (bus_pins())
+        irqchip_port_write(&m->chip, PIC_ELCR + 1, PCI_LEVEL_IRQS, &kick);
     m->lines = 0;
 }
 

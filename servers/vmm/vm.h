@@ -11,6 +11,7 @@
 
 #include "libipc/server.h"
 #include "servers/vmm/config.h"
+#include "servers/vmm/dev/pci_bus.h"
 #include "servers/vmm/dev/platform.h"
 #include "servers/vmm/emulate/control.h"
 #include "servers/vmm/emulate/decode.h"
@@ -61,8 +62,9 @@ enum vm_part {
     PART_CHIPS,    // interrupt controllers that all vCPUs share
     PART_PIT,
     PART_DEVICES, // RTC and those behind it, but PCI
-    PART_PCI,
+    PART_PCI,     // the function that was written to, as PART_MSIX: see exits_widen()
     PART_PCI_ADDRESS,
+    PART_MSIX,
     PART_HEAD, // of struct vm_machine, before the chips
     PARTS
 };
@@ -77,6 +79,7 @@ struct vm_machine {
     uint32_t off;                    // enum vm_off: the VM does not run any more
     struct irqchip chip;
     struct platform platform;
+    struct pci_bus bus;
 };
 
 enum vm_off { VM_ON, VM_POWERED_OFF, VM_TRIPLE_FAULT, VM_STOPPED_BY_ERROR };
@@ -123,6 +126,9 @@ struct vm_exit {
 // exits.c
 enum status exits_init(void);
 void exits_name_changes(unsigned n); // vm.changed, to the server loop
+// A part that is too large to be looked through each time is what was changed of it, from the first such
+// bytes to the last.
+void exits_widen(unsigned n, enum vm_part part, const void *from, uint32_t bytes);
 enum reply_how vm_exit(struct server *s, const struct message_in *in, struct message *answer);
 void exit_bring(struct vm_exit *x, uint32_t missing);     // groups, as the kernel has them; for exit_need()
 void exit_dump(const struct vm_exit *x, const char *why); // registers to the log
@@ -170,13 +176,26 @@ void io_firmware_write(uint16_t port, uint8_t value);                      // be
 // interrupts.c
 // What became of the last offer. True: nothing did, and nothing is due.
 bool interrupts_settle(struct vm_exit *x, bool again);
-void interrupts_devices(struct vclock now); // lines of the fixed devices and of the line pages into the chips
+void interrupts_told(void); // a device server told us of its page: the vCPU is to look
 void interrupts_answer(struct vm_exit *x, struct message *answer);
 void interrupts_answer_calm(const struct vm_exit *x, struct message *answer);
 void interrupts_effects(struct vm_exit *x, uint32_t effects); // enum port_effect
 void interrupts_start(void); // after a start of ours: every enabled vector once
 void interrupts_kick(uint32_t cpus);
 void interrupts_show_priority(struct vm_exit *x); // after a write to the local APIC; wants GROUP_CR
+
+// bus.c: the PCI bus of device servers
+enum reply_how bus_register(struct server *s, const struct message_in *in, struct message *answer);
+enum reply_how bus_vm_start(struct server *s, const struct message_in *in, struct message *answer);
+void bus_start(void);                                        // after a start of ours
+void bus_power_up(bool cold);                                // the functions as after power-on, or a reset
+uint32_t bus_pins(void);                                     // bit n: device n has an interrupt pin
+void bus_changed(struct vm_exit *x, uint32_t effects);       // a function's registers: enum port_effect
+bool bus_look(unsigned n);                                   // at the devices' pages; true: a line moved
+bool bus_lines(void);                                        // some device's line is up
+void bus_publish(void);                                      // what was committed: routes, pages
+bool bus_read(const struct vcpu_access *a, uint64_t *value); // memory of the bus's own; false: none is there
+bool bus_write(unsigned n, const struct vcpu_access *a);
 
 // eoi.c: KVM's paravirtual end of interrupt
 void eoi_start(void);                              // after a start of ours

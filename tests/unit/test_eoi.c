@@ -90,6 +90,22 @@ void exits_name_changes(unsigned n)
     vm.changed = 0;
 }
 
+bool bus_look(unsigned n)
+{
+    (void)n;
+    return false;
+}
+
+bool bus_lines(void)
+{
+    return false;
+}
+
+void bus_changed(struct vm_exit *x, uint32_t effects)
+{
+    (void)x, (void)effects;
+}
+
 static void die_here(void)
 {
     if (deaths && --deaths == 0)

@@ -181,6 +181,11 @@ NEVER(irqchip_port_read);
 NEVER(irqchip_port_write);
 NEVER(irqchip_mmio_read);
 NEVER(irqchip_mmio_write);
+NEVER(bus_read);
+NEVER(bus_write);
+NEVER(exits_widen);
+NEVER(pci_host_selected_function);
+NEVER(pci_window_access);
 
 // ---- exits ----
 

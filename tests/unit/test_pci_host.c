@@ -271,10 +271,10 @@ static void test_msix(void **state)
     assert_int_equal(get(3 << 3, 0x40, 4), 0x00040011);
     assert_int_equal(get(3 << 3, 0x44, 4), 0x00000001);
     assert_int_equal(get(3 << 3, 0x48, 4), 0x00000801);
-    assert_int_equal(set(3 << 3, 0x42, 2, 0xffff), PORT_FUNCTION);
+    assert_int_equal(set(3 << 3, 0x42, 2, 0xffff), PORT_FUNCTION | PORT_LINE);
     assert_int_equal(get(3 << 3, 0x42, 2), 0xc004); // enable and mask alone
     assert_true(pci_function_msix_enabled(fn) && pci_function_msix_masked(fn));
-    assert_int_equal(set(3 << 3, 0x42, 2, 0x8000), PORT_FUNCTION);
+    assert_int_equal(set(3 << 3, 0x42, 2, 0x8000), PORT_FUNCTION | PORT_LINE);
     assert_true(pci_function_msix_enabled(fn) && !pci_function_msix_masked(fn));
 }
 

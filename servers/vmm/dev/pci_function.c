@@ -198,7 +198,7 @@ void pci_function_drive_intx(struct pci_function *fn, bool level)
 
 bool pci_function_intx(const struct pci_function *fn)
 {
-    return fn->intx && !(fn->value[PCI_COMMAND / 4] & PCI_COMMAND_INTX_OFF);
+    return fn->intx && !(fn->value[PCI_COMMAND / 4] & PCI_COMMAND_INTX_OFF) && !pci_function_msix_enabled(fn);
 }
 
 bool pci_function_master(const struct pci_function *fn)

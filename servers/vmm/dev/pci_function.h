@@ -66,7 +66,9 @@ struct pci_function {
     uint8_t free;               // first byte without a capability
     uint8_t msix;               // offset of the MSI-X capability, 0: none
     uint8_t intx;               // level that the device drives, before the INTx disable bit
-    uint8_t reserved[6];
+    uint8_t devfn;              // its place on the bus
+    uint8_t window;             // offset of the capability of an indirect window, 0: none
+    uint8_t reserved[4];
 };
 _Static_assert(sizeof(struct pci_function) == 1088, "the next incarnation reads this layout");
 
@@ -107,7 +109,7 @@ void pci_function_place(struct pci_function *fn, unsigned bar, uint64_t base);
 bool pci_function_window(const struct pci_function *fn, unsigned bar, struct pci_window *window);
 
 void pci_function_drive_intx(struct pci_function *fn, bool level);
-bool pci_function_intx(const struct pci_function *fn); // level of the pin
+bool pci_function_intx(const struct pci_function *fn); // level of the pin, which MSI-X silences
 bool pci_function_master(const struct pci_function *fn);
 bool pci_function_msix_enabled(const struct pci_function *fn);
 bool pci_function_msix_masked(const struct pci_function *fn); // as a whole

@@ -71,6 +71,7 @@ struct pci_function *pci_host_add(struct pci_host *host, uint8_t devfn, const st
     host->slot[devfn] = ++host->count;
     struct pci_function *fn = pci_host_find(host, devfn);
     pci_function_init(fn, identity);
+    fn->devfn = devfn;
     mark_multifunction(host, devfn);
     return fn;
 }
@@ -93,14 +94,13 @@ uint8_t pci_host_selected(const struct pci_host *host)
     return (uint8_t)(host->address >> 8);
 }
 
-// NULL: mechanism off, another bus, or nobody there; reads give ones, as an aborted cycle does.
-static struct pci_function *selected(struct pci_host *host)
+struct pci_function *pci_host_selected_function(struct pci_host *host)
 {
     bool bus0 = (host->address >> 16 & 0xff) == 0;
     return host->address & ADDRESS_ENABLE && bus0 ? pci_host_find(host, pci_host_selected(host)) : NULL;
 }
 
-static unsigned config_offset(const struct pci_host *host, const struct io_access *io)
+unsigned pci_host_selected_offset(const struct pci_host *host, const struct io_access *io)
 {
     return (host->address & 0xfc) + (io->port & 3);
 }
@@ -109,33 +109,31 @@ struct io_result pci_data_read(void *state, const struct io_access *io, uint64_t
 {
     (void)now;
     struct pci_host *host = state;
-    const struct pci_function *fn = selected(host);
-    if (!fn)
+    const struct pci_function *fn = pci_host_selected_function(host);
+    if (!fn) // an aborted cycle
         return (struct io_result){.value = UINT32_MAX >> (32 - 8 * io->size)};
-    return (struct io_result){.value = pci_function_read(fn, config_offset(host, io), io->size)};
+    return (struct io_result){.value = pci_function_read(fn, pci_host_selected_offset(host, io), io->size)};
 }
 
 uint32_t pci_data_write(void *state, const struct io_access *io, uint64_t now)
 {
     (void)now;
     struct pci_host *host = state;
-    struct pci_function *fn = selected(host);
-    uint32_t changes = fn ? pci_function_write(fn, config_offset(host, io), io->size, io->value) : 0;
-    return (changes & PCI_CHANGE_DECODE ? PORT_DECODE : 0U) | (changes & PCI_CHANGE_INTX ? PORT_LINE : 0U) |
+    struct pci_function *fn = pci_host_selected_function(host);
+    uint32_t changes =
+        fn ? pci_function_write(fn, pci_host_selected_offset(host, io), io->size, io->value) : 0;
+    return (changes & PCI_CHANGE_DECODE ? PORT_DECODE : 0U) |
+           (changes & (PCI_CHANGE_INTX | PCI_CHANGE_MSIX) ? PORT_LINE : 0U) |
            (changes & (PCI_CHANGE_MASTER | PCI_CHANGE_MSIX) ? PORT_FUNCTION : 0U);
 }
 
 uint32_t pci_host_lines(const struct pci_host *host)
 {
     uint32_t lines = 0;
-    for (unsigned devfn = 0; devfn < 256; devfn++) {
-        if (!host->slot[devfn])
-            continue;
-        const struct pci_function *fn = &host->function[host->slot[devfn] - 1];
+    for (const struct pci_function *fn = host->function; fn < host->function + host->count; fn++) {
         uint32_t pin = pci_function_read(fn, PCI_INTERRUPT + 1, 1);
         if (pin && pci_function_intx(fn))
-            lines |=
-                1U << pci_intx_gsi((uint8_t)devfn, pin - 1) | 1U << pci_intx_irq((uint8_t)devfn, pin - 1);
+            lines |= 1U << pci_intx_gsi(fn->devfn, pin - 1) | 1U << pci_intx_irq(fn->devfn, pin - 1);
     }
     return lines;
 }

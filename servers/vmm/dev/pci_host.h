@@ -14,11 +14,12 @@
 enum {
     PCI_ADDRESS_PORT = 0xcf8,
     PCI_DATA_PORT = 0xcfc,
-    PCI_FUNCTIONS = 32, // that the bus can hold
+    PCI_FUNCTIONS = 16, // that the bus can hold
     PCI_DEVFN_HOST = 0,
     PCI_DEVFN_ISA = 1 << 3,
     PCI_FIRST_GSI = 16,
     PCI_GSIS = 8,
+    PCI_LEVEL_IRQS = 0x0c, // 10 and 11 in the second 8259's edge/level register
 };
 
 struct pci_host {
@@ -50,6 +51,10 @@ uint32_t pci_data_write(void *state, const struct io_access *io, uint64_t now);
 
 // Device and function that the address register names: whom the effects of a write to the data port concern.
 uint8_t pci_host_selected(const struct pci_host *host);
+// NULL: mechanism off, another bus, or nobody there.
+struct pci_function *pci_host_selected_function(struct pci_host *host);
+// Of the register that an access to the data port means.
+unsigned pci_host_selected_offset(const struct pci_host *host, const struct io_access *io);
 
 // Interrupt lines that functions drive: bits 10 and 11 are inputs of the 8259s, 16 to 23 of the I/O APIC.
 uint32_t pci_host_lines(const struct pci_host *host);

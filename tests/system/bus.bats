@@ -1,0 +1,30 @@
+#!/usr/bin/env bats
+# A tiny kernel drives a PCI device whose server is a process of its own: tests/kernels/pci.c, servers/testpci
+# SPDX-License-Identifier: MIT
+
+load ../lib/machine
+
+teardown() {
+    machine_stop
+}
+
+# boot [LINES]: the machine with the tiny kernel, its configuration followed by these lines.
+boot() {
+    printf '%s\n' 'name: bus' 'vms:' \
+        "  - {name: alpha, memory: 16M, kernel: $PWD/build/kernels/pci, console: true, test_devices: true}" \
+        "$@" >"$BATS_TEST_TMPDIR/bus.yaml"
+    build/bulkhead archive "$BATS_TEST_TMPDIR/bus.yaml" "$BATS_TEST_TMPDIR/bus.cpio"
+    machine_start test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_TEST_TMPDIR/bus.cpio"
+}
+
+# bats test_tags=brief
+@test "BARs, the window, the line and MSI-X do what PCI says, before and after a reset" {
+    boot
+    [ "$(machine_exit_status)" -eq 0 ]
+    run machine_output
+    echo "$output"
+    [[ "$output" != *"but should be"* ]]
+    [ "$(grep -c '^all done$' <<<"$output")" -eq 2 ]
+    [ "$(grep -c '^scratch after a reset: good$' <<<"$output")" -eq 1 ]
+    [ "$(grep -c ': good$' <<<"$output")" -ge 80 ]
+}
