@@ -88,4 +88,4 @@ $(eval $(call tiny,multiboot,tiny32,multiboot.S told_multiboot.c $(TINY_COMMON),
 $(eval $(call tiny,bzimage,tiny64,bzimage.S told_bzimage.c $(TINY_COMMON),--oformat binary))
 $(eval $(call tiny,stock,tiny32,pvh.S stock.c machine.c,-m elf_i386))
 $(eval $(call tiny,pae,tiny32,multiboot.S pae.c machine.c,-m elf_i386))
-$(eval $(call tiny,pci,tiny32,pvh.S pci.c pci_machine.c machine.c,-m elf_i386))
+$(eval $(call tiny,pci,tiny32,pvh.S told_pvh.c pci.c pci_machine.c machine.c,-m elf_i386))
