@@ -8,13 +8,23 @@ teardown() {
     machine_stop
 }
 
-# boot REQUESTS [LINE...]: the machine with the tiny kernel, its configuration followed by these lines.
-boot() {
+# configure REQUESTS [LINE...]: a machine with the tiny kernel, its configuration ended by these lines.
+configure() {
     printf '%s\n' 'name: bus' 'vms:' \
         "  - {name: alpha, memory: 16M, kernel: $PWD/build/kernels/pci, cmdline: '$1', console: true," \
         '     test_devices: true}' "${@:2}" >"$BATS_TEST_TMPDIR/bus.yaml"
-    build/bulkhead archive "$BATS_TEST_TMPDIR/bus.yaml" "$BATS_TEST_TMPDIR/bus.cpio"
+}
+
+# start CONFIGURATION-OR-MANIFEST
+start() {
+    build/bulkhead archive "$1" "$BATS_TEST_TMPDIR/bus.cpio"
     machine_start test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_TEST_TMPDIR/bus.cpio"
+}
+
+# boot REQUESTS [LINE...]
+boot() {
+    configure "$@"
+    start "$BATS_TEST_TMPDIR/bus.yaml"
 }
 
 # bats test_tags=brief
@@ -39,4 +49,19 @@ boot() {
     [ "$(grep -c '^all done$' <<<"$output")" -eq 2 ]
     [ "$(grep -c '^requests by .*: good$' <<<"$output")" -eq 6 ]
     [ "$(grep -c '^written through it: good$' <<<"$output")" -eq 2 ]
+}
+
+# The capability's badge is the device's number: with that of another one every registration is refused.
+@test "the guest begins without a device that has failed for good before" {
+    configure 20
+    mkdir -p "$BATS_TEST_TMPDIR/guest/alpha" # where a manifest has it
+    cp build/kernels/pci "$BATS_TEST_TMPDIR/guest/alpha/kernel"
+    build/bulkhead manifest "$BATS_TEST_TMPDIR/bus.yaml" |
+        sed 's/\({"slot": 32, "object": "vmm.alpha", "rights": "s", "badge": \)271}/\1270}/' >"$BATS_TEST_TMPDIR/bus.json"
+    start "$BATS_TEST_TMPDIR/bus.json"
+    [ "$(machine_exit_status)" -eq 0 ]
+    run machine_output
+    grep -q '^\[vmm.alpha\] error: a function wants to be device 14, which alpha does not have$' <<<"$output"
+    grep -q '^\[vmm.alpha\] warning: alpha: device 15 has failed, the guest does without$' <<<"$output"
+    grep -q '^there is no device$' <<<"$output"
 }
