@@ -120,6 +120,12 @@ enum driver_slot {
 #define DRIVER_BIT_CHANNEL(n) (UINT64_C(1) << (n))        // the client changed something
 #define DRIVER_BIT_IRQ(n)     (UINT64_C(1) << (32 + (n))) // interrupt n
 
+// drivers/virtio-blk
+#define VIRTIO_BLK_BAR       4u // of which it has the first pages: all its registers lie there
+#define VIRTIO_BLK_BAR_PAGES 4u
+#define VIRTIO_BLK_MAP_BAR   (DRIVER_MAP_BAR + VIRTIO_BLK_BAR * UINT64_C(0x200000))
+#define VIRTIO_BLK_DMA_PAGES 8u
+
 // memory
 enum memory_slot {
     MEMORY_SLOT_ARCHIVE = SLOT_SPECIFIC,     // control: the boot archive, base of borrowed pages

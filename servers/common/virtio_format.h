@@ -18,11 +18,12 @@ enum virtio_status {
 };
 
 // 6
-#define VIRTIO_F(bit)       (UINT64_C(1) << (bit))
-#define VIRTIO_F_INDIRECT   VIRTIO_F(28)
-#define VIRTIO_F_EVENT_IDX  VIRTIO_F(29)
-#define VIRTIO_F_VERSION_1  VIRTIO_F(32)
-#define VIRTIO_F_RING_RESET VIRTIO_F(40)
+#define VIRTIO_F(bit)            (UINT64_C(1) << (bit))
+#define VIRTIO_F_INDIRECT        VIRTIO_F(28)
+#define VIRTIO_F_EVENT_IDX       VIRTIO_F(29)
+#define VIRTIO_F_VERSION_1       VIRTIO_F(32)
+#define VIRTIO_F_ACCESS_PLATFORM VIRTIO_F(33)
+#define VIRTIO_F_RING_RESET      VIRTIO_F(40)
 
 #define VIRTIO_NO_VECTOR 0xffffu
 
