@@ -1,8 +1,8 @@
 // Counters that a server keeps for whoever asks: one page, owned by the supervisor.
 // SPDX-License-Identifier: MIT
 //
-// The server alone writes it, and it outlives the server. A counter only grows; what was done twice because of
-// what was done twice because of a restart is counted twice. An entry with a name never moves.
+// The server alone writes it, and it outlives the server. A counter only grows; what was done twice because
+// of a restart is counted twice. An entry with a name never moves.
 #pragma once
 
 #include <stddef.h>
@@ -30,8 +30,8 @@ static inline uint64_t *stats_counter(struct stats_page *page, const char *name)
             return &page->entry[i].value;
     if (count == STATS_MAX)
         return &page->entry[STATS_MAX - 1].value;
-    size_t bytes = strnlen(name, STATS_NAME - 1);
-    memcpy(page->entry[count].name, name, bytes);
+    for (size_t i = 0; i < STATS_NAME - 1 && name[i]; i++)
+        page->entry[count].name[i] = name[i];
     __atomic_store_n(&page->count, count + 1, __ATOMIC_RELEASE);
     return &page->entry[count].value;
 }

@@ -166,25 +166,37 @@ void virtio_bits(struct virtio *v, uint64_t doorbells, bool bus)
 
 // ---- beginnings ----
 
-void virtio_init_queue(struct virtio *v, uint32_t i)
+static void init_queue(struct virtio *v, uint32_t i)
 {
-    stop(v, queue_of(v, i));
     v->queue_state[i] = (struct virtq_state){.size = v->kind->queue_size, .vector = VIRTIO_NO_VECTOR};
-    v->changes |= VIRTIO_CHANGED_QUEUES;
 }
 
 void virtio_init_state(struct virtio *v)
 {
     *v->state = (struct virtio_state){
         .resets = v->state->resets, .config_vector = VIRTIO_NO_VECTOR, .generation = v->state->generation};
+    for (uint32_t i = 0; i < v->kind->queues; i++)
+        init_queue(v, i);
+}
+
+void virtio_reset_queue(struct virtio *v, uint32_t i)
+{
+    stop(v, queue_of(v, i));
+    init_queue(v, i);
+    v->changes |= VIRTIO_CHANGED_QUEUES;
+}
+
+void virtio_reset(struct virtio *v)
+{
+    for (uint32_t i = 0; i < v->kind->queues; i++)
+        stop(v, queue_of(v, i));
+    virtio_init_state(v);
     v->features = 0;
     v->raise = 0;
     v->touched = 0;
-    for (uint32_t i = 0; i < v->kind->queues; i++)
-        virtio_init_queue(v, i);
     if (v->kind->reset)
         v->kind->reset(v, NULL);
-    v->changes |= VIRTIO_CHANGED_STATE;
+    v->changes |= VIRTIO_CHANGED_STATE | VIRTIO_CHANGED_QUEUES;
 }
 
 void virtio_look(struct virtio *v)
@@ -192,7 +204,7 @@ void virtio_look(struct virtio *v)
     uint32_t resets = __atomic_load_n(&v->page->resets, __ATOMIC_ACQUIRE);
     if (resets == v->state->resets)
         return;
-    virtio_init_state(v);
+    virtio_reset(v);
     v->state->resets = resets;
 }
 

@@ -41,8 +41,8 @@ struct virtio_kind {
     uint32_t config_bytes; // of its configuration, which virtio.config points to
 
     // A stream, whose requests must not run twice: how far each queue is is committed, together with what
-    // the device itself says it changed (virtio.changed), and only then shown. Without this a request runs
-    // again when the server died of it or before it was shown, and nothing is committed for it.
+    // the device itself says it changed (VIRTIO_CHANGED_DEVICE), and only then shown. Without this a request
+    // runs again when the server died of it or before it was shown, and nothing is committed for it.
     bool commits;
 
     // There may be requests: takes them with virtq_take() until there is none, or until the device can take
@@ -90,7 +90,11 @@ struct virtio {
     uint64_t *interrupts, *notified; // counters
 };
 
-enum virtio_change { VIRTIO_CHANGED_STATE = 1, VIRTIO_CHANGED_QUEUES = 2 };
+enum virtio_change {
+    VIRTIO_CHANGED_STATE = 1,
+    VIRTIO_CHANGED_QUEUES = 2,
+    VIRTIO_CHANGED_DEVICE = 4 // the device's own section: set by the device
+};
 
 // ---- for devices ----
 
@@ -109,7 +113,7 @@ bool virtio_live(const struct virtio *v);
 
 // ---- for virtio_server.c and tests ----
 
-// Everything as after power-on.
+// The state as after power-on, in a new state object.
 void virtio_init_state(struct virtio *v);
 // At each start, `kind` to `stats` being filled in: goes on where the committed state says.
 void virtio_open(struct virtio *v);

@@ -10,7 +10,8 @@ static inline uint32_t virtio_vectors(const struct virtio *v)
 }
 
 uint64_t virtio_offered(const struct virtio *v);
-void virtio_init_queue(struct virtio *v, uint32_t i);
+void virtio_reset_queue(struct virtio *v, uint32_t i);
+void virtio_reset(struct virtio *v);
 void virtio_fail_queue(struct virtio *v, const struct virtqueue *q);
 void virtio_settle(struct virtio *v);
 void virtio_count(struct virtio *v, const char *name);

@@ -117,7 +117,7 @@ static void set_status(struct virtio *v, uint64_t value)
     uint8_t old = s->status, driver = VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_DRIVER_OK |
                                       VIRTIO_FEATURES_OK | VIRTIO_FAILED;
     if (!value) {
-        virtio_init_state(v);
+        virtio_reset(v);
         virtio_count(v, "resets");
         return;
     }
@@ -211,7 +211,7 @@ static void set_queue_reset(struct virtio *v, uint64_t value)
     if (!selected(v) || value != 1 || !(v->features & VIRTIO_F_RING_RESET))
         ignore(v);
     else
-        virtio_init_queue(v, v->state->queue_select);
+        virtio_reset_queue(v, v->state->queue_select);
 }
 
 #define REGISTER(field, set_)                                                                                \

@@ -15,7 +15,8 @@ enum { DEVICE_SECTION = 1, VCPUS_MAX = 32, LOG_BYTES = 4 << 10, TOKENS_MAX = 64,
 
 // ---- at the start ----
 
-static void read_config(struct virtio_server *s, const struct json_field *fields, size_t count, void *config)
+void virtio_server_configure(struct virtio_server *s, const struct json_field *fields, size_t field_count,
+                             void *config)
 {
     static const struct json_field own[] = {{.key = "memory", .kind = JSON_NUMBER}};
     static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
@@ -23,11 +24,12 @@ static void read_config(struct virtio_server *s, const struct json_field *fields
     struct json j;
     struct json_node root;
     uint64_t memory = 0;
+    log_use_ring(SLOT_LOG_SIGNAL);
     uint32_t found = json_count(&j, text, strlen(text));
     if (found && json_token_bytes(found) > sizeof tokens)
         die("the configuration is too long");
     if (!found || !json_parse(&j, tokens, &root) || !json_read_some(&j, root, JSON_FIELDS(own), &memory) ||
-        (count && !json_read_some(&j, root, fields, count, config)))
+        (field_count && !json_read_some(&j, root, fields, field_count, config)))
         die("%s", j.error);
     s->virtio.memory = guest_memory((uint8_t *)DEVICE_MAP_RAM, memory);
 }
@@ -68,12 +70,9 @@ static void open_state(struct virtio_server *s)
         state_adopt(&s->state);
 }
 
-void virtio_server_open(struct virtio_server *s, const struct json_field *fields, size_t field_count,
-                        void *config)
+void virtio_server_open(struct virtio_server *s)
 {
     struct virtio *v = &s->virtio;
-    log_use_ring(SLOT_LOG_SIGNAL);
-    read_config(s, fields, field_count, config);
     v->page = (struct device_page *)DEVICE_MAP_LINE;
     v->stats = (struct stats_page *)MAP_STATS;
     v->queue = calloc(v->kind->queues, sizeof *v->queue);
@@ -100,6 +99,8 @@ static void note_changes(struct virtio_server *s)
         server_changed(&s->server, v->state, sizeof *v->state);
     if (v->changes & VIRTIO_CHANGED_QUEUES)
         server_changed(&s->server, v->queue_state, v->kind->queues * (uint32_t)sizeof *v->queue_state);
+    if (v->changes & VIRTIO_CHANGED_DEVICE)
+        server_changed(&s->server, s->device, s->device_bytes);
     v->changes = 0;
 }
 

@@ -9,7 +9,8 @@
 //
 //     int main(void)
 //     {
-//         virtio_server_open(&server, NULL, 0, NULL);
+//         virtio_server_configure(&server, NULL, 0, NULL);
+//         virtio_server_open(&server);
 //         virtio_server_run(&server);
 //     }
 #pragma once
@@ -24,7 +25,7 @@ struct virtio_server {
     struct state state;
     uint32_t state_kind, version; // of the state object
     uint32_t device_bytes;        // of the device's own section, may be 0
-    void *device;                 // that section; zero when it is new
+    void *device;                 // that section, zero when it is new; committed with VIRTIO_CHANGED_DEVICE
     bool fresh;                   // it is new
     // The back-end stirred (DEVICE_BIT_PEER). May be left out, as the next.
     void (*peer)(struct virtio_server *s);
@@ -32,17 +33,13 @@ struct virtio_server {
     void (*publish)(struct virtio_server *s);
 };
 
-// Reads the configuration, the device's part of it by its own table, and opens the state object. Dies if
-// either cannot be used.
-void virtio_server_open(struct virtio_server *s, const struct json_field *fields, size_t field_count,
-                        void *config);
+// Opens the log and reads the configuration, the device's part of it by its own table (which may be NULL).
+// Dies if it cannot be used, as the next.
+void virtio_server_configure(struct virtio_server *s, const struct json_field *fields, size_t field_count,
+                             void *config);
+
+// Opens the state object. From here on virtio.kind holds, and server->device is there.
+void virtio_server_open(struct virtio_server *s);
 
 // Registers at the bus, goes on where the state says, and serves for ever.
 _Noreturn void virtio_server_run(struct virtio_server *s);
-
-// The device changed these bytes of its section; they are committed when the handler returns, in one record
-// with the queues' positions, and shown only then.
-static inline void virtio_server_changed(struct virtio_server *s, const void *from, uint32_t bytes)
-{
-    server_changed(&s->server, from, bytes);
-}

@@ -50,6 +50,10 @@ const char *const virtq_fault_names[VIRTQ_FAULTS] = {
 
 // ---- the guest's memory: each load and store happens once, where it is written ----
 
+#ifndef VIRTQ_STORED // tests cut a server off behind each store
+#define VIRTQ_STORED() ((void)0)
+#endif
+
 typedef volatile uint64_t __attribute__((aligned(1), may_alias)) guest_word;
 typedef uint16_t __attribute__((may_alias)) guest_index;
 typedef uint64_t __attribute__((aligned(4), may_alias)) guest_pair;
@@ -62,6 +66,7 @@ static uint16_t load_index(const uint8_t *at)
 static void store_index(uint8_t *at, uint16_t value)
 {
     __atomic_store_n((guest_index *)(void *)at, value, __ATOMIC_RELEASE);
+    VIRTQ_STORED();
 }
 
 // The copy is what is looked at. Indirect tables need not be aligned.
@@ -72,7 +77,7 @@ static struct virtq_descriptor load_descriptor(const uint8_t *at)
     return (struct virtq_descriptor){address, (uint32_t)rest, (uint16_t)(rest >> 32), (uint16_t)(rest >> 48)};
 }
 
-static bool fail(struct virtqueue *q, enum virtq_fault fault)
+static bool blame(struct virtqueue *q, enum virtq_fault fault)
 {
     q->fault = (uint8_t)fault;
     q->running = false;
@@ -120,7 +125,7 @@ bool virtq_start(struct virtqueue *q)
     q->busy = false;
     enum virtq_fault fault = find_rings(q);
     if (fault != VIRTQ_GOOD)
-        return fail(q, fault);
+        return blame(q, fault);
     q->size = s->size;
     if (!s->started)
         s->done = 0;
@@ -128,7 +133,7 @@ bool virtq_start(struct virtqueue *q)
     q->done = q->commits || !s->started ? s->done : load_index(q->device + VIRTQ_RING_INDEX);
     q->next = q->published = q->raised = q->done;
     if ((uint16_t)(available - q->done) > q->size)
-        return fail(q, s->started && !q->commits ? VIRTQ_USED_INDEX : VIRTQ_AVAILABLE_INDEX);
+        return blame(q, s->started && !q->commits ? VIRTQ_USED_INDEX : VIRTQ_AVAILABLE_INDEX);
     q->careful = s->started && available != q->done;
     q->trouble = available;
     s->started = true;
@@ -165,18 +170,18 @@ static bool add_segment(struct virtqueue *q, struct virtq_chain *c, const struct
 {
     bool writable = d->flags & VIRTQ_FLAG_WRITE;
     if (!writable && c->writable.segments)
-        return fail(q, VIRTQ_ORDER);
+        return blame(q, VIRTQ_ORDER);
     if (!d->bytes)
         return true;
     uint8_t *at = guest_at(q->memory, d->address, d->bytes);
     if (!at)
-        return fail(q, VIRTQ_BUFFER_MEMORY);
+        return blame(q, VIRTQ_BUFFER_MEMORY);
     struct virtq_stream *s = writable ? &c->writable : &c->readable;
     if (!s->segments)
         s->next = &c->segment[c->readable.segments];
     s->next[s->segments++] = (struct virtq_segment){at, d->bytes};
     s->bytes += d->bytes;
-    return c->readable.bytes + c->writable.bytes <= UINT32_MAX || fail(q, VIRTQ_BUFFER_BYTES);
+    return c->readable.bytes + c->writable.bytes <= UINT32_MAX || blame(q, VIRTQ_BUFFER_BYTES);
 }
 
 struct table {
@@ -187,16 +192,16 @@ struct table {
 static bool find_indirect(struct virtqueue *q, const struct virtq_descriptor *d, struct table *t)
 {
     if (!q->indirect)
-        return fail(q, VIRTQ_INDIRECT_REFUSED);
+        return blame(q, VIRTQ_INDIRECT_REFUSED);
     if (d->flags & VIRTQ_FLAG_NEXT)
-        return fail(q, VIRTQ_INDIRECT_NEXT);
+        return blame(q, VIRTQ_INDIRECT_NEXT);
     if (!d->bytes || d->bytes % sizeof(struct virtq_descriptor))
-        return fail(q, VIRTQ_INDIRECT_BYTES);
+        return blame(q, VIRTQ_INDIRECT_BYTES);
     t->count = d->bytes / (uint32_t)sizeof(struct virtq_descriptor);
     if (t->count > VIRTQ_CHAIN_MAX)
-        return fail(q, VIRTQ_LONG);
+        return blame(q, VIRTQ_LONG);
     t->at = guest_at(q->memory, d->address, d->bytes);
-    return t->at || fail(q, VIRTQ_INDIRECT_MEMORY);
+    return t->at || blame(q, VIRTQ_INDIRECT_MEMORY);
 }
 
 // Follows a chain through its table. *indirect: the table that it ends with, if it does.
@@ -207,19 +212,19 @@ static bool walk(struct virtqueue *q, struct virtq_chain *c, const struct table 
     for (uint32_t steps = 1;; steps++) {
         struct virtq_descriptor d = load_descriptor(t->at + sizeof d * index);
         if (d.flags & ~known)
-            return fail(q, VIRTQ_FLAGS);
+            return blame(q, VIRTQ_FLAGS);
         if (d.flags & VIRTQ_FLAG_INDIRECT)
-            return indirect ? find_indirect(q, &d, indirect) : fail(q, VIRTQ_INDIRECT_NESTED);
+            return indirect ? find_indirect(q, &d, indirect) : blame(q, VIRTQ_INDIRECT_NESTED);
         if (c->readable.segments + c->writable.segments == VIRTQ_CHAIN_MAX)
-            return fail(q, VIRTQ_LONG);
+            return blame(q, VIRTQ_LONG);
         if (!add_segment(q, c, &d))
             return false;
         if (!(d.flags & VIRTQ_FLAG_NEXT))
             return true;
         if (d.next >= t->count)
-            return fail(q, VIRTQ_NEXT);
+            return blame(q, VIRTQ_NEXT);
         if (steps == t->count)
-            return fail(q, VIRTQ_LOOP);
+            return blame(q, VIRTQ_LOOP);
         index = d.next;
     }
 }
@@ -240,7 +245,7 @@ static bool is_available(struct virtqueue *q)
             return false;
         available = load_index(q->driver + VIRTQ_RING_INDEX);
     }
-    return (uint16_t)(available - q->done) <= q->size || fail(q, VIRTQ_AVAILABLE_INDEX);
+    return (uint16_t)(available - q->done) <= q->size || blame(q, VIRTQ_AVAILABLE_INDEX);
 }
 
 // Counts the incarnations that took this request first of all and did not live to complete it, before it can
@@ -262,7 +267,7 @@ bool virtq_take(struct virtqueue *q, struct virtq_chain *c)
         return false;
     uint16_t head = load_index(q->driver + VIRTQ_RING_ENTRIES + 2 * (size_t)slot(q, q->next));
     if (head >= q->size)
-        return fail(q, VIRTQ_HEAD);
+        return blame(q, VIRTQ_HEAD);
     suppress_doorbells(q);
     c->give_up = q->careful && is_poison(q);
     if (!read_chain(q, c, head))
@@ -283,6 +288,7 @@ void virtq_done(struct virtqueue *q, uint16_t position, uint32_t written)
         guest_pair *to = (guest_pair *)(void *)(q->device + VIRTQ_RING_ENTRIES +
                                                 sizeof(struct virtq_used) * slot(q, q->done));
         __atomic_store_n(to, f->head | (uint64_t)f->written << 32, __ATOMIC_RELAXED);
+        VIRTQ_STORED();
         q->done++;
     }
     if (q->commits)
