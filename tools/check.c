@@ -15,7 +15,7 @@
 
 enum { CMDLINE_MAX = 2047 }; // what Linux keeps of it (COMMAND_LINE_SIZE - 1)
 
-static const char *resolve(struct arena *a, const char *config, const char *name)
+const char *check_path(struct arena *a, const char *config, const char *name)
 {
     const char *slash = strrchr(config, '/');
     if (name[0] == '/' || !slash)
@@ -35,7 +35,7 @@ static void check_memory(struct report *r, const struct value *memory)
 static void check_kernel(struct arena *a, struct report *r, const char *config, struct config_vm *vm)
 {
     struct file f;
-    vm->kernel_path = resolve(a, config, vm->kernel.text);
+    vm->kernel_path = check_path(a, config, vm->kernel.text);
     if (!file_open(&f, vm->kernel_path)) {
         report_error(r, vm->kernel.line, "kernel: %s: %s, expected a guest kernel", vm->kernel_path,
                      strerror(errno));
@@ -56,7 +56,7 @@ static void check_initrd(struct arena *a, struct report *r, const char *config, 
     struct file f;
     if (!vm->initrd.line)
         return;
-    vm->initrd_path = resolve(a, config, vm->initrd.text);
+    vm->initrd_path = check_path(a, config, vm->initrd.text);
     if (!file_open(&f, vm->initrd_path)) {
         report_error(r, vm->initrd.line, "initrd: %s: %s, expected an initial RAM disk", vm->initrd_path,
                      strerror(errno));
@@ -91,6 +91,8 @@ static void check_vm(struct arena *a, struct report *r, const char *config, stru
                      strlen(vm->cmdline.text), CMDLINE_MAX);
     check_kernel(a, r, config, vm);
     check_initrd(a, r, config, vm);
+    for (size_t i = 0; i < vm->disks.count; i++)
+        check_disk(a, r, config, vm, i);
     uint64_t images = vm->kernel_bytes + vm->initrd_bytes;
     if (images && images > vm->memory.number)
         report_error(r, vm->memory.line, "memory: %s, expected more than kernel and initrd take (%llu KiB)",
@@ -118,6 +120,7 @@ bool check_config(struct arena *a, struct report *r, const char *path, struct co
         for (size_t j = 0; j < i; j++)
             check_pair(r, config_vm(config, j), config_vm(config, i));
     }
+    check_partitions(r, config);
     if (config->faults.count > MANIFEST_FAULTS_MAX)
         report_error(r, config->line, "faults: %zu, expected at most %d", config->faults.count,
                      MANIFEST_FAULTS_MAX);

@@ -6,3 +6,10 @@
 
 // File names in a configuration count from the folder that it lies in.
 bool check_config(struct arena *a, struct report *r, const char *path, struct config *config);
+
+// A file name of a configuration.
+const char *check_path(struct arena *a, const char *config, const char *name);
+
+// check_disk.c: disk i of a VM; and what disks write.
+void check_disk(struct arena *a, struct report *r, const char *config, const struct config_vm *vm, size_t i);
+void check_partitions(struct report *r, const struct config *config);

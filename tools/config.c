@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "libipc/proto/disk.h"
 #include "libipc/proto/manifest.h"
 #include "tools/check.h"
 
@@ -24,6 +25,18 @@ static const struct schema hang_keys[] = {
     {0},
 };
 
+static const struct schema disk_keys[] = {
+    {KEY(config_disk, name), SCHEMA_NAME, .required = true},
+    {KEY(config_disk, base), SCHEMA_TEXT},
+    {KEY(config_disk, size), SCHEMA_SIZE},
+    {KEY(config_disk, store), SCHEMA_CHOICE, .choices = disk_store_names},
+    {KEY(config_disk, partition), SCHEMA_TEXT},
+    {KEY(config_disk, space), SCHEMA_SIZE},
+    {KEY(config_disk, queues), SCHEMA_NUMBER, .least = 1, .most = DISK_QUEUES_MAX, .otherwise = 1},
+    {KEY(config_disk, serial), SCHEMA_TEXT},
+    {0},
+};
+
 static const struct schema vm_keys[] = {
     {KEY(config_vm, name), SCHEMA_NAME, .required = true},
     {KEY(config_vm, memory), SCHEMA_SIZE, .required = true},
@@ -33,6 +46,8 @@ static const struct schema vm_keys[] = {
     {KEY(config_vm, cmdline), SCHEMA_TEXT, .text = ""},
     {KEY(config_vm, console), SCHEMA_BOOL},
     {KEY(config_vm, test_devices), SCHEMA_BOOL},
+    {KEY(config_vm, disks), SCHEMA_LIST, .sub = disk_keys, .item_bytes = sizeof(struct config_disk),
+     .item = "a disk"},
     {KEY(config_vm, weight), SCHEMA_NUMBER, .least = 1, .most = 1000, .otherwise = 100},
     {KEY(config_vm, priority), SCHEMA_NUMBER, .least = 1, .most = 15, .otherwise = 10},
     {0},

@@ -7,9 +7,19 @@
 #include "tools/guest_image.h"
 #include "tools/schema.h"
 
+struct config_disk {
+    unsigned line;
+    struct value name, base, size, store, partition, space, queues, serial;
+    // Found by the check. `size` and `space` are there then, whether given or not.
+    const char *base_path; // NULL: none
+    uint64_t base_bytes;
+    const char *partition_name; // NULL: none
+};
+
 struct config_vm {
     unsigned line;
     struct value name, memory, cpus, kernel, initrd, cmdline, console, test_devices, weight, priority;
+    struct list disks; // struct config_disk
     // Found by the check: where the files are, and what the kernel is.
     const char *kernel_path, *initrd_path; // no initrd: NULL
     size_t kernel_bytes, initrd_bytes;
@@ -47,6 +57,11 @@ bool config_read(struct arena *a, struct report *r, const char *path, struct con
 static inline struct config_vm *config_vm(const struct config *c, size_t i)
 {
     return (struct config_vm *)c->vms.items + i;
+}
+
+static inline struct config_disk *config_disk(const struct config_vm *vm, size_t i)
+{
+    return (struct config_disk *)vm->disks.items + i;
 }
 
 static inline struct config_fault *config_fault(const struct config *c, size_t i)

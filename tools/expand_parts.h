@@ -17,6 +17,7 @@ struct scope {
     uint32_t ram;                    // number of the VM's memory below 4 GiB
     struct list guest_ram;           // struct plan_map: the VM's memory, by guest-physical address
     const char *devices;             // numbers of its PCI devices, for its monitor's configuration
+    unsigned device;                 // the next number
     const char *images;              // of all VMs, for the pager's configuration
     uint32_t image_count;
 };
@@ -41,11 +42,17 @@ struct plan_object *expand_find_object(const struct plan *p, const char *name);
 // expand_vm.c
 void expand_vm(struct scope *s, const struct config_vm *c);
 void expand_guest_ram(const struct scope *s, struct plan_server *server); // where the monitor has it
+// A file that several name is in the archive once, as the first of them called it.
+const struct plan_file *expand_file(const struct scope *s, const char *what, const char *path,
+                                    size_t aligned);
 
 // expand_devices.c: a server that is PCI device `number` of the scope's VM (proto/bus.h), and what stands in
 // for it. Its kind has the rest: what is its own, and beyond a lowered line what its stand-in needs. The
 // pointer holds until the next server is added.
 struct plan_server *expand_device(struct scope *s, enum kind_index kind, unsigned number, const char *config);
+
+// expand_disk.c: the disks of the scope's VM
+void expand_disks(struct scope *s, const struct config_vm *c);
 
 // expand_host.c: the machine's own devices, and who has the host's line
 void expand_host_line(struct scope *s);

@@ -34,9 +34,7 @@ static uint32_t add_ram(const struct scope *s, struct plan_vm *vm, struct list *
     return number;
 }
 
-// A file that several VMs have is in the archive once, by the name that the first of them gave it.
-static const struct plan_file *image_file(const struct scope *s, const char *what, const char *path,
-                                          size_t aligned)
+const struct plan_file *expand_file(const struct scope *s, const char *what, const char *path, size_t aligned)
 {
     PLAN_EACH(struct plan_file, f, &s->plan->files)
     if (strcmp(f->path, path) == 0 && f->aligned == aligned)
@@ -53,7 +51,7 @@ static const char *add_image(struct scope *s, const char *what, const char *path
                              size_t aligned, struct kind_map map, struct list *maps)
 {
     size_t skip = (PAGE - aligned % PAGE) % PAGE;
-    const char *name = image_file(s, what, path, aligned)->name;
+    const char *name = expand_file(s, what, path, aligned)->name;
     expand_memory(s, map.memory, "%.quota", skip + bytes, FILL_FILE);
     ((struct plan_object *)s->plan->objects.items)[s->plan->objects.count - 1].memory.file = name;
     expand_map(s, maps, map);
@@ -170,6 +168,7 @@ void expand_vm(struct scope *s, const struct config_vm *c)
 {
     s->vm = c->name.text;
     s->devices = "";
+    s->device = BUS_FIRST_DEVICE;
     struct plan_vm *vm = PLAN_ADD(s->plan, &s->plan->vms, struct plan_vm);
     *vm = (struct plan_vm){.name = s->vm, .quota = expand_name(s, "%.quota")};
     expand_object(s, MANIFEST_QUOTA, "%.quota", NULL)->quota = vm_quota(c);
@@ -178,6 +177,7 @@ void expand_vm(struct scope *s, const struct config_vm *c)
     const char *images = add_monitor(s, c);
     if (c->test_devices.number)
         add_test_devices(s);
+    expand_disks(s, c);
     expand_set_text(expand_find_object(s->plan, expand_name(s, "vmm.%.config")),
                     monitor_config(s, c, images));
     add_machine(s, c);

@@ -154,12 +154,22 @@ static const struct kind_map testdev_failed_maps[] = {
 static const struct kind_memory testdev_memory[] = {
     {"@.state", TESTDEV_STATE_BYTES}, {"%.line1", 4 * KIB}, {0}};
 
-// What all PCI devices have is added with their number (expand_devices.c).
+// What all PCI devices have is added with their number (expand_devices.c), what their back-ends are made of,
+// too (expand_disk.c).
 static const struct kind_cap no_caps[] = {{0}};
 
 static const struct kind_map state_maps[] = {{MAP_STATE, "@.state", "rw"}, {0}};
 
+static const struct kind_map device_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {MAP_STATS, "@.stats", "rw"},
+    {0},
+};
+
 static const struct kind_memory testpci_memory[] = {{"@.state", DEVICE_STATE_BYTES}, {0}};
+
+static const struct kind_memory device_memory[] = {
+    {"@.state", DEVICE_STATE_BYTES}, {"@.stats", 4 * KIB}, {0}};
 
 const struct kind kinds[KINDS] = {
     [KIND_MEMORY] = {.name = "memory",
@@ -233,4 +243,17 @@ const struct kind kinds[KINDS] = {
                       .memory = testpci_memory,
                       .failed_caps = no_caps,
                       .failed_maps = state_maps},
+    [KIND_DISK] = {.name = "disk.%.#",
+                   .image = "disk",
+                   .payer = "%.quota",
+                   .account = "%.account",
+                   .quota = 128 * KIB,
+                   .heap = 16 * KIB,
+                   .slots = 160,
+                   .priority = 22,
+                   .caps = no_caps,
+                   .maps = device_maps,
+                   .memory = device_memory,
+                   .failed_caps = no_caps,
+                   .failed_maps = state_maps},
 };

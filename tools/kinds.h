@@ -11,7 +11,16 @@
 
 #include "libipc/proto/manifest.h"
 
-enum kind_index { KIND_MEMORY, KIND_UART, KIND_CONSOLE, KIND_VMM, KIND_TESTDEV, KIND_TESTPCI, KINDS };
+enum kind_index {
+    KIND_MEMORY,
+    KIND_UART,
+    KIND_CONSOLE,
+    KIND_VMM,
+    KIND_TESTDEV,
+    KIND_TESTPCI,
+    KIND_DISK,
+    KINDS
+};
 
 struct kind_cap {
     uint32_t slot;

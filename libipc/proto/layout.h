@@ -71,6 +71,10 @@ enum device_slot {
 #define DEVICE_BIT_BUS      (UINT64_C(1) << 32)  // struct device_page: the bus wrote something
 #define DEVICE_BIT_PEER     (UINT64_C(1) << 33)  // the back-end has something
 
+// disk (proto/disk.h)
+#define DISK_MAP_BASE UINT64_C(0x10000000000) // read-only: what it held at first
+#define DISK_MAP_DATA UINT64_C(0x20000000000) // what was written, in memory
+
 // console (the 16550A of a VM, and the way of logs to the host's line)
 enum console_slot {
     CONSOLE_SLOT_VMM = SLOT_SPECIFIC,      // send: the VMM's notification, VMM_BIT_LINES
