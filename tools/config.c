@@ -50,6 +50,7 @@ static const struct schema vm_keys[] = {
      .item = "a disk"},
     {KEY(config_vm, weight), SCHEMA_NUMBER, .least = 1, .most = 1000, .otherwise = 100},
     {KEY(config_vm, priority), SCHEMA_NUMBER, .least = 1, .most = 15, .otherwise = 10},
+    {KEY(config_vm, autostart), SCHEMA_BOOL, .otherwise = true},
     {0},
 };
 
@@ -65,6 +66,8 @@ static const struct schema config_keys[] = {
     {KEY(config, name), SCHEMA_NAME, .required = true},
     {KEY(config, log), SCHEMA_MAPPING, .sub = log_keys, .item = "the log"},
     {KEY(config, hang), SCHEMA_MAPPING, .sub = hang_keys, .item = "the hang limits"},
+    {KEY(config, keep), SCHEMA_BOOL},
+    {KEY(config, control), SCHEMA_BOOL, .otherwise = true},
     {KEY(config, vms), SCHEMA_LIST, .required = true, .sub = vm_keys, .item_bytes = sizeof(struct config_vm),
      .item = "a VM"},
     {KEY(config, faults), SCHEMA_LIST, .sub = fault_keys, .item_bytes = sizeof(struct config_fault),

@@ -18,7 +18,8 @@ struct config_disk {
 
 struct config_vm {
     unsigned line;
-    struct value name, memory, cpus, kernel, initrd, cmdline, console, test_devices, weight, priority;
+    struct value name, memory, cpus, kernel, initrd, cmdline, console, test_devices, weight, priority,
+        autostart;
     struct list disks; // struct config_disk
     // Found by the check: where the files are, and what the kernel is.
     const char *kernel_path, *initrd_path; // no initrd: NULL
@@ -43,7 +44,7 @@ struct config_hang {
 
 struct config {
     unsigned line;
-    struct value name;
+    struct value name, keep, control;
     struct config_log log;
     struct config_hang hang;
     struct list vms;    // struct config_vm

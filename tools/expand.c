@@ -38,7 +38,8 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
                           .name = config->name.text,
                           .log = log_level_names[config->log.level.number],
                           .poll_us = config->hang.poll.number / 1000,
-                          .cpu_us = config->hang.cpu.number / 1000};
+                          .cpu_us = config->hang.cpu.number / 1000,
+                          .keep = config->keep.number};
     struct scope s = {.plan = plan, .config = config, .images = ""};
     for (size_t i = 0; i < config->vms.count; i++)
         if (config_vm(config, i)->console.number)
@@ -52,6 +53,8 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
     for (size_t i = 0; i < config->vms.count; i++)
         expand_vm(&s, config_vm(config, i));
     configure_pager(&s);
+    if (config->control.number)
+        expand_control(&s);
     if (s.console)
         expand_console(&s);
     return add_faults(r, plan, config);

@@ -57,3 +57,6 @@ void expand_disks(struct scope *s, const struct config_vm *c);
 // expand_host.c: the machine's own devices, and who has the host's line
 void expand_host_line(struct scope *s);
 void expand_console(struct scope *s);
+
+// expand_control.c
+void expand_control(struct scope *s);

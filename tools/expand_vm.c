@@ -170,7 +170,7 @@ void expand_vm(struct scope *s, const struct config_vm *c)
     s->devices = "";
     s->device = BUS_FIRST_DEVICE;
     struct plan_vm *vm = PLAN_ADD(s->plan, &s->plan->vms, struct plan_vm);
-    *vm = (struct plan_vm){.name = s->vm, .quota = expand_name(s, "%.quota")};
+    *vm = (struct plan_vm){.name = s->vm, .quota = expand_name(s, "%.quota"), .waits = !c->autostart.number};
     expand_object(s, MANIFEST_QUOTA, "%.quota", NULL)->quota = vm_quota(c);
     expand_account(s, "%.account", "%.quota", c->weight.number);
     add_memory(s, c, vm);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "tools/kinds.h"
 
+#include "libipc/proto/init.h"
 #include "libipc/proto/layout.h"
 
 #define KIB 1024ull
@@ -87,6 +88,44 @@ static const struct kind_cap uart_failed_caps[] = {{FAILED_SLOT_PEER, "console.b
                                                    {0}};
 
 static const struct kind_map uart_failed_maps[] = {{FAILED_MAP_OUTPUT, "uart.output", "rw"}, {0}};
+
+static const struct kind_cap uart2_caps[] = {
+    {UART_SLOT_IRQ, "uart2.irq", "c", 0},
+    {UART_SLOT_IOPORTS, "uart2.ports", "c", 0},
+    {UART_SLOT_CONSOLE, "control.bits", "s", CONTROL_BIT_UART},
+    {UART_SLOT_IRQ_SIGNAL, "uart2.bits", "s", UART_BIT_IRQ},
+    {0},
+};
+
+static const struct kind_map uart2_maps[] = {
+    {UART_MAP_OUTPUT, "uart2.output", "rw"},
+    {UART_MAP_INPUT, "uart2.input", "rw"},
+    {0},
+};
+
+static const struct kind_memory uart2_memory[] = {
+    {"uart2.output", RING_PAGES(CONTROL_OUTPUT_BYTES) * 4 * KIB},
+    {"uart2.input", RING_PAGES(CONTROL_INPUT_BYTES) * 4 * KIB},
+    {0},
+};
+
+static const struct kind_cap control_caps[] = {{CONTROL_SLOT_UART, "uart2.bits", "s", UART_BIT_RING}, {0}};
+
+static const struct kind_map control_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {CONTROL_MAP_OUTPUT, "uart2.output", "rw"},
+    {CONTROL_MAP_INPUT, "uart2.input", "rw"},
+    {CONTROL_MAP_EVENTS, "control.events", "rw"},
+    {CONTROL_MAP_DEFINITION, "control.definition", "rw"},
+    {0},
+};
+
+static const struct kind_memory control_memory[] = {
+    {"@.state", CONTROL_STATE_BYTES},
+    {"control.events", INIT_EVENT_BYTES},
+    {"control.definition", INIT_DEFINITION_MAX},
+    {0},
+};
 
 static const struct kind_cap console_caps[] = {
     {CONSOLE_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES},
@@ -256,4 +295,22 @@ const struct kind kinds[KINDS] = {
                    .memory = device_memory,
                    .failed_caps = no_caps,
                    .failed_maps = state_maps},
+    [KIND_UART2] = {.name = "uart2",
+                    .image = "drivers/uart",
+                    .quota = 128 * KIB,
+                    .heap = 32 * KIB,
+                    .slots = 160,
+                    .priority = 29,
+                    .caps = uart2_caps,
+                    .maps = uart2_maps,
+                    .memory = uart2_memory},
+    [KIND_CONTROL] = {.name = "control",
+                      .image = "control",
+                      .quota = 256 * KIB,
+                      .heap = 64 * KIB,
+                      .slots = 160,
+                      .priority = 27,
+                      .caps = control_caps,
+                      .maps = control_maps,
+                      .memory = control_memory},
 };

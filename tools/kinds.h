@@ -19,6 +19,8 @@ enum kind_index {
     KIND_TESTDEV,
     KIND_TESTPCI,
     KIND_DISK,
+    KIND_UART2,
+    KIND_CONTROL,
     KINDS
 };
 

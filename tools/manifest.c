@@ -149,7 +149,7 @@ static void write_vm(const struct plan_vm *vm, FILE *to)
 {
     fprintf(to, "    {\"name\": \"%s\", \"quota\": \"%s\", \"memory\": ", vm->name, vm->quota);
     write_names(&vm->memory, to);
-    fputs("}", to);
+    fputs(vm->waits ? ", \"autostart\": false}" : "}", to);
 }
 
 static void write_faults(const struct plan *p, FILE *to)
@@ -158,6 +158,15 @@ static void write_faults(const struct plan *p, FILE *to)
     fprintf(to, "%s    {\"server\": \"%s\", \"kind\": \"%s\", \"every_us\": %llu, \"count\": %llu}",
             comma(f, p->faults.items), f->server, manifest_fault_names[f->kind], (number)f->every_us,
             (number)f->count);
+}
+
+static void write_control(const struct plan_control *c, FILE *to)
+{
+    if (c->server)
+        fprintf(to,
+                " \"control\": {\"server\": \"%s\", \"events\": \"%s\", \"definition\": \"%s\", "
+                "\"signal\": \"%s\", \"badge\": %llu},\n",
+                c->server, c->events, c->definition, c->signal, (number)c->badge);
 }
 
 void manifest_write(const struct plan *p, FILE *to)
@@ -171,6 +180,9 @@ void manifest_write(const struct plan *p, FILE *to)
     fputs("],\n", to);
     if (p->log_signal)
         fprintf(to, " \"log_signal\": \"%s\", \"log_badge\": %llu,\n", p->log_signal, (number)p->log_badge);
+    if (p->keep)
+        fputs(" \"keep\": true,\n", to);
+    write_control(&p->control, to);
     fputs(" \"drain\": ", to);
     write_names(&p->drain, to);
     fputs(",\n \"objects\": [", to);

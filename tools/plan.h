@@ -83,6 +83,7 @@ struct plan_server {
 struct plan_vm {
     const char *name, *quota;
     struct list memory; // const char *: its RAM
+    bool waits;         // it is not started with the machine
 };
 
 struct plan_fault {
@@ -97,6 +98,12 @@ struct plan_file {
     size_t aligned; // this byte of it lies at the beginning of a page
 };
 
+// Who may command the supervisor, and how that is heard of what happens. No server: nobody may.
+struct plan_control {
+    const char *server, *events, *definition, *signal;
+    uint64_t badge;
+};
+
 struct plan {
     struct arena *arena;
     const char *name, *log;
@@ -105,6 +112,8 @@ struct plan {
     struct list init_maps;  // struct plan_map: what the supervisor itself maps
     const char *log_signal; // who prints the logs; NULL: the kernel
     uint64_t log_badge;
+    bool keep; // the machine does not end with its last VM
+    struct plan_control control;
     struct list drain; // const char *: rings that are to be empty before the machine ends
 };
 

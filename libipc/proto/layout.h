@@ -39,6 +39,7 @@ enum server_slot {
 #define TESTDEV_STATE_BYTES (384u << 10)
 #define MEMORY_STATE_BYTES  (512u << 10)
 #define DEVICE_STATE_BYTES  (24u << 10)
+#define CONTROL_STATE_BYTES (16u << 10)
 
 // vmm
 enum vmm_slot {
@@ -90,11 +91,12 @@ enum console_slot {
 #define CONSOLE_BIT_LOG    UINT64_C(1)          // a log ring has something
 #define CONSOLE_BIT_UART   UINT64_C(2)          // input arrived, or output has room
 
-// drivers/uart: its rings are its only state
+// drivers/uart: its rings are its only state. Its configuration, all of it optional: {"port": the first of
+// eight, "output", "input": bytes of the rings}
 enum uart_slot {
     UART_SLOT_IRQ = SLOT_SPECIFIC,         // control
-    UART_SLOT_IOPORTS = SLOT_SPECIFIC + 1, // the host's COM1: 8 ports from 0x3f8
-    UART_SLOT_CONSOLE = SLOT_SPECIFIC + 2, // send: the console's notification, CONSOLE_BIT_UART
+    UART_SLOT_IOPORTS = SLOT_SPECIFIC + 1, // the line's 8 ports
+    UART_SLOT_CONSOLE = SLOT_SPECIFIC + 2, // send: the notification of the rings' other end
     UART_SLOT_IRQ_SIGNAL =
         SLOT_SPECIFIC + 3, // send: its own notification with UART_BIT_IRQ, to bind the interrupt to
 };
@@ -129,6 +131,16 @@ enum driver_slot {
 #define VIRTIO_BLK_BAR_PAGES 4u
 #define VIRTIO_BLK_MAP_BAR   (DRIVER_MAP_BAR + VIRTIO_BLK_BAR * UINT64_C(0x200000))
 #define VIRTIO_BLK_DMA_PAGES 8u
+// control: its rings lead to a driver of the host's second line
+enum control_slot { CONTROL_SLOT_UART = SLOT_SPECIFIC }; // send: that driver's notification, UART_BIT_RING
+#define CONTROL_OUTPUT_BYTES   0x40000u
+#define CONTROL_INPUT_BYTES    0x20000u
+#define CONTROL_MAP_OUTPUT     UINT64_C(0x11200000)
+#define CONTROL_MAP_INPUT      UINT64_C(0x11400000)
+#define CONTROL_MAP_EVENTS     UINT64_C(0x11600000) // ring of struct init_event (proto/init.h)
+#define CONTROL_MAP_DEFINITION UINT64_C(0x11800000) // text for the supervisor, INIT_DEFINITION_MAX bytes
+#define CONTROL_BIT_UART       UINT64_C(1)          // a line arrived, or output has room
+#define CONTROL_BIT_EVENT      UINT64_C(2)
 
 // memory
 enum memory_slot {

@@ -1,8 +1,10 @@
 // The crash record: what a server was doing when it died.
 // SPDX-License-Identifier: MIT
 //
-// It is taken before the process is destroyed. Everything in the dead server's memory is read as if it were
-// hostile.
+// It is taken before the process is destroyed, goes to the log, and the last few are kept. Everything in the
+// dead server's memory is read as if it were hostile.
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "libipc/log.h"
@@ -10,9 +12,45 @@
 #include "libipc/ring.h"
 #include "libipc/start.h"
 #include "libipc/syscall.h"
+#include "libipc/time.h"
 #include "servers/init/init.h"
 
 enum { FRAMES_MAX = 12, LINES_MAX = 3, TAIL_BYTES = 512, WINDOW_PAGES = PROGRAM_WINDOW / 4096 };
+
+static struct crash kept[INIT_CRASHES];
+static uint32_t crashes; // ever
+static struct crash *record;
+
+// A line of the record.
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+    char line[LOG_LINE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    log_error("%s", line);
+    int n = snprintf(record->text + record->bytes, sizeof record->text - record->bytes, "%s\n", line);
+    uint32_t room = (uint32_t)sizeof record->text - record->bytes;
+    record->bytes += (uint32_t)n < room ? (uint32_t)n : room - 1;
+}
+
+static void begin(uint32_t n, const char *why)
+{
+    struct json_text name = init.m.server[n].name;
+    record = &kept[crashes++ % INIT_CRASHES];
+    *record = (struct crash){.head = {.uptime_ns = ns_from_ticks(now() - init.info.boot_tsc),
+                                      .deaths = init.server[n].barren + 1,
+                                      .number = crashes}};
+    snprintf(record->head.server, sizeof record->head.server, "%.*s", (int)name.length, name.at);
+    snprintf(record->head.why, sizeof record->head.why, "%s", why);
+}
+
+const struct crash *crash_find(uint64_t index)
+{
+    uint32_t there = crashes < INIT_CRASHES ? crashes : INIT_CRASHES;
+    return index < there ? &kept[(crashes - there + index) % INIT_CRASHES] : NULL;
+}
 
 // back: 1 for return addresses, since a call that never returns may be the last instruction of its function.
 static void log_place(uint32_t n, const char *what, uint64_t address, unsigned back)
@@ -21,9 +59,9 @@ static void log_place(uint32_t n, const char *what, uint64_t address, unsigned b
     const char *name = image_symbol(init.server[n].image, address - back, &offset);
     offset += back;
     if (name)
-        log_error("  %s %llx %s+%llx", what, (unsigned long long)address, name, (unsigned long long)offset);
+        say("  %s %llx %s+%llx", what, (unsigned long long)address, name, (unsigned long long)offset);
     else
-        log_error("  %s %llx", what, (unsigned long long)address);
+        say("  %s %llx", what, (unsigned long long)address);
 }
 
 static void log_registers(uint32_t n)
@@ -35,9 +73,9 @@ static void log_registers(uint32_t n)
         return;
     memcpy(&r, utcb()->words, sizeof r);
     for (unsigned i = 0; i < 16; i += 4)
-        log_error("  %s %016llx  %s %016llx  %s %016llx  %s %016llx", names[i], (unsigned long long)r.gpr[i],
-                  names[i + 1], (unsigned long long)r.gpr[i + 1], names[i + 2],
-                  (unsigned long long)r.gpr[i + 2], names[i + 3], (unsigned long long)r.gpr[i + 3]);
+        say("  %s %016llx  %s %016llx  %s %016llx  %s %016llx", names[i], (unsigned long long)r.gpr[i],
+            names[i + 1], (unsigned long long)r.gpr[i + 1], names[i + 2], (unsigned long long)r.gpr[i + 2],
+            names[i + 3], (unsigned long long)r.gpr[i + 3]);
 }
 
 // Only the pages at the window's end hold a stack; below them are empty slots.
@@ -65,13 +103,13 @@ static void log_backtrace(uint32_t n, uint64_t rip, uint64_t rbp)
 
 static void log_message(const struct info_thread *i)
 {
-    log_error("  %llu messages, %llu of them unanswered; %llu waits, %llu system calls",
-              (unsigned long long)i->messages, (unsigned long long)i->unanswered,
-              (unsigned long long)i->waits, (unsigned long long)i->syscalls);
+    say("  %llu messages, %llu of them unanswered; %llu waits, %llu system calls",
+        (unsigned long long)i->messages, (unsigned long long)i->unanswered, (unsigned long long)i->waits,
+        (unsigned long long)i->syscalls);
     if (i->unanswered)
-        log_error("  the last: badge %llx, sequence %llu, delivered %llu times before",
-                  (unsigned long long)i->handled_badge, (unsigned long long)i->handled_sequence,
-                  (unsigned long long)i->handled_deliveries);
+        say("  the last: badge %llx, sequence %llu, delivered %llu times before",
+            (unsigned long long)i->handled_badge, (unsigned long long)i->handled_sequence,
+            (unsigned long long)i->handled_deliveries);
 }
 
 static void log_lines(const char *tail, size_t bytes)
@@ -85,7 +123,7 @@ static void log_lines(const char *tail, size_t bytes)
         const char *line = tail + at, *end = memchr(line, '\n', bytes - at);
         size_t length = end ? (size_t)(end - line) : bytes - at;
         if (length > 1) // the first character is the level
-            log_error("  log: %.*s", (int)length - 1, line + 1);
+            say("  log: %.*s", (int)length - 1, line + 1);
         at += length + 1;
     }
 }
@@ -116,9 +154,10 @@ void crash_log(uint32_t n, const char *why, const struct fault_message *fault, c
 {
     struct json_text name = init.m.server[n].name;
     struct server_run *run = &init.server[n];
-    log_error("%.*s died: %s", (int)name.length, name.at, why);
+    begin(n, why);
+    say("%.*s died: %s", (int)name.length, name.at, why);
     if (fault && run->barren && run->died_at == fault->rip) {
-        log_error("  at %llx, as before", (unsigned long long)fault->rip);
+        say("  at %llx, as before", (unsigned long long)fault->rip);
         return;
     }
     if (fault) {

@@ -13,6 +13,7 @@
 #include "libipc/proto/clock.h"
 #include "libipc/proto/init.h"
 #include "libipc/start.h"
+#include "libipc/syscall.h"
 #include "servers/init/manifest.h"
 #include "servers/init/policy.h"
 #include "servers/init/program.h"
@@ -22,12 +23,13 @@ enum init_slot {
     SLOT_OWN_ENDPOINT = ROOT_SLOT_FREE, // of faults, and of what servers tell
     SLOT_OWN_REPLY,
     SLOT_OWN_LOG_SIGNAL, // the console's notification
-    SLOT_SCRATCH,        // a capability with a badge, for the next call
-    SLOT_CLOCK_PORTS,    // those of the real-time clock, while it is read
-    SLOT_PORTS,          // the machine's, at its end
-    SLOT_PROBED,         // a PCI function that is looked at
-    SLOT_TEXT = 64,      // + image
-    SLOT_OBJECT = 192,   // + object
+    SLOT_OWN_CONTROL_SIGNAL,
+    SLOT_SCRATCH,      // a capability with a badge, for the next call
+    SLOT_CLOCK_PORTS,  // those of the real-time clock, while it is read
+    SLOT_PORTS,        // the machine's, at its end
+    SLOT_PROBED,       // a PCI function that is looked at
+    SLOT_TEXT = 64,    // + image
+    SLOT_OBJECT = 192, // + object
     SLOT_SERVER = SLOT_OBJECT + MANIFEST_OBJECTS_MAX,
     // + SERVER_SLOTS * server
     SERVER_PROCESS = 0,
@@ -40,6 +42,7 @@ enum init_slot {
 
 // Its windows, beside its program's.
 #define INIT_MAP_SCRATCH       UINT64_C(0x20000000)   // what is being filled or read, up to 2 MiB
+#define INIT_MAP_EVENTS        UINT64_C(0x20200000)   // ring of struct init_event
 #define INIT_MAP_ARCHIVE       UINT64_C(0x4000000000) // read-only
 #define INIT_MAP_SCRATCH_LARGE UINT64_C(0x8000000000) // what is being filled, larger
 
@@ -59,21 +62,27 @@ struct server_run {
     const struct manifest_program *program; // the server's own, or what stands in for it
     uint32_t image, failed_image;           // of either
     uint32_t starts;
-    bool ready;          // an incarnation adopted a state, or waited once: the next ones go on from there
-    uint64_t died_at;    // address of the last death that was recorded
-    uint32_t barren;     // deaths in a row without a completed request
-    uint64_t restart_at; // SERVER_BACKS_OFF: TSC
-    uint64_t endpoint;   // kernel's number of the endpoint that it receives from, 0: none
+    bool ready;              // an incarnation adopted a state, or waited once: the next ones go on from there
+    bool death_told;         // by an event
+    uint64_t died_at;        // address of the last death that was recorded
+    uint32_t barren;         // deaths in a row without a completed request
+    uint64_t restart_at;     // SERVER_BACKS_OFF: TSC
+    struct info_thread past; // what its dead incarnations did: times and counts
+    uint64_t endpoint;       // kernel's number of the endpoint that it receives from, 0: none
     struct watch watch[SERVER_THREADS_MAX]; // one each of its threads
 };
 
 struct vm_run {
-    bool off;
+    enum init_vm_state state;
+    bool forced;          // off: by command
     uint32_t end, status; // enum vm_end; what the guest itself said
 };
 
 struct supervisor {
     struct manifest m;
+    struct host_clock clock; // when the machine began
+    bool shutting_down;
+    bool ending;  // as soon as nobody waits for an answer
     bool talking; // the log and the guests' output go through servers
     struct archive archive;
     struct info_system info;
@@ -144,16 +153,63 @@ bool server_receives(uint32_t n, uint16_t object); // from this endpoint
 // crash.c; no fault: where it was is not known
 void crash_log(uint32_t n, const char *why, const struct fault_message *fault,
                const struct info_thread *info);
+struct crash {
+    struct init_crash head;
+    uint32_t bytes;
+    char text[3072];
+};
+const struct crash *crash_find(uint64_t index); // of those kept, the oldest first; NULL: no more
+
+// events.c
+void events_open(void);
+void event_send(enum init_event_kind kind, struct json_text name, uint64_t value, const char *text);
+uint64_t unix_now(void); // nanoseconds since 1970, UTC
+
+// query.c: LABEL_INIT_STATUS to LABEL_INIT_COUNTERS; *m becomes the answer
+void query(uint32_t label, struct message *m);
+
+void words_put(struct message *m, uint32_t at, const void *from, size_t bytes); // into an answer
+
+// command.c: LABEL_INIT_COMMAND
+void command(struct message *m);
+__attribute__((format(printf, 3, 4))) bool refuse(struct init_answer *a, enum init_outcome outcome,
+                                                  const char *format, ...); // false
+
+// life.c: what becomes of a VM by command
+void vm_start(uint32_t vm, const struct init_command *c, struct init_answer *a);
+void vm_stop(uint32_t vm, const struct init_command *c, struct init_answer *a);
+void vm_pause(uint32_t vm, const struct init_command *c, struct init_answer *a);
+void vm_resume(uint32_t vm, const struct init_command *c, struct init_answer *a);
+void vm_reset(uint32_t vm, const struct init_command *c, struct init_answer *a);
+void vm_destroy(uint32_t vm, const struct init_command *c, struct init_answer *a);
+void vm_create(const struct init_command *c, struct init_answer *a);
+void vms_shut_down(bool force);
 
 // supervise.c
 _Noreturn void supervise(void);
+struct info_thread server_info(uint32_t n);    // what its threads did; of messages the last unanswered one
+void server_kill(uint32_t n, const char *why); // as if it had died
+
+static inline bool server_exists(uint32_t n)
+{
+    return init.m.server[n].name.length;
+}
 
 // vms.c
 void vms_check(void); // does all their memory fit?
 void vms_start(void);
-void vm_end(uint32_t vm, enum vm_end end, uint8_t status); // does not return when it was the last one
+void vms_look(void); // does the machine go on?
+_Noreturn void vms_end(void);
+
+static inline bool vm_exists(uint32_t vm)
+{
+    return init.m.vm[vm].name.length;
+}
+
+void vm_end(uint32_t vm, enum vm_end end, uint8_t status);
 
 // overhead.c
+uint64_t overhead_bytes(uint32_t vm);
 void overhead_log(uint32_t vm); // prints what the VM costs beyond its RAM
 void memory_log(uint32_t vm);   // and how much of its RAM is there
 void exits_log(uint32_t vm);    // and the exits of its vCPUs, by kind

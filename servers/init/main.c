@@ -56,6 +56,7 @@ static void make_all(void)
 {
     must(sys_create(OBJECT_ENDPOINT, SLOT_OWN_ENDPOINT, ROOT_SLOT_PROCESS, 0, 0, 0, 0), "its endpoint");
     must(sys_create(OBJECT_REPLY, SLOT_OWN_REPLY, ROOT_SLOT_PROCESS, 0, 0, 0, 0), "its reply object");
+    clock_read(&init.clock);
     stock_init();
     vms_check(); // here, because it says best what is too large
     objects_create();
@@ -108,9 +109,13 @@ int main(void)
     log_info("%.*s: %u servers, %u VMs", (int)init.m.name.length, init.m.name.at, init.m.server_count,
              init.m.vm_count);
     open_log();
+    events_open();
     init.talking = true;
-    for (uint32_t n = 0; n < init.m.server_count; n++)
-        start(n);
+    for (uint32_t n = 0; n < init.m.server_count; n++) {
+        uint16_t vm = init.m.server[n].vm;
+        if (vm == MANIFEST_NONE || init.m.vm[vm].autostart)
+            start(n);
+    }
     vms_start();
     supervise();
 }

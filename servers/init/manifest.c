@@ -14,7 +14,8 @@ struct raw_manifest {
     uint64_t version, log_badge;
     struct json_text name, log_signal;
     uint32_t log;
-    struct json_node hang, init_maps, drain, objects, vms, servers, faults;
+    bool keep;
+    struct json_node hang, init_maps, drain, control, objects, vms, servers, faults;
 };
 
 static const struct json_field manifest_fields[] = {
@@ -28,6 +29,8 @@ static const struct json_field manifest_fields[] = {
     READER_OPTIONAL(raw_manifest, init_maps, JSON_ARRAY),
     READER_OPTIONAL(raw_manifest, log_signal, JSON_TEXT),
     READER_OPTIONAL(raw_manifest, log_badge, JSON_NUMBER),
+    READER_OPTIONAL(raw_manifest, keep, JSON_BOOL),
+    READER_OPTIONAL(raw_manifest, control, JSON_OBJECT),
     READER_OPTIONAL(raw_manifest, drain, JSON_ARRAY),
     READER_FIELD(raw_manifest, objects, JSON_ARRAY),
     READER_OPTIONAL(raw_manifest, vms, JSON_ARRAY),
@@ -51,15 +54,30 @@ static const struct json_field map_fields[] = {
     READER_FIELD(raw_map, rights, JSON_TEXT),
 };
 
+struct raw_control {
+    struct json_text server, events, definition, signal;
+    uint64_t badge;
+};
+
+static const struct json_field control_fields[] = {
+    READER_NAME(raw_control, server),
+    READER_NAME(raw_control, events),
+    READER_NAME(raw_control, definition),
+    READER_NAME(raw_control, signal),
+    READER_FIELD(raw_control, badge, JSON_NUMBER),
+};
+
 struct raw_vm {
     struct json_text name, quota;
     struct json_node memory;
+    bool autostart;
 };
 
 static const struct json_field vm_fields[] = {
     READER_NAME(raw_vm, name),
     READER_NAME(raw_vm, quota),
     READER_FIELD(raw_vm, memory, JSON_ARRAY),
+    READER_OPTIONAL(raw_vm, autostart, JSON_BOOL),
 };
 
 struct raw_fault {
@@ -188,7 +206,7 @@ static bool read_vms(struct manifest_reader *r, struct json_node array)
     if (!m->vm)
         return false;
     for (struct json_node n = {0}; json_next(&r->json, array, &n); m->vm_count++) {
-        struct raw_vm raw;
+        struct raw_vm raw = {.autostart = true};
         struct manifest_vm *vm = &m->vm[m->vm_count];
         if (!json_read(&r->json, n, "a VM", JSON_FIELDS(vm_fields), &raw) ||
             !reader_object(r, n, "quota", raw.quota, QUOTA_TYPES, &vm->quota))
@@ -198,12 +216,41 @@ static bool read_vms(struct manifest_reader *r, struct json_node array)
                 return json_fail(&r->json, n, "name: a second VM \"%.*s\"", (int)raw.name.length,
                                  raw.name.at);
         vm->name = raw.name;
+        vm->autostart = raw.autostart;
         if (!read_memory_list(r, raw.memory, &vm->memory, &vm->memory_count)) {
             m->vm_count++;
             return false;
         }
     }
     return true;
+}
+
+static bool find_server(struct manifest_reader *r, struct json_node n, struct json_text name,
+                        uint16_t *server)
+{
+    for (*server = 0; *server < r->m->server_count; ++*server)
+        if (same(r->m->server[*server].name, name))
+            return true;
+    return json_fail(&r->json, n, "server: there is no server \"%.*s\"", (int)name.length, name.at);
+}
+
+static bool read_control(struct manifest_reader *r, struct json_node n)
+{
+    static const uint32_t memory = 1u << MANIFEST_MEMORY;
+    struct manifest_control *c = &r->m->control;
+    struct raw_control raw;
+    c->server = MANIFEST_NONE;
+    if (!n.token)
+        return true;
+    if (!json_read(&r->json, n, "control", JSON_FIELDS(control_fields), &raw) ||
+        !reader_object(r, n, "events", raw.events, memory, &c->events) ||
+        !reader_object(r, n, "definition", raw.definition, memory, &c->definition) ||
+        !reader_object(r, n, "signal", raw.signal, 1u << MANIFEST_NOTIFICATION, &c->signal))
+        return false;
+    if (c->events >= BUILTIN_FIRST || c->definition >= BUILTIN_FIRST)
+        return json_fail(&r->json, n, "expected memory objects of the list \"objects\"");
+    c->badge = raw.badge;
+    return find_server(r, n, raw.server, &c->server);
 }
 
 static bool read_faults(struct manifest_reader *r, struct json_node array)
@@ -217,11 +264,8 @@ static bool read_faults(struct manifest_reader *r, struct json_node array)
         uint16_t s = 0;
         if (!json_read(&r->json, n, "a fault", JSON_FIELDS(fault_fields), &raw))
             return false;
-        while (s < m->server_count && !same(m->server[s].name, raw.server))
-            s++;
-        if (s == m->server_count)
-            return json_fail(&r->json, n, "server: there is no server \"%.*s\"", (int)raw.server.length,
-                             raw.server.at);
+        if (!find_server(r, n, raw.server, &s))
+            return false;
         m->injection[m->injection_count] =
             (struct manifest_injection){raw.every_us, raw.count, s, (uint8_t)raw.kind};
     }
@@ -247,10 +291,12 @@ static bool read_all(struct manifest_reader *r, struct json_node root)
     r->m->name = raw.name;
     r->m->log = raw.log;
     r->m->log_badge = raw.log_badge;
+    r->m->keep = raw.keep;
     return json_read(&r->json, raw.hang, "the hang limits", JSON_FIELDS(hang_fields), r->m) &&
            reader_object_names(r, raw.objects) && reader_objects(r, raw.objects) &&
            reader_maps(r, raw.init_maps, &r->m->init_maps) && read_log(r, root, &raw) &&
-           read_vms(r, raw.vms) && reader_servers(r, raw.servers) && read_faults(r, raw.faults);
+           read_vms(r, raw.vms) && reader_servers(r, raw.servers) && read_control(r, raw.control) &&
+           read_faults(r, raw.faults);
 }
 
 bool manifest_read(struct manifest *m, const char *text, size_t bytes, char error[JSON_ERROR_MAX])

@@ -112,6 +112,14 @@ struct manifest_vm {
     uint16_t quota;
     uint16_t *memory; // its RAM
     uint32_t memory_count;
+    bool autostart;
+};
+
+// Who may command the supervisor, and how that is heard of what happens.
+struct manifest_control {
+    uint16_t server; // MANIFEST_NONE: nobody
+    uint16_t events, definition, signal;
+    uint64_t badge;
 };
 
 struct manifest_injection {
@@ -127,6 +135,8 @@ struct manifest {
     struct manifest_maps init_maps; // the supervisor's own
     uint16_t log_signal;            // notification of who prints the logs; MANIFEST_NONE: the kernel does
     uint64_t log_badge;
+    bool keep; // the machine does not end with its last VM
+    struct manifest_control control;
     uint16_t *drain; // rings (libipc/ring.h) that are to be empty before the machine ends
     uint32_t drain_count;
     uint32_t object_count, vm_count, server_count, injection_count;

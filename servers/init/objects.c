@@ -133,7 +133,7 @@ static void fill_pools(const struct manifest_object *o, uint32_t slot)
 static void fill_clock(const struct manifest_object *o, uint32_t slot)
 {
     fill_zero(o, slot);
-    clock_read(scratch_open(slot, o->memory.pages));
+    memcpy(scratch_open(slot, o->memory.pages), &init.clock, sizeof init.clock);
     scratch_close();
 }
 

@@ -44,7 +44,7 @@ static uint64_t server_bytes(uint32_t n, uint64_t *set_aside)
     return bytes;
 }
 
-static uint64_t overhead_kib(uint32_t number)
+uint64_t overhead_bytes(uint32_t number)
 {
     const struct manifest_vm *vm = &init.m.vm[number];
     uint64_t bytes = 0, set_aside = 0;
@@ -56,7 +56,7 @@ static uint64_t overhead_kib(uint32_t number)
             bytes += server_bytes(n, &set_aside);
     const struct info_process *quota = info_of(object_slot(vm->quota));
     bytes += quota ? quota->used - set_aside : 0;
-    return (bytes + 1023) / 1024;
+    return bytes;
 }
 
 void memory_log(uint32_t number)
@@ -76,7 +76,7 @@ void overhead_log(uint32_t number)
 {
     struct json_text name = init.m.vm[number].name;
     log_info("vm_overhead_kib %.*s: %llu", (int)name.length, name.at,
-             (unsigned long long)overhead_kib(number));
+             (unsigned long long)(overhead_bytes(number) + 1023) / 1024);
 }
 
 void exits_log(uint32_t number)

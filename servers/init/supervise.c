@@ -28,11 +28,11 @@ static bool thread_info(uint32_t n, uint32_t thread, struct info_thread *info)
     return true;
 }
 
-// What all its threads did; the last message is one that is not answered.
-static struct info_thread server_info(uint32_t n)
+struct info_thread server_info(uint32_t n)
 {
     struct info_thread sum = {0}, one;
     for (uint32_t t = 0; thread_info(n, t, &one); t++) {
+        sum.cpu_time += one.cpu_time;
         sum.waits += one.waits;
         sum.syscalls += one.syscalls;
         sum.messages += one.messages;
@@ -71,6 +71,8 @@ static void fail(uint32_t n)
     log_error("%.*s has failed for good, after %u deaths in a row without a completed request; %s",
               (int)name_of(n).length, name_of(n).at, deaths,
               served ? "its callers get errors" : "its callers wait");
+    event_send(EVENT_SERVER_FAILED, name_of(n), 0, "");
+    run->death_told = false;
     run->state = served ? SERVER_BACKS_OFF : SERVER_FAILED;
     run->restart_at = now();
     end_dependents(n);
@@ -88,7 +90,12 @@ static enum start_kind kind_of(uint32_t n)
 static void stop(uint32_t n)
 {
     struct server_run *run = &init.server[n];
-    run->ready = run->ready || server_info(n).waits;
+    struct info_thread info = server_info(n);
+    run->ready = run->ready || info.waits;
+    run->past.cpu_time += info.cpu_time;
+    run->past.waits += info.waits;
+    run->past.syscalls += info.syscalls;
+    run->past.messages += info.messages;
     server_stop(n);
     run->ready = run->ready || server_has_state(n);
 }
@@ -97,8 +104,12 @@ static void start_again(uint32_t n)
 {
     struct server_run *run = &init.server[n];
     enum status s = server_start(n, kind_of(n));
-    if (s == STATUS_OK)
+    if (s == STATUS_OK) {
+        if (run->death_told)
+            event_send(EVENT_SERVER_RESTARTED, name_of(n), 0, "");
+        run->death_told = false;
         return;
+    }
     log_error("%.*s cannot be started: %s", (int)name_of(n).length, name_of(n).at, status_name(s));
     run->barren++;
     run->state = SERVER_BACKS_OFF;
@@ -128,7 +139,14 @@ static void die_of(uint32_t n, const char *why, const struct fault_message *faul
     struct info_thread info = server_info(n);
     bool progress = policy_progress(&info);
     crash_log(n, why, fault, &info);
+    event_send(EVENT_SERVER_DIED, name_of(n), 0, why);
+    init.server[n].death_told = true;
     bury(n, progress);
+}
+
+void server_kill(uint32_t n, const char *why)
+{
+    die_of(n, why, NULL);
 }
 
 static const char *exception_name(uint64_t vector)
@@ -296,6 +314,13 @@ static bool take(uint32_t n, struct message *m)
         on_fault(n, m);
         return false;
     }
+    if (label > LABEL_INIT_VM_OFF && label < LABEL_INIT_END && n == init.m.control.server) {
+        if (label == LABEL_INIT_COMMAND)
+            command(m);
+        else
+            query(label, m);
+        return true;
+    }
     if (label == LABEL_INIT_VM_OFF && words && init.m.server[n].vm != MANIFEST_NONE) {
         uint64_t status = words > VM_OFF_STATUS ? m->words[VM_OFF_STATUS] : 0;
         vm_end(init.m.server[n].vm, (enum vm_end)m->words[VM_OFF_REASON], (uint8_t)status);
@@ -315,7 +340,10 @@ _Noreturn void supervise(void)
     next_look = now();
     for (;;) {
         utcb()->deadline = next_due();
-        enum status s = sys_reply_wait(SLOT_OWN_ENDPOINT, WAIT_DEADLINE, answer, SLOT_OWN_REPLY, &m, &badge);
+        enum status s = sys_reply_wait(SLOT_OWN_ENDPOINT, init.ending ? WAIT_POLL : WAIT_DEADLINE, answer,
+                                       SLOT_OWN_REPLY, &m, &badge);
+        if (init.ending)
+            vms_end();
         answer = SLOT_NONE;
         if (s == STATUS_OK && badge - 1 < init.m.server_count)
             answer = take((uint32_t)badge - 1, &m) ? SLOT_OWN_REPLY : SLOT_NONE;

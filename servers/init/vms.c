@@ -35,8 +35,13 @@ void vms_start(void)
     for (uint32_t i = 0; i < init.m.injection_count; i++)
         schedule_start(&init.schedule[i], start, ticks_from_ns(init.m.injection[i].every_us * NS_PER_US),
                        init.m.injection[i].count);
-    for (uint32_t v = 0; v < init.m.vm_count; v++)
+    for (uint32_t v = 0; v < init.m.vm_count; v++) {
+        if (!init.m.vm[v].autostart)
+            continue;
+        init.vm[v].state = INIT_VM_RUNNING;
+        event_send(EVENT_VM_STARTED, name_of(v), 0, "");
         overhead_log(v);
+    }
 }
 
 // The machine's status: the guests' own one if they say one, and never 0 when one died.
@@ -45,10 +50,26 @@ static uint8_t status_of_all(void)
     uint32_t status = 0;
     for (uint32_t v = 0; v < init.m.vm_count; v++) {
         const struct vm_run *vm = &init.vm[v];
-        uint32_t own = vm->end == VM_END_POWER_OFF || vm->status ? vm->status : STATUS_DEAD;
+        bool well = vm->state != INIT_VM_FAILED;
+        uint32_t own = well || vm->status ? vm->status : STATUS_DEAD;
         status = own > status ? own : status;
     }
     return (uint8_t)status;
+}
+
+// Is there one that runs, or may go on?
+static bool any_lives(void)
+{
+    for (uint32_t v = 0; v < init.m.vm_count; v++)
+        if (vm_exists(v) && (init.vm[v].state == INIT_VM_RUNNING || init.vm[v].state == INIT_VM_PAUSED))
+            return true;
+    return false;
+}
+
+void vms_look(void)
+{
+    if (!any_lives() && (init.shutting_down || !init.m.keep))
+        init.ending = true;
 }
 
 void vm_end(uint32_t v, enum vm_end end, uint8_t status)
@@ -56,16 +77,22 @@ void vm_end(uint32_t v, enum vm_end end, uint8_t status)
     static const char *const ends[VM_ENDS] = {[VM_END_POWER_OFF] = "is powered off",
                                               [VM_END_TRIPLE_FAULT] = "died of a triple fault",
                                               [VM_END_ERROR] = "cannot go on"};
-    if (init.vm[v].off)
+    struct vm_run *run = &init.vm[v];
+    if (run->state != INIT_VM_RUNNING && run->state != INIT_VM_PAUSED)
         return;
-    init.vm[v] =
-        (struct vm_run){.off = true, .end = end && end < VM_ENDS ? end : VM_END_ERROR, .status = status};
-    log_info("VM %.*s %s", (int)name_of(v).length, name_of(v).at, ends[init.vm[v].end]);
+    run->end = end && end < VM_ENDS ? end : VM_END_ERROR;
+    run->status = status;
+    run->state = run->end == VM_END_POWER_OFF ? INIT_VM_OFF : INIT_VM_FAILED;
+    log_info("VM %.*s %s", (int)name_of(v).length, name_of(v).at, ends[run->end]);
+    event_send(EVENT_VM_STOPPED, name_of(v), run->end, "");
     overhead_log(v);
     memory_log(v);
     exits_log(v);
-    for (uint32_t i = 0; i < init.m.vm_count; i++)
-        if (!init.vm[i].off)
-            return;
+    vms_look();
+}
+
+void vms_end(void)
+{
+    event_send(EVENT_SHUTDOWN, init.m.name, 0, "");
     end_machine(status_of_all());
 }

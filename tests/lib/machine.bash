@@ -64,6 +64,54 @@ machine_type() {
     machine_keys "$1"$'\r'
 }
 
+# control_open SOCKET: becomes the client of the machine's second serial line, which machine_start --control SOCKET gave it, and
+# begins the session. Its folder is $MACHINE_DIR/control.
+control_open() {
+    local input directory=$MACHINE_DIR/control
+    mkdir "$directory"
+    mkfifo "$directory/input"
+    : >"$directory/output"
+    echo 0 >"$directory/seen"
+    echo 0 >"$directory/commands"
+    ln -s ../lock "$directory/lock"
+    until [ -S "$1" ] || [ -e "$MACHINE_DIR/status" ]; do sleep 0.1; done
+    exec {input}<>"$directory/input"
+    socat - "UNIX-CONNECT:$1" <&"$input" >"$directory/output" 2>>"$MACHINE_DIR/errors" 3>&- 4>&- & # it ends with the socket
+    disown
+    exec {input}>&-
+    control_say ''
+    control_say '{"execute": "greeting"}'
+    control_expect '^\{"Bulkhead": .*\}$'
+    control '^\{\}$' capabilities
+}
+
+# control_say LINE: sends a line as it is.
+control_say() {
+    printf '%s\n' "$1" | timeout "$MACHINE_LIMIT" cat 1<>"$MACHINE_DIR/control/input"
+}
+
+# control_expect REGEX: as machine_expect, of what is said on the second line.
+control_expect() {
+    if ! "$MACHINE_ROOT/tests/lib/await" "$MACHINE_DIR/control" "$1" "$MACHINE_LIMIT" >"$MACHINE_DIR/match"; then
+        echo "expected: $1"
+        tail -n 20 "$MACHINE_DIR/control/output"
+        machine_explain
+        return 1
+    fi
+    # shellcheck disable=SC2034 # for the caller
+    mapfile -d '' -t MACHINE_MATCH <"$MACHINE_DIR/match"
+}
+
+# control REGEX COMMAND [ARGUMENTS]: executes a command; what it returns, or its error's class, is to match. Events that come
+# before the answer are passed over, and seen by no later control_expect.
+control() {
+    local id=$(($(<"$MACHINE_DIR/control/commands") + 1))
+    echo "$id" >"$MACHINE_DIR/control/commands"
+    control_say "{\"execute\": \"$2\", \"arguments\": ${3:-{\}}, \"id\": $id}"
+    control_expect "^\\{\"(?:return\": |error\": \\{\"class\": \")(.*?)(?:\", \"desc\": \"(.*)\"\\})?, \"id\": $id\\}\$"
+    [[ ${MACHINE_MATCH[1]} =~ $1 ]] || { echo "$2 ${3:-}: ${MACHINE_MATCH[0]}, expected $1"; return 1; }
+}
+
 # machine_output: all that the console has printed, without carriage returns.
 machine_output() {
     tr -d '\r' <"$MACHINE_DIR/output"

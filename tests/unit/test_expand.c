@@ -3,7 +3,7 @@
 //
 // LINK: libipc/json.c servers/init/manifest.c servers/init/manifest_objects.c
 // LINK: servers/init/manifest_servers.c tools/arena.c tools/check.c tools/config.c tools/expand.c
-// LINK: tools/check_disk.c tools/expand_devices.c tools/expand_disk.c
+// LINK: tools/check_disk.c tools/expand_control.c tools/expand_devices.c tools/expand_disk.c
 // LINK: tools/expand_host.c tools/expand_rows.c tools/expand_vm.c
 // LINK: tools/file.c tools/guest_image.c tools/json_text.c tools/kinds.c tools/manifest.c
 // LINK: tools/report.c tools/schema.c -lyaml
@@ -133,7 +133,11 @@ static void one_vm(void **state)
     (void)state;
     struct fixture f;
     make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, initrd: initrd, cmdline: 'say \"hi\"', console: true"));
-    assert_int_equal(f.m.server_count, 4);
+    assert_int_equal(f.m.server_count, 6);
+    assert_true(json_is(f.m.server[f.m.control.server].name, "control"));
+    assert_true(json_is(f.m.object[f.m.control.signal].name, "control.bits"));
+    assert_false(f.m.keep);
+    assert_true(f.m.vm[0].autostart);
     assert_int_equal(object(&f, "a.ram")->memory.pages, 16384);
     assert_int_equal(object(&f, "a.ram")->memory.badge, 1);
     assert_string_equal(mapped(&f, &server(&f, "vmm.a")->program.maps, VMM_MAP_RAM), "a.ram");
@@ -170,9 +174,13 @@ static void no_console(void **state)
 {
     (void)state;
     struct fixture f;
-    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M"));
+    make(&f, "name: x\ncontrol: false\nkeep: true\nvms:\n" VM("a", "memory: 64M, autostart: false"));
     assert_null(server(&f, "console"));
     assert_null(server(&f, "uart"));
+    assert_null(server(&f, "control"));
+    assert_int_equal(f.m.control.server, MANIFEST_NONE);
+    assert_true(f.m.keep);
+    assert_false(f.m.vm[0].autostart);
     assert_int_equal(f.m.server_count, 2);
     assert_int_equal(f.m.log_signal, MANIFEST_NONE);
     assert_int_equal(object(&f, "a.vm")->vm.count, 0);

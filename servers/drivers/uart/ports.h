@@ -1,8 +1,10 @@
-// The ports of the host's serial line; tests put a model there.
+// The ports of a serial line; tests put a model there.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <stdint.h>
+
+void ports_at(uint16_t port); // the first of them
 
 // offset: a register of the 16550.
 uint8_t port_read(unsigned offset);

@@ -8,7 +8,7 @@
 
 #include "servers/drivers/uart/ports.h"
 
-enum { DATA, IER, IIR, LCR, MCR, LSR, FCR = IIR, DIVISOR_LOW = DATA, DIVISOR_HIGH = IER };
+enum { DATA, IER, IIR, LCR, MCR, LSR, SCRATCH = 7, FCR = IIR, DIVISOR_LOW = DATA, DIVISOR_HIGH = IER };
 enum { IER_RX = 0x01, IER_THRE = 0x02 };
 enum { IIR_NONE = 0x01, IIR_FIFO = 0xc0 };
 enum { FCR_ON = 0x01, FCR_TRIGGER_8 = 0x80 }; // writing them clears nothing while the FIFOs are on
@@ -94,6 +94,17 @@ static void enable_fifos(struct serial *s)
     port_write(MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
 }
 
+// Nothing at these ports gives all ones, whatever was written.
+bool serial_is_there(void)
+{
+    for (unsigned value = 0x55; value <= 0xaa; value += 0x55) {
+        port_write(SCRATCH, (uint8_t)value);
+        if (port_read(SCRATCH) != value)
+            return false;
+    }
+    return true;
+}
+
 void serial_start(struct serial *s)
 {
     s->stuffed = false;
@@ -103,6 +114,15 @@ void serial_start(struct serial *s)
     set_speed();
     enable_fifos(s);
     enable_interrupts(s);
+}
+
+void serial_drop(struct serial *s)
+{
+    uint32_t count;
+    do {
+        if (ring_filled(&s->output, &count))
+            s->peer_stirred |= ring_publish_consumed(&s->output, s->output.position + count);
+    } while (!ring_sleep_empty(&s->output) && ring_filled(&s->output, &count));
 }
 
 bool serial_serve(struct serial *s)

@@ -19,8 +19,14 @@ struct serial {
     bool peer_stirred;  // somebody sleeps on a ring that went on
 };
 
+// Is there such a device?
+bool serial_is_there(void);
+
 // Takes the device over as it is: whatever is in its FIFOs stays there.
 void serial_start(struct serial *s);
+
+// Where there is none: what is to be sent is dropped.
+void serial_drop(struct serial *s);
 
 // Serves the device until it wants nothing more, or for a bounded while: then true.
 bool serial_serve(struct serial *s);
