@@ -54,6 +54,6 @@ TOOL     := $(if $(TOOL_SRC),$(B)/bulkhead)
 
 $(B)/bulkhead: $(TOOL_OBJ) $(B)/sources
 	$(call say,LD,$@)
-	$(Q)$(CC) $(TOOL_OBJ) -lyaml -o $@
+	$(Q)$(CC) $(TOOL_OBJ) -lyaml -ljansson -o $@
 
 $(filter $(B)/obj/host/% $(B)/obj/asan/% $(B)/obj/fuzz/%,$(OBJ)): $(ZYDIS)/lib/libzydis.a $(B)/include/jsmn.h

@@ -20,7 +20,7 @@ help: ## this text
 
 run: ## boot CONFIG=one-vm (config/*.yaml) on MACHINE=qemu (or kvm, bochs)
 	$(call build_first,system)
-	$(Q)exec scripts/run $(CONFIG) $(MACHINE)
+	$(Q)exec $(TOOL) run $(CONFIG) --machine $(MACHINE)
 
 test: ## everything: lint, unit tests, fuzzers, kernel tests, scenarios; ends with a count
 	$(call build_first,all)

@@ -126,3 +126,18 @@ bool check_config(struct arena *a, struct report *r, const char *path, struct co
                      MANIFEST_FAULTS_MAX);
     return r->errors == errors;
 }
+
+bool check_machine(struct report *r, const struct config *config, uint64_t bytes)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < config->vms.count; i++) {
+        const struct config_vm *vm = config_vm(config, i);
+        if (sum < bytes && sum + vm->memory.number >= bytes)
+            report_error(
+                r, vm->memory.line,
+                "memory: %s, and %llu MiB of the VMs before it, expected less than the machine's %llu MiB",
+                vm->memory.text, (unsigned long long)(sum >> 20), (unsigned long long)(bytes >> 20));
+        sum += vm->memory.number;
+    }
+    return sum < bytes;
+}

@@ -7,6 +7,10 @@
 // File names in a configuration count from the folder that it lies in.
 bool check_config(struct arena *a, struct report *r, const char *path, struct config *config);
 
+// Whether a machine of so much memory holds the VMs' at all; what the system itself takes is found when it
+// starts.
+bool check_machine(struct report *r, const struct config *config, uint64_t bytes);
+
 // A file name of a configuration.
 const char *check_path(struct arena *a, const char *config, const char *name);
 

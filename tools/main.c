@@ -4,114 +4,75 @@
 // LINK: libipc/json.c
 #include <libgen.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/config.h"
-#include "tools/expand.h"
-#include "tools/manifest.h"
-#include "tools/pack.h"
+#include "tools/command/command.h"
 
-enum { EXIT_WRONG_INPUT = 1, EXIT_WRONG_USE = 2 };
-
-struct run {
-    struct arena arena;
-    struct report report;
-    const char *programs;
-    char **arguments; // behind the subcommand
-};
-
-static bool plan_of(struct run *run, struct plan *plan)
-{
-    struct config config;
-    return config_read(&run->arena, &run->report, run->arguments[0], &config) &&
-           expand(&run->arena, &run->report, &config, plan);
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-static bool do_check(struct run *run)
-{
-    struct plan plan;
-    return plan_of(run, &plan);
-}
-
-static bool do_manifest(struct run *run)
-{
-    struct plan plan;
-    if (!plan_of(run, &plan))
-        return false;
-    manifest_write(&plan, stdout);
-    return true;
-}
-
-static bool do_archive(struct run *run)
-{
-    struct plan plan;
-    struct pack pack = {.arena = &run->arena, .programs = run->programs};
-    const char *from = run->arguments[0];
-    run->report.file = from;
-    if (ends_with(from, ".json") ? !pack_manifest(&pack, &run->report, from) : !plan_of(run, &plan))
-        return false;
-    if (!pack.manifest)
-        pack_plan(&pack, &plan);
-    return pack_write(&pack, &run->report, run->arguments[1]);
-}
-
-static const struct command {
-    const char *name;
-    int arguments;
-    bool (*run)(struct run *);
-    const char *usage;
-} commands[] = {
-    {"check", 1, do_check, "check CONFIG               says what is wrong with a configuration"},
-    {"manifest", 1, do_manifest,
-     "manifest CONFIG            prints all that it stands for: objects, capabilities, windows"},
-    {"archive", 2, do_archive,
-     "archive CONFIG OUT.cpio    makes its boot archive (also of a manifest, FILE.json)"},
-};
-
-static int usage(void)
-{
-    fputs("usage: bulkhead [--programs DIR] COMMAND\n", stderr);
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(stderr, "  %s\n", commands[i].usage);
-    fputs("Programs are taken from DIR, or from `user` beside this command.\n", stderr);
-    return EXIT_WRONG_USE;
-}
-
-static const char *programs_beside(struct arena *a)
+static const char *own_folder(struct arena *a)
 {
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n < 0)
-        return "build/user";
+        return "build";
     self[n] = 0;
-    return arena_format(a, "%s/user", dirname(self));
+    return arena_format(a, "%s", dirname(self));
+}
+
+static enum outcome refuse_use(const struct invocation *v, const char *what)
+{
+    fprintf(stderr, "bulkhead: %s; try: bulkhead %s%s--help\n", what, v->command ? v->command->name : "",
+            v->command ? " " : "");
+    return WRONG_USE;
+}
+
+static enum outcome no_command(struct invocation *v)
+{
+    const struct command_line *l = &v->line;
+    const char *group = l->count && help_is_group(l->words[0]) ? l->words[0] : NULL;
+    if (given(v, OPTION_HELP) && (!l->count || group)) {
+        help_all(stdout, group);
+        return DONE;
+    }
+    if (l->count > (group ? 1 : 0))
+        return refuse_use(v, arena_format(&v->arena, "there is no command '%s%s%s'", l->words[0],
+                                          group ? " " : "", group ? l->words[1] : ""));
+    help_all(stderr, group);
+    return WRONG_USE;
+}
+
+static enum outcome execute(struct invocation *v)
+{
+    const struct command *c = v->command;
+    if (given(v, OPTION_HELP)) {
+        help_command(stdout, c);
+        return DONE;
+    }
+    if (!options_within(&v->line, c->options))
+        return refuse_use(v, v->line.error);
+    if (v->count < c->least || v->count > c->most || (v->line.rest && !c->rest))
+        return refuse_use(
+            v, arena_format(&v->arena, "expected: %s%s%s", c->name, *c->arguments ? " " : "", c->arguments));
+    const char *programs = v->line.options.value[OPTION_PROGRAMS].text;
+    v->programs = programs ? programs : arena_format(&v->arena, "%s/user", v->build);
+    return c->run(v);
 }
 
 int main(int argc, char **argv)
 {
-    struct run run = {.report = {.to = stderr, .file = "bulkhead"}};
-    int at = 1;
-    if (argc > 2 && strcmp(argv[1], "--programs") == 0) {
-        run.programs = argv[2];
-        at = 3;
+    struct invocation v = {.report = {.to = stderr, .file = "bulkhead"}};
+    int length;
+    v.build = own_folder(&v.arena);
+    char **words = arena_alloc(&v.arena, sizeof *words * (size_t)argc);
+    bool good = options_parse(&v.line, argv + 1, argc - 1, words);
+    v.command = command_find(words, v.line.count, &length);
+    if (v.command) {
+        v.words = words + length;
+        v.count = v.line.count - length;
     }
-    const struct command *c = commands, *end = commands + sizeof commands / sizeof commands[0];
-    while (c < end && at < argc && strcmp(argv[at], c->name) != 0)
-        c++;
-    if (c == end || at >= argc || argc - at - 1 != c->arguments)
-        return usage();
-    if (!run.programs)
-        run.programs = programs_beside(&run.arena);
-    run.arguments = argv + at + 1;
-    bool good = c->run(&run);
-    arena_free(&run.arena);
-    return good ? 0 : EXIT_WRONG_INPUT;
+    enum outcome o = !good ? refuse_use(&v, v.line.error) : v.command ? execute(&v) : no_command(&v);
+    if (fflush(stdout) != 0 && o == DONE)
+        o = REFUSED;
+    arena_free(&v.arena);
+    return (int)o;
 }

@@ -7,6 +7,8 @@
 static void write_line(const struct report *r, unsigned line, const char *kind, const char *format,
                        va_list arguments)
 {
+    if (!r->to)
+        return;
     fprintf(r->to, "%s:", r->file);
     if (line)
         fprintf(r->to, "%u:", line);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 struct report {
-    FILE *to;
+    FILE *to;         // NULL: nobody is told
     const char *file; // what the lines are about
     unsigned errors;
 };

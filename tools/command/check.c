@@ -1,0 +1,9 @@
+// bulkhead check
+// SPDX-License-Identifier: MIT
+#include "tools/command/command.h"
+
+enum outcome command_check(struct invocation *v)
+{
+    struct plan plan;
+    return config_plan(v, v->words[0], v->line.options.value[OPTION_MEMORY].number, &plan) ? DONE : REFUSED;
+}
