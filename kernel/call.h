@@ -75,7 +75,7 @@ static ALWAYS_INLINE bool call_start_as(struct exec *e, const struct capability 
     if (t && running)
         sched_switch(&t->exec);
     else if (t)
-        sched_ready(&t->exec, false, false);
+        sched_ready(&t->exec, false);
     else if (running)
         sched_block();
     return true;

@@ -41,8 +41,8 @@ void call_fail(struct call *c);
 // Puts a received call back at the head of its endpoint: its receiver died.
 void call_requeue(struct call *c);
 
-// Sets bits; wakes a waiter. `lazy`: do not preempt for it at once (a guest's doorbell).
-void notification_signal(struct notification *n, uint64_t bits, bool lazy);
+// Sets bits; wakes a waiter.
+void notification_signal(struct notification *n, uint64_t bits);
 
 // What a wait is woken with when no message came.
 void thread_wake(struct thread *t, enum status s);

@@ -52,7 +52,7 @@ void exec_set_account(struct exec *e, struct account *a)
     e->account = a;
     list_append(&a->execs, &e->charged);
     if (queued)
-        sched_ready(e, false, false);
+        sched_ready(e, false);
 }
 
 enum status exec_ctl_account(const struct request *r)

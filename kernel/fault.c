@@ -39,7 +39,7 @@ void memory_wake(struct memory *m, uint64_t page, uint64_t pages)
             continue;
         list_remove(&e->fault);
         call_cancel(&e->call);
-        sched_ready(e, false, false);
+        sched_ready(e, false);
     }
 }
 

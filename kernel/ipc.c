@@ -68,7 +68,7 @@ static inline void deliver(struct call *c, struct thread *to)
 void thread_wake(struct thread *t, enum status s)
 {
     end_wait(t, s, t->receive_into);
-    sched_ready(&t->exec, false, false);
+    sched_ready(&t->exec, false);
 }
 
 bool call_start(struct exec *e, const struct capability *to, enum call_kind kind)
@@ -90,7 +90,7 @@ void call_fail(struct call *c)
     list_remove(&e->fault);
     if (kind == CALL_MESSAGE) {
         CONTAINER(e, struct thread, exec)->frame.rax = STATUS_GONE;
-        sched_ready(e, false, false);
+        sched_ready(e, false);
     } else {
         exec_stop(e);
     }
@@ -107,7 +107,7 @@ void call_requeue(struct call *c)
     c->deliveries++;
     struct thread *t = hand_over(c, to, message[c->kind]);
     if (t)
-        sched_ready(&t->exec, false, false);
+        sched_ready(&t->exec, false);
     else
         list_prepend(&to->callers, &c->node);
 }
@@ -225,7 +225,7 @@ static bool take_bits(struct thread *t)
     return true;
 }
 
-void notification_signal(struct notification *n, uint64_t bits, bool lazy)
+void notification_signal(struct notification *n, uint64_t bits)
 {
     struct thread *t = (struct thread *)ref_get(n->thread);
     n->bits |= bits;
@@ -237,7 +237,7 @@ void notification_signal(struct notification *n, uint64_t bits, bool lazy)
     }
     give_bits(t, n);
     end_wait(t, STATUS_OK, t->receive_into);
-    sched_ready(&t->exec, false, lazy);
+    sched_ready(&t->exec, false);
 }
 
 uint64_t sys_signal(uint64_t slot)
@@ -246,7 +246,7 @@ uint64_t sys_signal(uint64_t slot)
     struct capability *cap;
     enum status s = cap_get(current_thread()->process, slot, OBJECT_NOTIFICATION, RIGHT_SEND, &o, &cap);
     if (s == STATUS_OK)
-        notification_signal((struct notification *)o, cap->badge, false);
+        notification_signal((struct notification *)o, cap->badge);
     return s;
 }
 
@@ -302,7 +302,7 @@ static inline uint32_t reply_wait(struct thread *t, const struct wait *w)
         return SYSCALL_DONE;
     }
     if (next)
-        sched_ready(next, false, false);
+        sched_ready(next, false);
     t->cpu_time_at_wait = exec_cpu_time(&t->exec);
     return got ? STATUS_OK : STATUS_TIMEOUT;
 }

@@ -54,7 +54,7 @@ void irq_dispatch(unsigned vector)
     lapic_eoi();
     struct notification *n = i ? (struct notification *)ref_get(i->notification.ref) : NULL;
     if (n)
-        notification_signal(n, i->notification.badge, false);
+        notification_signal(n, i->notification.badge);
 }
 
 static enum status bind(const struct request *r)

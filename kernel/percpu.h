@@ -55,7 +55,6 @@ struct cpu {
     uint64_t ready_map;      // bit n: ready[n] is not empty
     struct node ready[64];
     struct node timers;
-    struct timer doorbell;
     uint64_t fs_base;         // in the register
     struct process *ports_of; // whose I/O rights are in the TSS
     void *virt;               // [I] the back-end's

@@ -218,5 +218,5 @@ void root_start(const struct boot_info *boot, uint64_t boot_tsc)
     give_firmware(p);
     give_ram(p);
     t->exec.suspended = false;
-    sched_ready(&t->exec, false, false);
+    sched_ready(&t->exec, false);
 }

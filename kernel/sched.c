@@ -16,21 +16,13 @@
 
 struct account *root_account;
 
-#define SLICE_US    10000ul
-#define DOORBELL_US 50ul
-
-static void doorbell_due(struct timer *t)
-{
-    (void)t;
-    this_cpu()->hazards |= HAZARD_RESCHEDULE;
-}
+#define SLICE_US 10000ul
 
 void sched_init_cpu(struct cpu *cpu)
 {
     for (unsigned i = 0; i < 64; i++)
         list_init(&cpu->ready[i]);
     list_init(&cpu->timers);
-    cpu->doorbell.expire = doorbell_due;
     cpu->timer_deadline = UINT64_MAX;
 }
 
@@ -85,7 +77,7 @@ static void dequeue(struct cpu *cpu, struct exec *e)
         cpu->ready_map &= ~(1ul << e->effective);
 }
 
-void sched_ready(struct exec *e, bool first, bool lazy)
+void sched_ready(struct exec *e, bool first)
 {
     struct cpu *cpu = this_cpu();
     if (e->suspended) {
@@ -94,12 +86,8 @@ void sched_ready(struct exec *e, bool first, bool lazy)
     }
     e->state = EXEC_READY;
     enqueue(cpu, e, first);
-    if (cpu->current && cpu->current->effective >= e->effective)
-        return;
-    if (!lazy || !cpu->current)
+    if (!cpu->current || cpu->current->effective < e->effective)
         cpu->hazards |= HAZARD_RESCHEDULE;
-    else if (!timer_runs(&cpu->doorbell))
-        timer_start(&cpu->doorbell, rdtsc() + tsc_khz * DOORBELL_US / 1000);
 }
 
 static inline void put_aside(struct cpu *cpu)
@@ -137,7 +125,7 @@ void sched_switch(struct exec *e)
     }
     cpu->current = NULL;
     cpu->hazards |= HAZARD_RESCHEDULE;
-    sched_ready(e, true, false);
+    sched_ready(e, true);
 }
 
 void sched_set_effective(struct exec *e, uint8_t priority)
@@ -160,7 +148,7 @@ static void replenish(struct timer *t)
     while (!list_empty(&a->parked)) {
         struct exec *e = CONTAINER(a->parked.next, struct exec, ready);
         list_remove(&e->ready);
-        sched_ready(e, false, false);
+        sched_ready(e, false);
     }
 }
 

@@ -38,7 +38,7 @@ bool account_release(void *o);
 void sched_init_cpu(struct cpu *cpu);
 
 // e can run; it takes its turn. `first`: before its equals.
-void sched_ready(struct exec *e, bool first, bool lazy);
+void sched_ready(struct exec *e, bool first);
 // The current exec cannot go on; its state says why.
 void sched_block(void);
 // Not in any queue any more, nor current.

@@ -92,7 +92,7 @@ static enum status resume(const struct request *r)
     struct thread *t = r->object[0];
     t->exec.suspended = false;
     if (t->exec.state == EXEC_STOPPED)
-        sched_ready(&t->exec, false, false);
+        sched_ready(&t->exec, false);
     return STATUS_OK;
 }
 
@@ -181,7 +181,7 @@ static enum status bind(const struct request *r)
     t->notification = ref_to(&n->object);
     t->signalled = n->bits != 0;
     if (n->bits && t->exec.state == EXEC_WAITS)
-        notification_signal(n, 0, false);
+        notification_signal(n, 0);
     return STATUS_OK;
 }
 

@@ -67,7 +67,7 @@ static ALWAYS_INLINE bool send_access(struct vcpu *v, const struct vcpu_access *
     if (target && a->address + a->size - 1 <= r->last) {
         if (target->type == OBJECT_NOTIFICATION) {
             v->doorbells++;
-            notification_signal((struct notification *)target, r->target.badge, true);
+            notification_signal((struct notification *)target, r->target.badge);
             return vcpu_answer_access(v, 0);
         }
         v->accesses++;
@@ -148,7 +148,7 @@ void vcpu_unpark(struct vcpu *v)
     if (v->exec.state != EXEC_WAITS)
         return;
     v->action = PENDING_NOTHING;
-    sched_ready(&v->exec, false, false);
+    sched_ready(&v->exec, false);
 }
 
 static void deadline_passed(struct timer *t)

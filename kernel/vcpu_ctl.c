@@ -45,7 +45,7 @@ static enum status resume(const struct request *r)
         v->exec.state = EXEC_WAITS;
     } else if (v->action != PENDING_ACCESS || vcpu_send_access(v)) {
         v->action = PENDING_NOTHING;
-        sched_ready(&v->exec, false, false);
+        sched_ready(&v->exec, false);
     }
     if (again)
         c->deliveries = deliveries;
