@@ -46,6 +46,7 @@ static const struct schema vm_keys[] = {
     {KEY(config_vm, cmdline), SCHEMA_TEXT, .text = ""},
     {KEY(config_vm, console), SCHEMA_BOOL},
     {KEY(config_vm, test_devices), SCHEMA_BOOL},
+    {KEY(config_vm, rng), SCHEMA_BOOL},
     {KEY(config_vm, disks), SCHEMA_LIST, .sub = disk_keys, .item_bytes = sizeof(struct config_disk),
      .item = "a disk"},
     {KEY(config_vm, weight), SCHEMA_NUMBER, .least = 1, .most = 1000, .otherwise = 100},

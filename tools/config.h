@@ -18,7 +18,7 @@ struct config_disk {
 
 struct config_vm {
     unsigned line;
-    struct value name, memory, cpus, kernel, initrd, cmdline, console, test_devices, weight, priority,
+    struct value name, memory, cpus, kernel, initrd, cmdline, console, test_devices, rng, weight, priority,
         autostart;
     struct list disks; // struct config_disk
     // Found by the check: where the files are, and what the kernel is.

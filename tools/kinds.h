@@ -19,6 +19,7 @@ enum kind_index {
     KIND_TESTDEV,
     KIND_TESTPCI,
     KIND_DISK,
+    KIND_RNG,
     KIND_UART2,
     KIND_CONTROL,
     KINDS
