@@ -40,7 +40,7 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
                           .poll_us = config->hang.poll.number / 1000,
                           .cpu_us = config->hang.cpu.number / 1000,
                           .keep = config->keep.number};
-    struct scope s = {.plan = plan, .config = config, .images = ""};
+    struct scope s = {.plan = plan, .config = config, .images = "", .disk_driver = KIND_VIRTIO_BLK};
     for (size_t i = 0; i < config->vms.count; i++)
         if (config_vm(config, i)->console.number)
             s.console = config_vm(config, i);
@@ -53,6 +53,7 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
     for (size_t i = 0; i < config->vms.count; i++)
         expand_vm(&s, config_vm(config, i));
     configure_pager(&s);
+    expand_disk_driver(&s);
     if (config->control.number)
         expand_control(&s);
     if (s.console)

@@ -20,6 +20,8 @@ struct scope {
     unsigned device;                 // the next number
     const char *images;              // of all VMs, for the pager's configuration
     uint32_t image_count;
+    enum kind_index disk_driver; // of the host's disk
+    struct list channels;        // struct host_channel: to it
 };
 
 // expand_rows.c: one row each. Names are patterns of the scope's VM and server; no payer: the supervisor.
@@ -60,3 +62,9 @@ void expand_console(struct scope *s);
 
 // expand_control.c
 void expand_control(struct scope *s);
+
+// expand_disk_host.c: the driver of the host's disk (proto/block.h). The scope's server, which is a device of
+// the scope's VM, gets a channel to a partition; then, when all have theirs, the driver is made, if there are
+// any.
+void expand_channel(struct scope *s, struct plan_server *server, const char *partition, bool read_only);
+void expand_disk_driver(struct scope *s);

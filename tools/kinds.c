@@ -210,6 +210,25 @@ static const struct kind_memory testpci_memory[] = {{"@.state", DEVICE_STATE_BYT
 static const struct kind_memory device_memory[] = {
     {"@.state", DEVICE_STATE_BYTES}, {"@.stats", 4 * KIB}, {0}};
 
+// The host's disk. Its channels are added by number, its device's parts are made (expand_disk_host.c).
+static const struct kind_cap virtio_blk_caps[] = {
+    {DRIVER_SLOT_IRQ, "@.irq", "c", 0},
+    {DRIVER_SLOT_IRQ_SIGNAL, "@.bits", "s", DRIVER_BIT_IRQ(0)},
+    {DRIVER_SLOT_DEVICE, "@.device", "c", 0},
+    {DRIVER_SLOT_DMA, "@.dma", "rw", 0},
+    {0},
+};
+
+static const struct kind_map virtio_blk_maps[] = {
+    {DRIVER_MAP_DMA, "@.dma", "rw"},
+    {VIRTIO_BLK_MAP_BAR, "@.registers", "rw"},
+    {0},
+};
+
+static const struct kind_memory virtio_blk_memory[] = {{"@.dma", VIRTIO_BLK_DMA_PAGES * 4 * KIB}, {0}};
+
+static const struct kind_map no_maps[] = {{0}};
+
 const struct kind kinds[KINDS] = {
     [KIND_MEMORY] = {.name = "memory",
                      .image = "memory",
@@ -326,4 +345,15 @@ const struct kind kinds[KINDS] = {
                       .caps = control_caps,
                       .maps = control_maps,
                       .memory = control_memory},
+    [KIND_VIRTIO_BLK] = {.name = "virtio-blk",
+                         .image = "drivers/virtio-blk",
+                         .quota = 192 * KIB,
+                         .heap = 16 * KIB,
+                         .slots = 160,
+                         .priority = 30,
+                         .caps = virtio_blk_caps,
+                         .maps = virtio_blk_maps,
+                         .memory = virtio_blk_memory,
+                         .failed_caps = no_caps,
+                         .failed_maps = no_maps},
 };

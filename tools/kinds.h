@@ -22,6 +22,7 @@ enum kind_index {
     KIND_RNG,
     KIND_UART2,
     KIND_CONTROL,
+    KIND_VIRTIO_BLK,
     KINDS
 };
 

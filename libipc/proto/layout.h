@@ -162,6 +162,7 @@ enum memory_slot {
 //   "line": true: the lines of FAILED_MAP_LINE are to fall
 //   "bus": true: it was a PCI function, whose page FAILED_MAP_LINE is; the bus is told that it may be missing
 //   "prints": true: what comes through FAILED_MAP_OUTPUT goes to the kernel's debug output
+//   "channels": how many block channels lie where a driver has them: what is SUBMITTED ends with an error
 //   "level", "logs": as the console's; lines of CONSOLE_MAP_LOGS go into FAILED_MAP_OUTPUT
 enum failed_slot {
     FAILED_SLOT_VMM = SLOT_SPECIFIC,      // send: the VMM's notification, VMM_BIT_LINES

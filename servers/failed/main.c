@@ -4,7 +4,8 @@
 // A guest's device answers as a bus does where nothing is: reads give all ones, writes are lost, its
 // interrupt lines are low. Only what the dead server had committed and not answered yet is answered as it
 // would have been. The state object stays as it is. Other servers go on: the console's stand-in hands their
-// logs to the host's line, that of the host's line gives everything to the kernel's debug output.
+// logs to the host's line, that of the host's line gives everything to the kernel's debug output, that of a
+// disk's driver answers with errors.
 //
 // Life: read the configuration, lower the lines, then answer and hand on for ever.
 #include <string.h>
@@ -18,15 +19,17 @@
 #include "libipc/start.h"
 #include "libipc/status.h"
 #include "libipc/thread.h"
+#include "servers/failed/channels.h"
 #include "servers/failed/forward.h"
 
 const char program_name[] = "failed";
 
-enum { TOKENS_MAX = CONSOLE_LOGS_MAX + 16, TOKEN_WORDS = 4, LOG_STRIDE = 0x200000, PAGE = 4096 };
+enum { TOKENS_MAX = CONSOLE_LOGS_MAX + 16, TOKEN_WORDS = 4, WINDOW = 0x200000, PAGE = 4096 };
 enum { PRINT_BYTES = 64 }; // at once: the kernel waits for the line meanwhile
 
 static struct {
     uint64_t state; // bytes
+    uint64_t channels;
     bool line, bus, prints;
     uint32_t level;
     struct json_node logs;
@@ -41,6 +44,10 @@ static void read_config(void)
 {
     static const struct json_field fields[] = {
         {.key = "state", .offset = offsetof(typeof(config), state), .kind = JSON_NUMBER},
+        {.key = "channels",
+         .offset = offsetof(typeof(config), channels),
+         .kind = JSON_NUMBER,
+         .most = DRIVER_CHANNELS_MAX},
         {.key = "line", .offset = offsetof(typeof(config), line), .kind = JSON_BOOL},
         {.key = "bus", .offset = offsetof(typeof(config), bus), .kind = JSON_BOOL},
         {.key = "prints", .offset = offsetof(typeof(config), prints), .kind = JSON_BOOL},
@@ -87,9 +94,20 @@ static void print(void)
         (void)!sys_signal(FAILED_SLOT_PEER); // notifications outlive their servers
 }
 
+static void fail_channels(uint64_t bits)
+{
+    for (uint32_t n = 0; n < config.channels; n++) {
+        if (!(bits & DRIVER_BIT_CHANNEL(n)))
+            continue;
+        channel_fail((struct block_channel *)(DRIVER_MAP_CHANNEL + n * WINDOW));
+        (void)!sys_signal(DRIVER_SLOT_CLIENT + n);
+    }
+}
+
 static void handle_bits(struct server *s, uint64_t bits)
 {
-    (void)s, (void)bits;
+    (void)s;
+    fail_channels(bits);
     if (config.prints)
         print();
     if (config.logs.token && forward_lines(&forward))
@@ -133,7 +151,7 @@ static void open_rings(void)
     if (config.prints && !ring_open(&output, at, RING_PAGES(OUTPUT_RING_BYTES) * PAGE, OUTPUT_RING_BYTES, 1,
                                     ring_last_consumed(at)))
         die("the output does not fit");
-    if (config.logs.token && !forward_open(&forward, &names, at, (uint8_t *)CONSOLE_MAP_LOGS, LOG_STRIDE))
+    if (config.logs.token && !forward_open(&forward, &names, at, (uint8_t *)CONSOLE_MAP_LOGS, WINDOW))
         die("the rings do not fit");
 }
 
@@ -160,7 +178,7 @@ int main(void)
         status = thread_bind(SLOT_THREAD, SLOT_NOTIFICATION);
     if (status != STATUS_OK)
         die("cannot start: %s", status_name(status));
-    handle_bits(&server, 0); // what peers signalled to the dead server
+    handle_bits(&server, UINT64_MAX); // what peers signalled to the dead server
     status = server_run(&server);
     die("the endpoint is gone: %s", status_name(status));
 }

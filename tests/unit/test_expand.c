@@ -4,6 +4,7 @@
 // LINK: libipc/json.c servers/init/manifest.c servers/init/manifest_objects.c
 // LINK: servers/init/manifest_servers.c tools/arena.c tools/check.c tools/config.c tools/expand.c
 // LINK: tools/check_disk.c tools/expand_control.c tools/expand_devices.c tools/expand_disk.c
+// LINK: tools/expand_disk_host.c
 // LINK: tools/expand_host.c tools/expand_rows.c tools/expand_vm.c
 // LINK: tools/file.c tools/guest_image.c tools/json_text.c tools/kinds.c tools/manifest.c
 // LINK: tools/report.c tools/schema.c -lyaml

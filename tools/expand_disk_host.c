@@ -1,0 +1,88 @@
+// The driver of the host's disk, and its channels to who keeps data there.
+// SPDX-License-Identifier: MIT
+//
+// A channel and its pages are paid by the VM whose disk it is. The driver gets exactly its function,
+// interrupt, registers and DMA memory; what stands in for it gets the channels alone.
+#include "libipc/proto/block.h"
+#include "libipc/proto/layout.h"
+#include "tools/expand_parts.h"
+
+enum { WINDOW = 0x200000, VIRTIO_VENDOR = 0x1af4, VIRTIO_BLK = 0x1042 };
+
+struct host_channel {
+    const char *client, *partition;
+    bool read_only;
+};
+
+void expand_channel(struct scope *s, struct plan_server *server, const char *partition, bool read_only)
+{
+    unsigned number = (unsigned)s->channels.count;
+    const char *bits = arena_format(s->plan->arena, "%s.bits", kinds[s->disk_driver].name);
+    s->server = server->name;
+    *PLAN_ADD(s->plan, &s->channels, struct host_channel) =
+        (struct host_channel){server->name, partition, read_only};
+    expand_memory(s, "@.channel", "%.quota", sizeof(struct block_channel), FILL_ZERO);
+    expand_memory(s, "@.buffer", "%.quota", BLOCK_PAGES * BLOCK_PAGE, FILL_ZERO);
+    expand_cap(s, &server->program,
+               (struct kind_cap){DEVICE_SLOT_PEER, bits, "s", DRIVER_BIT_CHANNEL(number)});
+    expand_map(s, &server->program.maps, (struct kind_map){DEVICE_MAP_CHANNEL, "@.channel", "rw"});
+    expand_map(s, &server->program.maps, (struct kind_map){DEVICE_MAP_BUFFER, "@.buffer", "rw"});
+}
+
+static const char *driver_config(const struct scope *s)
+{
+    const char *all = "", *read_only = "";
+    PLAN_EACH(struct host_channel, c, &s->channels)
+    {
+        all = arena_format(s->plan->arena, "%s%s\"%s\"", all, *all ? ", " : "", c->partition);
+        if (c->read_only)
+            read_only =
+                arena_format(s->plan->arena, "%s%s\"%s\"", read_only, *read_only ? ", " : "", c->partition);
+    }
+    return arena_format(s->plan->arena, "{\"channels\": [%s], \"read_only\": [%s]}", all, read_only);
+}
+
+static void add_channels(struct scope *s, struct plan_server *driver)
+{
+    uint32_t n = 0;
+    PLAN_EACH(struct host_channel, c, &s->channels)
+    {
+        s->server = c->client;
+        expand_cap(s, &driver->program,
+                   (struct kind_cap){DRIVER_SLOT_CLIENT + n, "@.bits", "s", DEVICE_BIT_PEER});
+        expand_cap(s, &driver->program, (struct kind_cap){DRIVER_SLOT_BUFFER + n, "@.buffer", "rw", 0});
+        expand_cap(s, &driver->failed,
+                   (struct kind_cap){DRIVER_SLOT_CLIENT + n, "@.bits", "s", DEVICE_BIT_PEER});
+        uint64_t at = n++ * (uint64_t)WINDOW;
+        expand_map(s, &driver->program.maps, (struct kind_map){DRIVER_MAP_CHANNEL + at, "@.channel", "rw"});
+        expand_map(s, &driver->program.maps, (struct kind_map){DRIVER_MAP_BUFFER + at, "@.buffer", "rw"});
+        expand_map(s, &driver->failed.maps, (struct kind_map){DRIVER_MAP_CHANNEL + at, "@.channel", "rw"});
+    }
+}
+
+// A machine without it goes on; who keeps data there gets errors.
+static void add_virtio_function(const struct scope *s)
+{
+    struct plan_object *device = expand_object(s, MANIFEST_DEVICE, "@.device", NULL);
+    const char *name = device->name;
+    device->function.vendor = VIRTIO_VENDOR;
+    device->function.device = VIRTIO_BLK;
+    device->function.optional = true;
+    expand_object(s, MANIFEST_IRQ, "@.irq", NULL)->irq.device = name;
+    struct plan_object *registers = expand_object(s, MANIFEST_MEMORY, "@.registers", NULL);
+    registers->memory.fill = FILL_BAR;
+    registers->memory.pages = VIRTIO_BLK_BAR_PAGES;
+    registers->memory.device = name;
+    registers->memory.bar = VIRTIO_BLK_BAR;
+}
+
+void expand_disk_driver(struct scope *s)
+{
+    if (!s->channels.count)
+        return;
+    struct plan_server *driver = expand_server(s, s->disk_driver, driver_config(s));
+    add_virtio_function(s);
+    expand_stand_in(s, driver, s->disk_driver,
+                    arena_format(s->plan->arena, ", \"channels\": %zu", s->channels.count));
+    add_channels(s, driver);
+}
