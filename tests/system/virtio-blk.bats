@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# The driver of the host's virtio disk: killed again and again under load, bad sectors, no disk at all
+# SPDX-License-Identifier: MIT
+#
+# tests/programs/blocks is the client: every word that it writes says which block and which version of it this is, and its
+# failures are the status of the run. Bochs has no such disk.
+#
+# bats file_tags=qemu
+
+load ../lib/machine
+
+setup() {
+    disk=$BATS_TEST_TMPDIR/disk
+    truncate -s 16M "$disk"
+    printf 'label: gpt\nname=test, size=8MiB\n' | /usr/sbin/sfdisk --quiet "$disk"
+}
+
+# boot DISK DO REQUESTS KIND EVERY COUNT: the client does that, while its driver dies. DISK: of QEMU's -drive; or none.
+boot() {
+    local file=$BATS_TEST_TMPDIR/blocks device=()
+    [ "$1" = none ] || device=(-drive "if=none,id=d0,format=raw,$1" -device 'virtio-blk-pci,drive=d0,disable-legacy=on')
+    sed "s/\"do\": \"work\", \"requests\": 0/\"do\": \"$2\", \"requests\": $3/
+        s/\"kind\": \"kill\", \"every_us\": 1, \"count\": 1/\"kind\": \"$4\", \"every_us\": $5, \"count\": $6/" \
+        tests/manifests/blocks.json >"$file.json"
+    build/bulkhead archive "$file.json" "$file.cpio"
+    machine_start test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$file.cpio" "${device[@]}"
+}
+
+teardown() {
+    machine_stop
+}
+
+@test "three hundred kills with sixteen requests under way lose nothing, and the disk keeps it" {
+    boot "file=$disk" work 100000 kill 8000 300
+    machine_expect '^\[blocks\] 16384 sectors, flags 2, presence 1$'
+    machine_expect '^\[init\] faults: virtio-blk was killed 300 times of 300, and started 301 times$'
+    machine_expect '^\[blocks\] 100000 requests, then all 1024 blocks: 0 failures$'
+    [ "$(machine_exit_status)" -eq 0 ]
+    # The next run finds it.
+    boot "file=$disk" check 0 kill 50000 3
+    machine_expect '^\[blocks\] 1024 blocks of 1024 were written: 0 failures$'
+    [ "$(machine_exit_status)" -eq 0 ]
+}
+
+@test "a bad sector is an error of its block alone; what a client may not ask for is refused" {
+    printf '[inject-error]\nevent = "read_aio"\nerrno = "5"\nsector = "%d"\n' $((2048 + 16 + 3)) >"$BATS_TEST_TMPDIR/bad"
+    boot "file=blkdebug:$BATS_TEST_TMPDIR/bad:$disk" errors 0 kill 60000000 1
+    machine_expect '^\[drivers/virtio-blk\] error: the disk answers with status 1 '
+    machine_expect "^\[drivers/virtio-blk\] error: virtio-blk: read of 8192 bytes at sector 2064, sector 16 of 'test', failed"
+    machine_expect '^\[blocks\] bad sector: 1, its neighbour: 0$'
+    machine_expect '^\[blocks\] beyond the end: 2, of no op: 3$'
+    machine_expect '^\[blocks\] write: 0, errors in all: 1$'
+    [ "$(machine_exit_status)" -eq 0 ]
+}
+
+@test "a disk that is read-only refuses writes" {
+    boot "file=$disk,readonly=on" errors 0 kill 60000000 1
+    machine_expect '^\[blocks\] 16384 sectors, flags [13], presence 1$'
+    machine_expect '^\[blocks\] bad sector: 0, its neighbour: 0$'
+    machine_expect '^\[blocks\] write: 3, errors in all: 0$'
+    [ "$(machine_exit_status)" -eq 0 ]
+}
+
+@test "without a disk the machine goes on, and who wants to use it gets errors" {
+    boot none absent 0 kill 60000000 1
+    machine_expect '^\[init\] warning: virtio-blk is not started, as this machine lacks its device; its callers get errors$'
+    machine_expect '^\[blocks\] 0 sectors, flags 0, presence 2$'
+    machine_expect '^\[blocks\] a request where nothing is: 1$'
+    [ "$(machine_exit_status)" -eq 0 ]
+}
+
+@test "a disk without partitions is none, and the log says why" {
+    truncate -s 0 "$disk"
+    truncate -s 16M "$disk"
+    boot "file=$disk" absent 0 kill 60000000 1
+    machine_expect "^\[drivers/virtio-blk\] error: there is no partition 'test'$"
+    machine_expect '^\[blocks\] 0 sectors, flags 0, presence 2$'
+    machine_expect '^\[blocks\] a request where nothing is: 1$'
+    [ "$(machine_exit_status)" -eq 0 ]
+}
+
+@test "when the driver has failed for good its clients get errors" {
+    boot "file=$disk" fails 100000000 fail 300000 6
+    machine_expect '^\[init\] error: virtio-blk has failed for good, after 6 deaths in a row without a completed request; its callers get errors$'
+    machine_expect '^\[blocks\] the disk has failed: [0-9]+ requests with errors, 0 failures$'
+    [ "$(machine_exit_status)" -eq 0 ]
+}
