@@ -16,7 +16,7 @@
 #define NAP          NS_PER_MS
 
 enum { FLOATING = 0xff, FLOATING_TOO = 0x7f }; // nothing drives the bus
-enum { SIGNATURE_ATA = 0x0000, SIGNATURE_ATAPI = 0xeb14 };
+enum { SIGNATURE_ATA = 0x0000, SIGNATURE_ATAPI = 0xeb14, SIGNATURE_NONE = 0xffff };
 
 // Sleeping, for all bits of `mask` to be as in `want`. False: they never were.
 static bool await(const struct ata_channel *c, uint8_t mask, uint8_t want, uint64_t ns)
@@ -104,7 +104,8 @@ static void look(struct ata_channel *c, uint32_t drive)
     uint8_t status = ata_in(c->control);
     unsigned mid = ata_in(c->ports + ATA_LBA_MID), high = ata_in(c->ports + ATA_LBA_HIGH);
     uint32_t signature = mid | high << 8;
-    if (is_floating(status) || status & ATA_BSY || (status == 0 && signature != SIGNATURE_ATAPI))
+    if (is_floating(status) || status & ATA_BSY || signature == SIGNATURE_NONE ||
+        (status == 0 && signature != SIGNATURE_ATAPI))
         log_debug("%s: no drive", d->name);
     else if (signature == SIGNATURE_ATAPI)
         log_info("%s: an ATAPI device, not used", d->name);
