@@ -146,22 +146,41 @@ static bool write_zeros(const struct image *image, uint64_t at, uint64_t bytes)
     return true;
 }
 
-static bool write_content(const struct image *image, const struct disk_place *place)
+static bool open_content(const struct image *image, const struct disk_part *part, struct file *content)
 {
-    const struct disk_part *part = place->part;
-    struct file content = {0};
-    if (!write_zeros(image, place->first * GPT_SECTOR, part->bytes))
-        return false;
+    *content = (struct file){0};
     if (!part->content)
         return true;
-    if (!file_open(&content, part->content))
+    if (!file_open(content, part->content))
         return report_error(image->report, part->line, "partition '%s': %s: %s", part->name, part->content,
                             strerror(errno));
-    bool good = content.size <= part->bytes
-                    ? write_at(image, content.bytes, content.size, place->first * GPT_SECTOR)
-                    : report_error(image->report, part->line,
-                                   "partition '%s': %s has %zu bytes, expected no more than %llu", part->name,
-                                   part->content, content.size, (unsigned long long)part->bytes);
+    if (content->size <= part->bytes)
+        return true;
+    report_error(image->report, part->line, "partition '%s': %s has %zu bytes, expected no more than %llu",
+                 part->name, part->content, content->size, (unsigned long long)part->bytes);
+    file_close(content);
+    return false;
+}
+
+// Before anything is written.
+static bool check_contents(const struct image *image, const struct disk_layout *l)
+{
+    struct file content;
+    for (size_t i = 0; i < l->count; i++) {
+        if (!open_content(image, l->places[i].part, &content))
+            return false;
+        file_close(&content);
+    }
+    return true;
+}
+
+static bool write_content(const struct image *image, const struct disk_place *place)
+{
+    struct file content;
+    if (!open_content(image, place->part, &content))
+        return false;
+    bool good = write_zeros(image, place->first * GPT_SECTOR, place->part->bytes) &&
+                write_at(image, content.bytes, content.size, place->first * GPT_SECTOR);
     file_close(&content);
     return good;
 }
@@ -257,7 +276,8 @@ static bool make(struct image *image, const struct list *parts, bool replace)
     if (!open_image(image) || !read_table(image))
         return false;
     old.sectors = image->sectors;
-    return disk_layout_make(image->report, &old, parts, &layout) && write_image(image, &layout);
+    return disk_layout_make(image->report, &old, parts, &layout) && check_contents(image, &layout) &&
+           write_image(image, &layout);
 }
 
 bool disk_image_make(struct report *r, const char *path, const struct list *parts, bool replace)

@@ -255,6 +255,10 @@ static void content_fits(void **state)
     assert_false(make(parts, 2, false));
     assert_non_null(strstr(said, "c.yaml:6: partition 'b' of "));
     assert_true(make(parts, 2, true));
+    const struct disk_part nothing[] = {{"b", 8192, 6, "/nonexistent"}};
+    assert_false(make(nothing, 1, true));
+    assert_string_equal(said, "c.yaml:6: partition 'b': /nonexistent: No such file or directory\n");
+    assert_int_equal(get("b", 4095), 'd'); // nothing was touched
     const struct disk_part larger[] = {{"b", 1024, 6, content}};
     unlink(path);
     assert_false(make(larger, 1, false));

@@ -6,6 +6,7 @@
 
 #include "tools/arena.h"
 #include "tools/command/options.h"
+#include "tools/config.h"
 #include "tools/plan.h"
 #include "tools/report.h"
 
@@ -55,6 +56,7 @@ static inline bool given(const struct invocation *v, enum option o)
 enum outcome command_check(struct invocation *v);
 enum outcome command_manifest(struct invocation *v);
 enum outcome command_archive(struct invocation *v);
+enum outcome command_disk_image(struct invocation *v);
 enum outcome command_run(struct invocation *v);
 enum outcome command_ps(struct invocation *v);
 enum outcome command_vm_start(struct invocation *v);
@@ -83,5 +85,7 @@ bool help_is_group(const char *word);
 // The file that a CONFIG stands for: itself, or of the name in config/.
 const char *config_path(struct invocation *v, const char *config);
 struct list config_names(struct invocation *v); // const char *: those in config/
+// What it says. False: it was reported.
+bool config_load(struct invocation *v, const char *config, struct config *c);
 // Its plan; memory: MiB of the machine, 0 if that is not known. False: it was reported.
 bool config_plan(struct invocation *v, const char *config, uint64_t memory, struct plan *plan);

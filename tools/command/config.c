@@ -41,9 +41,8 @@ const char *config_path(struct invocation *v, const char *config)
     return access(path, F_OK) == 0 || access(config, F_OK) != 0 ? path : config;
 }
 
-bool config_plan(struct invocation *v, const char *config, uint64_t memory, struct plan *plan)
+bool config_load(struct invocation *v, const char *config, struct config *c)
 {
-    struct config c;
     const char *path = config_path(v, config), *all = "";
     if (path != config && access(path, F_OK) != 0) {
         struct list names = config_names(v);
@@ -52,7 +51,12 @@ bool config_plan(struct invocation *v, const char *config, uint64_t memory, stru
         return report_error(&v->report, 0, "there is no configuration %s, only %s, or a file's name", config,
                             all);
     }
-    return config_read(&v->arena, &v->report, path, &c) &&
-           (!memory || check_machine(&v->report, &c, memory << 20)) &&
+    return config_read(&v->arena, &v->report, path, c);
+}
+
+bool config_plan(struct invocation *v, const char *config, uint64_t memory, struct plan *plan)
+{
+    struct config c;
+    return config_load(v, config, &c) && (!memory || check_machine(&v->report, &c, memory << 20)) &&
            expand(&v->arena, &v->report, &c, plan);
 }

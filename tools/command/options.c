@@ -24,6 +24,10 @@ const struct option_row option_rows[OPTIONS] = {
     [OPTION_SMP] = {"--smp", .value = "N", .most = 64, .help = "processors of the machine (2; of Bochs 1)"},
     [OPTION_HEADLESS] = {"--headless", .help = "without a terminal: `bulkhead console` attaches to it"},
     [OPTION_FORCE] = {"--force", .help = "at once, without asking a guest"},
+    [OPTION_DISK] = {"--disk", .value = "FILE",
+                     .help = "the image of the machine's disk; without it one of the configuration's name in "
+                             "`disks` beside this command"},
+    [OPTION_REPLACE] = {"--replace", .help = "drops the data of partitions that are not as wanted"},
     [OPTION_FOLLOW] = {"--follow", "-f", .help = "goes on with what comes"},
 };
 

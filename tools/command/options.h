@@ -20,6 +20,8 @@ enum option {
     OPTION_HEADLESS,
     OPTION_FORCE,
     OPTION_FOLLOW,
+    OPTION_DISK,
+    OPTION_REPLACE,
     OPTIONS
 };
 

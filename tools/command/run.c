@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tools/boot_progress.h"
+#include "tools/disk_parts.h"
 #include "tools/machines.h"
 #include "tools/pack.h"
 #include "tools/schema.h"
@@ -20,6 +22,7 @@ enum { MACHINE_REFUSED = 1, MACHINE_STOPPED = 2 }; // statuses of scripts/machin
 struct run {
     struct invocation *v;
     const char *name, *path, *machine; // path: of its folder
+    const char *disk;                  // image of its disk; NULL: it has none
     int lock;
     bool headless;
 };
@@ -52,6 +55,30 @@ static bool make_archive(const struct run *r, const struct plan *plan)
     struct pack pack = {.arena = &v->arena, .programs = v->programs};
     pack_plan(&pack, plan);
     return pack_write(&pack, &v->report, arena_format(&v->arena, "%s/%s", r->path, MACHINE_ARCHIVE));
+}
+
+// Partitions for the disks that are stored there; a configuration without such disks has no image.
+static bool make_disk(struct run *r)
+{
+    struct invocation *v = r->v;
+    struct config config;
+    struct list parts = {0};
+    r->disk = v->line.options.value[OPTION_DISK].text;
+    if (!config_load(v, v->words[0], &config) || !disk_parts(&v->arena, &v->report, &config, NULL, 0, &parts))
+        return false;
+    if (!r->disk && parts.count) {
+        const char *folder = arena_format(&v->arena, "%s/disks", v->build);
+        (void)mkdir(folder, 0777); // if it is not there then, the image will say so
+        r->disk = arena_format(&v->arena, "%s/%s.disk", folder, config.name.text);
+    }
+    if (!r->disk || (parts.count && !disk_image_make(&v->report, r->disk, &parts, false)))
+        return !r->disk;
+    char *path = realpath(r->disk, NULL); // scripts/machine works elsewhere
+    if (!path)
+        return report_error(&v->report, 0, "%s: %s", r->disk, strerror(errno));
+    r->disk = arena_text(&v->arena, path, strlen(path));
+    free(path);
+    return true;
 }
 
 static bool write_about(const struct run *r)
@@ -89,6 +116,8 @@ static char **command_line(const struct run *r)
     if (given(v, OPTION_SMP))
         WORD("--smp"), WORD(options[OPTION_SMP].text);
     WORD("--control"), WORD(socket_path(r, MACHINE_CONTROL));
+    if (r->disk)
+        WORD("--disk"), WORD(r->disk);
     if (r->headless)
         WORD("--line"), WORD(socket_path(r, MACHINE_LINE));
     WORD("run"), WORD("-kernel"), WORD(arena_format(a, "%s/bulkhead.elf", v->build));
@@ -159,7 +188,7 @@ enum outcome command_run(struct invocation *v)
     if (!machine_claim(v, r.name, &r.path, &r.lock))
         return REFUSED;
     enum outcome o = REFUSED;
-    if (make_archive(&r, &plan) && write_about(&r)) {
+    if (make_disk(&r) && make_archive(&r, &plan) && write_about(&r)) {
         fprintf(stderr, "%s: %zu VM%s on %s%s\n", r.name, plan.vms.count, plan.vms.count == 1 ? "" : "s",
                 r.machine,
                 r.headless || !isatty(STDIN_FILENO)
