@@ -66,7 +66,7 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
             sed -n "/^### $command/,/^###* /p" docs/command.md | grep -q -e "$option" ||
                 { echo "docs/command.md lacks $command $option"; false; }
         done < <(grep -o -e '--[a-z][a-z]*' <<<"${lines[0]}")
-    done < <(bulkhead --help | sed -n 's/^  \(vm [a-z]*\|[a-z]*\) .*/\1/p')
+    done < <(bulkhead --help | sed -n 's/^  \(vm [a-z]*\|[a-z-]*\) .*/\1/p')
 }
 
 @test "docs/command.md tells of no command and no option that there is not" {
@@ -75,7 +75,7 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
         # shellcheck disable=SC2086 # one or two words
         bulkhead ${line%% \`*} --help
     done < <(grep '^### ' docs/command.md)
-    for line in run archive ps log "vm stop"; do
+    for line in run archive disk-image ps log "vm stop"; do
         # shellcheck disable=SC2086
         bulkhead $line --help
     done >"$BATS_TEST_TMPDIR/help"
