@@ -43,6 +43,7 @@ struct config_hang {
 };
 
 struct config {
+    bool ata; // the machine's disk is an ATA one, not virtio: who starts the machine says so
     unsigned line;
     struct value name, keep, control;
     struct config_log log;

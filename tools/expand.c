@@ -40,7 +40,10 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
                           .poll_us = config->hang.poll.number / 1000,
                           .cpu_us = config->hang.cpu.number / 1000,
                           .keep = config->keep.number};
-    struct scope s = {.plan = plan, .config = config, .images = "", .disk_driver = KIND_VIRTIO_BLK};
+    struct scope s = {.plan = plan,
+                      .config = config,
+                      .images = "",
+                      .disk_driver = config->ata ? KIND_ATA : KIND_VIRTIO_BLK};
     for (size_t i = 0; i < config->vms.count; i++)
         if (config_vm(config, i)->console.number)
             s.console = config_vm(config, i);

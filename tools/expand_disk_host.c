@@ -7,7 +7,7 @@
 #include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"
 
-enum { WINDOW = 0x200000, VIRTIO_VENDOR = 0x1af4, VIRTIO_BLK = 0x1042 };
+enum { WINDOW = 0x200000, VIRTIO_VENDOR = 0x1af4, VIRTIO_BLK = 0x1042, ATA_PORTS = 8 };
 
 struct host_channel {
     const char *client, *partition;
@@ -76,12 +76,35 @@ static void add_virtio_function(const struct scope *s)
     registers->memory.bar = VIRTIO_BLK_BAR;
 }
 
+static void add_ata_channel(const struct scope *s, const char *number, uint64_t gsi, uint16_t ports,
+                            uint16_t control)
+{
+    const char *irq = arena_format(s->plan->arena, "@.irq%s", number);
+    struct plan_object *o = expand_object(s, MANIFEST_IRQ, irq, NULL);
+    o->irq.gsi = gsi;
+    o = expand_object(s, MANIFEST_IOPORTS, arena_format(s->plan->arena, "@.ports%s", number), NULL);
+    o->ioports.first = ports;
+    o->ioports.last = ports + ATA_PORTS - 1u;
+    o = expand_object(s, MANIFEST_IOPORTS, arena_format(s->plan->arena, "@.control%s", number), NULL);
+    o->ioports.first = o->ioports.last = control;
+}
+
+static void add_hardware(const struct scope *s)
+{
+    if (s->disk_driver == KIND_VIRTIO_BLK) {
+        add_virtio_function(s);
+        return;
+    }
+    add_ata_channel(s, "0", 14, 0x1f0, 0x3f6);
+    add_ata_channel(s, "1", 15, 0x170, 0x376);
+}
+
 void expand_disk_driver(struct scope *s)
 {
     if (!s->channels.count)
         return;
     struct plan_server *driver = expand_server(s, s->disk_driver, driver_config(s));
-    add_virtio_function(s);
+    add_hardware(s);
     expand_stand_in(s, driver, s->disk_driver,
                     arena_format(s->plan->arena, ", \"channels\": %zu", s->channels.count));
     add_channels(s, driver);

@@ -227,7 +227,21 @@ static const struct kind_map virtio_blk_maps[] = {
 
 static const struct kind_memory virtio_blk_memory[] = {{"@.dma", VIRTIO_BLK_DMA_PAGES * 4 * KIB}, {0}};
 
+// Ports and interrupts that every PC has had for it.
+static const struct kind_cap ata_caps[] = {
+    {DRIVER_SLOT_IRQ, "@.irq0", "c", 0},
+    {DRIVER_SLOT_IRQ + 1, "@.irq1", "c", 0},
+    {DRIVER_SLOT_IRQ_SIGNAL, "@.bits", "s", DRIVER_BIT_IRQ(0)},
+    {DRIVER_SLOT_IRQ_SIGNAL + 1, "@.bits", "s", DRIVER_BIT_IRQ(1)},
+    {DRIVER_SLOT_IOPORTS, "@.ports0", "c", 0},
+    {DRIVER_SLOT_IOPORTS + 1, "@.control0", "c", 0},
+    {DRIVER_SLOT_IOPORTS + 2, "@.ports1", "c", 0},
+    {DRIVER_SLOT_IOPORTS + 3, "@.control1", "c", 0},
+    {0},
+};
+
 static const struct kind_map no_maps[] = {{0}};
+static const struct kind_memory no_memory[] = {{0}};
 
 const struct kind kinds[KINDS] = {
     [KIND_MEMORY] = {.name = "memory",
@@ -356,4 +370,15 @@ const struct kind kinds[KINDS] = {
                          .memory = virtio_blk_memory,
                          .failed_caps = no_caps,
                          .failed_maps = no_maps},
+    [KIND_ATA] = {.name = "ata",
+                  .image = "drivers/ata",
+                  .quota = 192 * KIB,
+                  .heap = 16 * KIB,
+                  .slots = 160,
+                  .priority = 30,
+                  .caps = ata_caps,
+                  .maps = no_maps,
+                  .memory = no_memory,
+                  .failed_caps = no_caps,
+                  .failed_maps = no_maps},
 };

@@ -23,6 +23,7 @@ enum kind_index {
     KIND_UART2,
     KIND_CONTROL,
     KIND_VIRTIO_BLK,
+    KIND_ATA,
     KINDS
 };
 

@@ -151,9 +151,38 @@ static void nobody(void **state)
     assert_int_equal(empty.servers.count + empty.objects.count, 0);
 }
 
+// The other driver: exactly the ports and interrupts of two channels.
+static void ata(void **state)
+{
+    (void)state;
+    static const uint16_t ports[][2] = {{0x1f0, 0x1f7}, {0x3f6, 0x3f6}, {0x170, 0x177}, {0x376, 0x376}};
+    struct plan p = {.arena = &arena};
+    struct scope s = {.plan = &p, .disk_driver = KIND_ATA};
+    add_client(&s, "a", "a.root", false);
+    expand_disk_driver(&s);
+    const struct plan_server *server = expand_find_server(&p, "ata");
+    assert_string_equal(server->program.image, "drivers/ata");
+    assert_string_equal(server->failed.image, "failed");
+    unsigned irqs = 0, ranges = 0;
+    PLAN_EACH(struct plan_cap, c, &server->program.caps)
+    {
+        const struct plan_object *o = expand_find_object(&p, c->object);
+        if (o && o->type == MANIFEST_IRQ)
+            assert_int_equal(o->irq.gsi, 14 + irqs++);
+        if (!o || o->type != MANIFEST_IOPORTS)
+            continue;
+        assert_int_equal(o->ioports.first, ports[ranges][0]);
+        assert_int_equal(o->ioports.last, ports[ranges++][1]);
+    }
+    assert_int_equal(irqs, 2);
+    assert_int_equal(ranges, 4);
+    assert_null(expand_find_object(&p, "ata.device"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(both_ends), cmocka_unit_test(its_device),
-                                       cmocka_unit_test(stand_in), cmocka_unit_test(nobody)};
+                                       cmocka_unit_test(stand_in), cmocka_unit_test(nobody),
+                                       cmocka_unit_test(ata)};
     return cmocka_run_group_tests_name("channels to the host's disk", tests, make, drop);
 }

@@ -17,7 +17,9 @@ enum outcome command_archive(struct invocation *v)
     struct pack pack = {.arena = &v->arena, .programs = v->programs};
     const char *from = v->words[0];
     v->report.file = from;
-    if (ends_with(from, ".json") ? !pack_manifest(&pack, &v->report, from) : !config_plan(v, from, 0, &plan))
+    if (ends_with(from, ".json")
+            ? !pack_manifest(&pack, &v->report, from)
+            : !config_plan(v, from, 0, v->line.options.value[OPTION_MACHINE].text, &plan))
         return REFUSED;
     if (!pack.manifest)
         pack_plan(&pack, &plan);

@@ -5,5 +5,6 @@
 enum outcome command_check(struct invocation *v)
 {
     struct plan plan;
-    return config_plan(v, v->words[0], v->line.options.value[OPTION_MEMORY].number, &plan) ? DONE : REFUSED;
+    return config_plan(v, v->words[0], v->line.options.value[OPTION_MEMORY].number, NULL, &plan) ? DONE
+                                                                                                 : REFUSED;
 }

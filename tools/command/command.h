@@ -87,5 +87,7 @@ const char *config_path(struct invocation *v, const char *config);
 struct list config_names(struct invocation *v); // const char *: those in config/
 // What it says. False: it was reported.
 bool config_load(struct invocation *v, const char *config, struct config *c);
-// Its plan; memory: MiB of the machine, 0 if that is not known. False: it was reported.
-bool config_plan(struct invocation *v, const char *config, uint64_t memory, struct plan *plan);
+// Its plan. memory: MiB of the machine, 0 if that is not known; machine: as of --machine, NULL for the usual.
+// False: it was reported.
+bool config_plan(struct invocation *v, const char *config, uint64_t memory, const char *machine,
+                 struct plan *plan);

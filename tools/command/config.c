@@ -54,9 +54,13 @@ bool config_load(struct invocation *v, const char *config, struct config *c)
     return config_read(&v->arena, &v->report, path, c);
 }
 
-bool config_plan(struct invocation *v, const char *config, uint64_t memory, struct plan *plan)
+bool config_plan(struct invocation *v, const char *config, uint64_t memory, const char *machine,
+                 struct plan *plan)
 {
     struct config c;
-    return config_load(v, config, &c) && (!memory || check_machine(&v->report, &c, memory << 20)) &&
+    if (!config_load(v, config, &c))
+        return false;
+    c.ata = machine && strcmp(machine, "bochs") == 0;
+    return (!memory || check_machine(&v->report, &c, memory << 20)) &&
            expand(&v->arena, &v->report, &c, plan);
 }

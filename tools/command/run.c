@@ -177,7 +177,7 @@ enum outcome command_run(struct invocation *v)
     r.machine = options[OPTION_MACHINE].text ? options[OPTION_MACHINE].text
                 : machine && *machine        ? machine
                                              : "qemu";
-    if (!config_plan(v, v->words[0], machine_memory(v), &plan))
+    if (!config_plan(v, v->words[0], machine_memory(v), r.machine, &plan))
         return REFUSED;
     v->report.file = "bulkhead";
     r.name = options[OPTION_RUN].text ? options[OPTION_RUN].text : plan.name;

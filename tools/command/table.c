@@ -22,10 +22,10 @@ const struct command commands[] = {
      true, command_run},
     {"check", "CONFIG", "says what is wrong with a configuration, a line each", config_text, O(MEMORY), 1, 1,
      ARGUMENT_CONFIG, false, command_check},
-    {"manifest", "CONFIG", "prints all that it stands for: objects, capabilities, windows", config_text, 0, 1,
-     1, ARGUMENT_CONFIG, false, command_manifest},
+    {"manifest", "CONFIG", "prints all that it stands for: objects, capabilities, windows", config_text,
+     O(MACHINE), 1, 1, ARGUMENT_CONFIG, false, command_manifest},
     {"archive", "CONFIG OUT.cpio", "makes its boot archive (also of a manifest, FILE.json)", config_text,
-     O(PROGRAMS), 2, 2, ARGUMENT_CONFIG, false, command_archive},
+     O(MACHINE) | O(PROGRAMS), 2, 2, ARGUMENT_CONFIG, false, command_archive},
     {"disk-image", "CONFIG FILE [PARTITION=FILE...]",
      "makes the image of the machine's disk, or brings it up to date",
      "One partition for each disk that is stored there. What is there by that name and size keeps its data;\n"
