@@ -151,9 +151,16 @@ bool bus_look(unsigned vcpu)
     return moved;
 }
 
-bool bus_lines(void)
+bool bus_waits(void)
 {
-    return bus.lines;
+    for (uint32_t left = bus.awake; left; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+        const struct line_page *line = &device_page(n)->line;
+        uint32_t level = __atomic_load_n(&line->level, __ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&line->pending, __ATOMIC_ACQUIRE) || ((level ^ bus.lines >> n) & 1))
+            return true;
+    }
+    return bus.raise_due;
 }
 
 void bus_changed(struct vm_exit *x, uint32_t effects)

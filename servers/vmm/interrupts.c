@@ -106,17 +106,31 @@ static void devices(const struct vm_exit *x)
     vm.platform_due = platform_deadline(&m->platform);
 }
 
+static bool records_changed(void)
+{
+    unsigned line;
+    bool changed = false;
+    for (unsigned n = 0; n < line_records() && !changed; n++) {
+        const struct line_page *record = line_record(n, &line);
+        changed = __atomic_load_n(&record->changes, __ATOMIC_ACQUIRE) != vm.machine->line_changes[n];
+    }
+    return changed;
+}
+
 // Most signals are about MSI-X vectors, which are no lines.
 static bool lines_moved(const struct vm_exit *x)
 {
-    unsigned line;
     bool moved = bus_look(x->n);
     vm.lines_told = false;
-    for (unsigned n = 0; n < line_records() && !moved; n++) {
-        const struct line_page *record = line_record(n, &line);
-        moved = __atomic_load_n(&record->changes, __ATOMIC_ACQUIRE) != vm.machine->line_changes[n];
-    }
-    return moved;
+    return moved || records_changed();
+}
+
+// Every exit looks at the devices' pages. So the one that was on its way here when a device told us has seen
+// what there was, and the vCPU need not come out again.
+void interrupts_signalled(void)
+{
+    if (bus_waits() || records_changed())
+        interrupts_told();
 }
 
 void interrupts_effects(struct vm_exit *x, uint32_t effects)
@@ -155,7 +169,7 @@ bool interrupts_settle(struct vm_exit *x, bool again)
     struct vm_cpu *c = x->cpu;
     const struct vm_calm *calm = &vm.calm[x->n];
     bool kept = !c->offered || (x->info & EXIT_OFFER_PENDING), ended = !again && eoi_skipped(x);
-    bool told = vm.lines_told || bus_lines();
+    bool told = vm.lines_told || bus_waits();
     if (calm->valid && kept && !ended && !told && !c->injected && !again && x->kind != EXIT_KICK)
         return true;
     if (c->offered || c->injected || ended)
@@ -206,12 +220,14 @@ static bool takes_nmi(struct vm_exit *x)
     return !x->state->event;
 }
 
-// Does an interrupt that is offered now go in before the guest's next instruction?
+// Does an interrupt that is offered now go in before the guest's next instruction? A HLT, which no event
+// goes before, ends the shadow that it is usually in.
 static bool goes_in_at_once(const struct vm_exit *x, uint64_t event)
 {
     const struct vcpu_state *s = x->state;
     bool shadow = s->blocking & (BLOCKING_STI | BLOCKING_MOV_SS);
-    return (x->info & EXIT_INTERRUPTIBLE) && (s->rflags & RFLAGS_IF) && !shadow && !event;
+    bool free = x->info & EXIT_INTERRUPTIBLE || x->kind == EXIT_HLT;
+    return free && (s->rflags & RFLAGS_IF) && !shadow && !event;
 }
 
 // Offer, deadline and what becomes of a HLT, into the words of the answer.

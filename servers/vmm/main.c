@@ -61,12 +61,12 @@ static void read_features(void)
     emu_cache_reset(&vm.cache);
 }
 
-// Device servers told us of a line: the vCPU comes out, and its KICK exit looks at the lines.
+// Device servers told us of their pages.
 static void bits(struct server *s, uint64_t bits)
 {
     (void)s;
     if (bits & VMM_BIT_LINES)
-        interrupts_told();
+        interrupts_signalled();
 }
 
 // The kernel cannot enter the state that the guest asked for: the guest's instruction faults, as on a

@@ -176,7 +176,8 @@ void io_firmware_write(uint16_t port, uint8_t value);                      // be
 // interrupts.c
 // What became of the last offer. True: nothing did, and nothing is due.
 bool interrupts_settle(struct vm_exit *x, bool again);
-void interrupts_told(void); // a device server told us of its page: the vCPU is to look
+void interrupts_signalled(void); // by a device server
+void interrupts_told(void);      // pages of device servers have something: the vCPU comes out to look
 void interrupts_answer(struct vm_exit *x, struct message *answer);
 void interrupts_answer_calm(const struct vm_exit *x, struct message *answer);
 void interrupts_effects(struct vm_exit *x, uint32_t effects); // enum port_effect
@@ -192,7 +193,7 @@ void bus_power_up(bool cold);                                // the functions as
 uint32_t bus_pins(void);                                     // bit n: device n has an interrupt pin
 void bus_changed(struct vm_exit *x, uint32_t effects);       // a function's registers: enum port_effect
 bool bus_look(unsigned n);                                   // at the devices' pages; true: a line moved
-bool bus_lines(void);                                        // some device's line is up
+bool bus_waits(void);                                        // there is something to see there
 void bus_publish(void);                                      // what was committed: routes, pages
 bool bus_read(const struct vcpu_access *a, uint64_t *value); // memory of the bus's own; false: none is there
 bool bus_write(unsigned n, const struct vcpu_access *a);

@@ -99,6 +99,7 @@ static void window(void)
 static void rounds(const char *what, unsigned doorbell, unsigned vector)
 {
     REGISTER(TESTPCI_QUEUE) = (uint32_t)(uintptr_t)queue;
+    uint64_t start = ticks();
     for (uint32_t i = 0; i < requests; i++) {
         uint32_t before = taken[vector], request = queue[doorbell].requests + 1;
         queue[doorbell].requests = request;
@@ -106,7 +107,9 @@ static void rounds(const char *what, unsigned doorbell, unsigned vector)
         while (queue[doorbell].done != request)
             interrupts_wait(vector, ++before);
     }
+    uint64_t spent = ticks() - start;
     check(what, queue[doorbell].done, queue[doorbell].requests);
+    say_number("ticks for them: ", spent);
 }
 
 static void intx(unsigned device)

@@ -96,7 +96,7 @@ bool bus_look(unsigned n)
     return false;
 }
 
-bool bus_lines(void)
+bool bus_waits(void)
 {
     return false;
 }
