@@ -1,8 +1,8 @@
 // A tiny kernel that drives the PCI test device in every way that a bus has.
 // SPDX-License-Identifier: MIT
 //
-// It prints a line for each thing that it did; tests/system/bus.bats knows them. Its command line is the number
-// of requests that it makes in each way.
+// It prints a line for each thing that it did; tests/system/bus.bats knows them. Its command line is the
+// number of requests that it makes in each way.
 #include "tests/kernels/pci.h"
 
 #include "servers/testpci/testpci.h"

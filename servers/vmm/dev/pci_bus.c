@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "servers/vmm/dev/pci_bus.h"
 
-enum { PAGE = 4096 };
+enum { PAGE_SHIFT = 12, LARGEST_SHIFT = 31, SMALLEST_SHIFT = 2 };
 
 struct space {
     uint64_t free, last; // of the window
@@ -19,32 +19,43 @@ static bool place(struct pci_function *fn, struct space *space, unsigned bar, ui
 }
 
 // Memory BARs share no page. Decoding stays off: that is the guest's to switch on.
-static bool place_bars(struct pci_function *fn, struct space *io, struct space *memory)
+static bool place_bars(struct pci_function *fn, unsigned shift, struct space *io, struct space *memory)
 {
     bool fits = true;
     for (unsigned i = 0; i < PCI_BARS; i++) {
-        uint64_t size = fn->bar_size[i];
+        unsigned align = shift < PAGE_SHIFT ? PAGE_SHIFT : shift;
+        if (fn->bar_size[i] >> shift != 1)
+            continue;
         if (fn->bar_kind[i] == PCI_BAR_IO)
-            fits = place(fn, io, i, size) && fits;
-        else if (size)
-            fits = place(fn, memory, i, size < PAGE ? PAGE : size) && fits;
+            fits = place(fn, io, i, UINT64_C(1) << shift) && fits;
+        else
+            fits = place(fn, memory, i, UINT64_C(1) << align) && fits;
     }
     return fits;
 }
 
+// The largest first, so that nothing lies waste between them.
 static bool place_all(struct pci_bus *bus, struct pci_host *host)
 {
     struct space io = {PCI_IO_PLACE, PCI_IO_LAST}, memory = {PCI_MEMORY_FIRST, PCI_MEMORY_LAST};
     bool fits = true;
+    for (unsigned shift = LARGEST_SHIFT; shift >= SMALLEST_SHIFT; shift--)
+        for (uint32_t left = bus->known; left; left &= left - 1)
+            fits = place_bars(pci_bus_function(host, (unsigned)__builtin_ctz(left)), shift, &io, &memory) &&
+                   fits;
+    return fits;
+}
+
+static bool firmware(struct pci_bus *bus, struct pci_host *host)
+{
     for (uint32_t left = bus->known; left; left &= left - 1) {
         uint8_t devfn = (uint8_t)(__builtin_ctz(left) << 3);
         struct pci_function *fn = pci_host_find(host, devfn);
         uint32_t pin = pci_function_read(fn, PCI_INTERRUPT + 1, 1);
-        fits = place_bars(fn, &io, &memory) && fits;
         pci_function_write(fn, PCI_INTERRUPT, 1, pin ? pci_intx_irq(devfn, pin - 1) : 0xff);
         pci_msix_reset(&bus->msix[devfn >> 3]);
     }
-    return fits;
+    return place_all(bus, host);
 }
 
 static bool power_up(struct pci_bus *bus, struct pci_host *host)
@@ -53,7 +64,7 @@ static bool power_up(struct pci_bus *bus, struct pci_host *host)
         unsigned n = (unsigned)__builtin_ctz(left);
         pci_layout(host, n, &bus->function[n]);
     }
-    return place_all(bus, host);
+    return firmware(bus, host);
 }
 
 void pci_bus_power_up(struct pci_bus *bus, struct pci_host *host)
@@ -64,7 +75,7 @@ void pci_bus_power_up(struct pci_bus *bus, struct pci_host *host)
 void pci_bus_reset(struct pci_bus *bus, struct pci_host *host)
 {
     bus->resets++;
-    place_all(bus, host);
+    firmware(bus, host);
 }
 
 // Routes a list of the kernel's, if all BARs were decoded.
