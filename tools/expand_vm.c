@@ -63,12 +63,13 @@ static const char *add_image(struct scope *s, const char *what, const char *path
 
 static const char *monitor_config(const struct scope *s, const struct config_vm *c, const char *images)
 {
-    return arena_format(s->plan->arena,
-                        "{\"name\": \"%s\", \"memory\": %llu, \"cpus\": %llu, \"cmdline\": \"%s\"%s%s, "
-                        "\"devices\": [%s]}",
-                        s->vm, (unsigned long long)c->memory.number, (unsigned long long)c->cpus.number,
-                        json_escape(s->plan->arena, c->cmdline.text), images,
-                        c->test_devices.number ? ", \"test_devices\": true" : "", s->devices);
+    return arena_format(
+        s->plan->arena,
+        "{\"name\": \"%s\", \"memory\": %llu, \"cpus\": %llu, \"cmdline\": \"%s\", \"panel\": true%s%s, "
+        "\"devices\": [%s]}",
+        s->vm, (unsigned long long)c->memory.number, (unsigned long long)c->cpus.number,
+        json_escape(s->plan->arena, c->cmdline.text), images,
+        c->test_devices.number ? ", \"test_devices\": true" : "", s->devices);
 }
 
 // Kernel memory that a VM may take: page tables of its RAM in two formats if all of it were 4 KiB pages, its
@@ -176,7 +177,12 @@ void expand_vm(struct scope *s, const struct config_vm *c)
     s->devices = "";
     s->device = BUS_FIRST_DEVICE;
     struct plan_vm *vm = PLAN_ADD(s->plan, &s->plan->vms, struct plan_vm);
-    *vm = (struct plan_vm){.name = s->vm, .quota = expand_name(s, "%.quota"), .waits = !c->autostart.number};
+    *vm = (struct plan_vm){.name = s->vm,
+                           .quota = expand_name(s, "%.quota"),
+                           .waits = !c->autostart.number,
+                           .panel = expand_name(s, "%.panel"),
+                           .signal = expand_name(s, "vmm.%.bits"),
+                           .badge = VMM_BIT_PANEL};
     expand_object(s, MANIFEST_QUOTA, "%.quota", NULL)->quota = vm_quota(c);
     expand_account(s, "%.account", "%.quota", c->weight.number);
     add_memory(s, c, vm);

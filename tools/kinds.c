@@ -168,10 +168,11 @@ static const struct kind_cap vmm_caps[] = {
 static const struct kind_map vmm_maps[] = {
     {MAP_STATE, "@.state", "rw"},
     {MAP_CLOCK, "clock", "r"},
+    {VMM_MAP_PANEL, "%.panel", "r"},
     {0},
 };
 
-static const struct kind_memory vmm_memory[] = {{"@.state", VMM_STATE_BYTES}, {0}};
+static const struct kind_memory vmm_memory[] = {{"@.state", VMM_STATE_BYTES}, {"%.panel", 4 * KIB}, {0}};
 
 static const struct kind_cap testdev_caps[] = {{TESTDEV_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES}, {0}};
 

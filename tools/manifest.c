@@ -149,7 +149,8 @@ static void write_vm(const struct plan_vm *vm, FILE *to)
 {
     fprintf(to, "    {\"name\": \"%s\", \"quota\": \"%s\", \"memory\": ", vm->name, vm->quota);
     write_names(&vm->memory, to);
-    fputs(vm->waits ? ", \"autostart\": false}" : "}", to);
+    fprintf(to, ", \"panel\": \"%s\", \"signal\": \"%s\", \"badge\": %llu%s}", vm->panel, vm->signal,
+            (number)vm->badge, vm->waits ? ", \"autostart\": false" : "");
 }
 
 static void write_faults(const struct plan *p, FILE *to)

@@ -82,8 +82,10 @@ struct plan_server {
 
 struct plan_vm {
     const char *name, *quota;
-    struct list memory; // const char *: its RAM
-    bool waits;         // it is not started with the machine
+    struct list memory;         // const char *: its RAM
+    bool waits;                 // it is not started with the machine
+    const char *panel, *signal; // its buttons, and how its monitor hears of them
+    uint64_t badge;
 };
 
 struct plan_fault {

@@ -35,7 +35,8 @@ enum init_label {
 enum init_vm_off_word { VM_OFF_REASON, VM_OFF_STATUS, VM_OFF_WORDS };
 
 enum vm_end {
-    VM_END_POWER_OFF = 1,
+    VM_END_FORCED, // by command
+    VM_END_POWER_OFF,
     VM_END_TRIPLE_FAULT, // the guest died
     VM_END_ERROR,        // its state or its image cannot run
     VM_ENDS
@@ -140,7 +141,7 @@ enum init_event_kind {
     EVENT_LOST, // value: how many
     EVENT_VM_CREATED,
     EVENT_VM_STARTED,
-    EVENT_VM_STOPPED, // value: enum vm_end, or 0: by force
+    EVENT_VM_STOPPED, // value: enum vm_end
     EVENT_VM_PAUSED,
     EVENT_VM_RESUMED,
     EVENT_VM_RESET,

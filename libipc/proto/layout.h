@@ -51,11 +51,13 @@ enum vmm_slot {
     VMM_SLOT_DEVICE = SLOT_SPECIFIC + 80,      // its endpoint
 };
 #define VMM_MAP_LINE   UINT64_C(0x11000000)   // + 2 MiB * device number: struct line_page, or device_page
+#define VMM_MAP_PANEL  UINT64_C(0x13000000)   // read-only: struct vm_panel (proto/panel.h)
 #define VMM_MAP_RAM    UINT64_C(0x100000000)  // guest memory
 #define VMM_MAP_KERNEL UINT64_C(0x8000000000) // read-only: the guest's kernel image
 #define VMM_MAP_INITRD UINT64_C(0x8100000000) // read-only: its initial RAM disk
 // Bits of its notification.
 #define VMM_BIT_LINES UINT64_C(1) // some line page changed
+#define VMM_BIT_PANEL UINT64_C(2) // a button was pressed
 
 // All servers that are a PCI function of a VM (proto/bus.h).
 enum device_slot {

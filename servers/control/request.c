@@ -201,7 +201,7 @@ void greeting_write(struct out *o)
 
 static void write_data(struct out *o, const struct init_event *event)
 {
-    static const char *const reasons[] = {[0] = "stopped",
+    static const char *const reasons[] = {[VM_END_FORCED] = "stopped",
                                           [VM_END_POWER_OFF] = "powered-off",
                                           [VM_END_TRIPLE_FAULT] = "triple-fault",
                                           [VM_END_ERROR] = "error"};

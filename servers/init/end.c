@@ -3,6 +3,7 @@
 //
 // What was logged or printed and has not left the machine yet lies in rings between servers; the manifest
 // names those to wait for. The supervisor serves nobody meanwhile, so the wait has an end.
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -86,6 +87,24 @@ _Noreturn void end_machine(uint8_t status)
         thread_sleep(DEADLINE_NONE);
 }
 
+// What is tried on behalf of a command does not end the machine when it fails.
+static struct {
+    jmp_buf out;
+    char *text; // NULL: nothing is tried
+    size_t size;
+} trial;
+
+bool attempt(void (*what)(uint32_t), uint32_t argument, char *text, size_t size)
+{
+    trial.text = text;
+    trial.size = size;
+    bool good = !setjmp(trial.out);
+    if (good)
+        what(argument);
+    trial.text = NULL;
+    return good;
+}
+
 _Noreturn void fatal(const char *format, ...)
 {
     char text[LOG_LINE_MAX];
@@ -93,6 +112,11 @@ _Noreturn void fatal(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (trial.text) {
+        snprintf(trial.text, trial.size, "%s", text);
+        scratch_drop();
+        longjmp(trial.out, 1);
+    }
     settle();
     last_words("error: %s", text);
     end_machine(STATUS_FATAL);

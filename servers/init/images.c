@@ -36,7 +36,7 @@ static void load(struct image *image, uint32_t slot)
         image->symbols.size = 0; // a backtrace then has no names
 }
 
-static uint32_t image_of(struct json_text name)
+uint32_t image_find(struct json_text name)
 {
     uint32_t i = 0;
     while (i < init.image_count && (init.image[i].name.length != name.length ||
@@ -61,10 +61,10 @@ void images_load(void)
     for (uint32_t n = 0; n < init.m.server_count; n++) {
         const struct manifest_server *m = &init.m.server[n];
         init.server[n].program = &m->program;
-        init.server[n].image = image_of(m->program.image);
+        init.server[n].image = image_find(m->program.image);
         init.image[init.server[n].image].instances++;
         if (m->failed.image.length)
-            init.server[n].failed_image = image_of(m->failed.image);
+            init.server[n].failed_image = image_find(m->failed.image);
     }
 }
 

@@ -74,7 +74,6 @@ struct server_run {
 
 struct vm_run {
     enum init_vm_state state;
-    bool forced;          // off: by command
     uint32_t end, status; // enum vm_end; what the guest itself said
 };
 
@@ -107,6 +106,8 @@ static inline uint32_t server_slot(uint32_t server, uint32_t which)
 
 // end.c: one line, then the machine stops with a status that is not 0.
 __attribute__((format(printf, 1, 2))) _Noreturn void fatal(const char *format, ...);
+// Does something that may end in fatal(): false, and `text` says why. What was done is not undone.
+bool attempt(void (*what)(uint32_t), uint32_t argument, char *text, size_t size);
 // Waits until the logs are printed, then stops the machine.
 _Noreturn void end_machine(uint8_t status);
 
@@ -126,6 +127,8 @@ enum status with_badge(uint32_t own, uint64_t badge, uint32_t *slot); // a capab
 // Maps a memory object to fill or read it. One at a time.
 void *scratch_open(uint32_t memory, uint64_t pages);
 void scratch_close(void);
+void scratch_drop(void);            // if it is open
+void machine_renew(uint16_t quota); // of a VM: what it runs on is made anew
 
 // devices.c: PCI functions of the host
 bool device_find(uint32_t id, uint32_t index, uint16_t *function);
@@ -137,6 +140,7 @@ void clock_read(struct host_clock *to);
 
 // images.c
 void images_load(void);
+uint32_t image_find(struct json_text name); // loaded if it is not there yet
 const char *image_symbol(uint32_t image, uint64_t address, uint64_t *offset);
 
 // launch.c
@@ -144,6 +148,8 @@ void server_prepare(uint32_t n); // once: the memory of its data
 // A status: its payer cannot afford the process just now.
 MUST_CHECK enum status server_start(uint32_t n, enum start_kind kind);
 void server_stop(uint32_t n);
+void server_renew(uint32_t n);                   // its next start is its first again
+MUST_CHECK enum status server_begin(uint32_t n); // its first start
 // From now on what stands in for it is started. False: there is nothing, or it does already.
 bool server_stand_in(uint32_t n);
 bool server_lacks(uint32_t n);                     // a device that this machine lacks

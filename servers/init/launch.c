@@ -242,6 +242,33 @@ void server_stop(uint32_t n)
     init.server[n].state = SERVER_OFF;
 }
 
+void server_renew(uint32_t n)
+{
+    struct server_run *run = &init.server[n];
+    if (run->state == SERVER_RUNS)
+        server_stop(n);
+    init.image[run->image].instances--;
+    run->program = &manifest_of(n)->program;
+    run->image = image_find(run->program->image);
+    init.image[run->image].instances++;
+    run->state = SERVER_OFF;
+    run->ready = run->death_told = false;
+    run->barren = 0;
+}
+
+// One whose device this machine lacks has failed for good before it began.
+enum status server_begin(uint32_t n)
+{
+    const struct json_text name = manifest_of(n)->name;
+    if (!server_lacks(n))
+        return server_start(n, START_FRESH);
+    bool served = server_stand_in(n) && !server_lacks(n);
+    log_warning("%.*s is not started, as this machine lacks its device; %s", (int)name.length, name.at,
+                served ? "its callers get errors" : "its callers wait");
+    init.server[n].state = SERVER_FAILED;
+    return served ? server_start(n, START_FAILED) : STATUS_OK;
+}
+
 bool server_stand_in(uint32_t n)
 {
     struct server_run *run = &init.server[n];

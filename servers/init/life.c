@@ -1,56 +1,182 @@
 // What becomes of VMs by command.
 // SPDX-License-Identifier: MIT
+//
+// Nothing here waits for anybody: vCPUs are taken out of the hands of their monitors by the kernel, and a
+// monitor hears of a button by a count and a signal.
+#include <string.h>
+
+#include "libipc/log.h"
+#include "libipc/proto/panel.h"
+#include "libipc/status.h"
+#include "libipc/syscall.h"
 #include "servers/init/init.h"
 
-static void not_yet(struct init_answer *a)
+static const char *const state_names[] = {
+    [INIT_VM_CREATED] = "created", [INIT_VM_RUNNING] = "running", [INIT_VM_PAUSED] = "paused",
+    [INIT_VM_OFF] = "off",         [INIT_VM_FAILED] = "failed",   [INIT_VM_LEAVING] = "being destroyed"};
+
+#define IN(state) (1u << (state))
+
+static bool is_in(uint32_t v, uint32_t states, struct init_answer *a)
 {
-    refuse(a, INIT_FAILED, "this cannot be done yet");
+    enum init_vm_state state = init.vm[v].state;
+    struct json_text name = init.m.vm[v].name;
+    return states & IN(state) ||
+           refuse(a, INIT_WRONG_STATE, "VM %.*s is %s", (int)name.length, name.at, state_names[state]);
 }
 
-void vm_start(uint32_t v, const struct init_command *c, struct init_answer *a)
+static void tell(uint32_t v, enum init_event_kind kind)
 {
-    (void)v, (void)c;
-    not_yet(a);
+    event_send(kind, init.m.vm[v].name, 0, "");
 }
 
-void vm_stop(uint32_t v, const struct init_command *c, struct init_answer *a)
+static void all_vcpus(uint32_t v, enum vcpu_op op)
 {
-    (void)v, (void)c;
-    not_yet(a);
+    for (uint32_t i = 0; i < init.m.object_count; i++)
+        if (init.m.object[i].type == MANIFEST_VCPU && init.m.object[i].payer == init.m.vm[v].quota)
+            (void)!sys_vcpu_ctl(object_slot((uint16_t)i), op, 0);
 }
 
-void vm_pause(uint32_t v, const struct init_command *c, struct init_answer *a)
-{
-    (void)v, (void)c;
-    not_yet(a);
-}
+// ---- buttons ----
 
-void vm_resume(uint32_t v, const struct init_command *c, struct init_answer *a)
+static bool press(uint32_t v, bool reset, struct init_answer *a)
 {
-    (void)v, (void)c;
-    not_yet(a);
+    const struct manifest_vm *vm = &init.m.vm[v];
+    uint32_t signal;
+    if (vm->panel == MANIFEST_NONE)
+        return refuse(a, INIT_FAILED, "VM %.*s has no buttons", (int)vm->name.length, vm->name.at);
+    struct vm_panel *panel = scratch_open(object_slot(vm->panel), 1);
+    __atomic_add_fetch(reset ? &panel->resets : &panel->powers, 1, __ATOMIC_RELEASE);
+    scratch_close();
+    if (with_badge(object_slot(vm->signal), vm->badge, &signal) == STATUS_OK)
+        (void)!sys_signal(signal);
+    return true;
 }
 
 void vm_reset(uint32_t v, const struct init_command *c, struct init_answer *a)
 {
-    (void)v, (void)c;
-    not_yet(a);
+    (void)c;
+    if (is_in(v, IN(INIT_VM_RUNNING), a) && press(v, true, a))
+        tell(v, EVENT_VM_RESET);
+}
+
+// ---- off ----
+
+static void stop_by_force(uint32_t v)
+{
+    all_vcpus(v, VCPU_CANCEL);
+    vm_end(v, VM_END_FORCED, 0);
+}
+
+void vm_stop(uint32_t v, const struct init_command *c, struct init_answer *a)
+{
+    uint32_t paused = c->argument ? IN(INIT_VM_PAUSED) : 0;
+    if (!is_in(v, IN(INIT_VM_RUNNING) | paused, a))
+        return;
+    if (c->argument)
+        stop_by_force(v);
+    else
+        press(v, false, a);
+}
+
+// ---- pause ----
+
+void vm_pause(uint32_t v, const struct init_command *c, struct init_answer *a)
+{
+    (void)c;
+    if (!is_in(v, IN(INIT_VM_RUNNING), a))
+        return;
+    all_vcpus(v, VCPU_CANCEL);
+    init.vm[v].state = INIT_VM_PAUSED;
+    tell(v, EVENT_VM_PAUSED);
+}
+
+static void resume(uint32_t v)
+{
+    all_vcpus(v, VCPU_RESUME);
+    init.vm[v].state = INIT_VM_RUNNING;
+    tell(v, EVENT_VM_RESUMED);
+}
+
+void vm_resume(uint32_t v, const struct init_command *c, struct init_answer *a)
+{
+    (void)c;
+    if (is_in(v, IN(INIT_VM_PAUSED), a))
+        resume(v);
+}
+
+// ---- on ----
+
+static void stop_servers(uint32_t v)
+{
+    for (uint32_t n = 0; n < init.m.server_count; n++)
+        if (server_exists(n) && init.m.server[n].vm == v)
+            server_renew(n);
+}
+
+// A machine that ran gets new vCPUs: the next thing that they send is their START exit.
+static void start(uint32_t v)
+{
+    stop_servers(v);
+    if (init.vm[v].state != INIT_VM_CREATED)
+        machine_renew(init.m.vm[v].quota);
+    for (uint32_t n = 0; n < init.m.server_count; n++) {
+        const struct manifest_server *s = &init.m.server[n];
+        if (!server_exists(n) || s->vm != v)
+            continue;
+        enum status status = server_begin(n);
+        if (status != STATUS_OK)
+            fatal("%.*s cannot be started: %s", (int)s->name.length, s->name.at, status_name(status));
+    }
+}
+
+void vm_start(uint32_t v, const struct init_command *c, struct init_answer *a)
+{
+    (void)c;
+    if (!is_in(v, IN(INIT_VM_CREATED) | IN(INIT_VM_OFF) | IN(INIT_VM_FAILED), a))
+        return;
+    if (init.shutting_down) {
+        refuse(a, INIT_WRONG_STATE, "the machine is shutting down");
+        return;
+    }
+    if (!attempt(start, v, a->text, sizeof a->text)) {
+        a->outcome = INIT_NO_MEMORY;
+        stop_servers(v);
+        init.vm[v].state = INIT_VM_FAILED;
+        return;
+    }
+    init.vm[v] = (struct vm_run){.state = INIT_VM_RUNNING};
+    tell(v, EVENT_VM_STARTED);
+    overhead_log(v);
+}
+
+// ---- the machine ----
+
+void vms_shut_down(bool force)
+{
+    struct init_answer none;
+    init.shutting_down = true;
+    for (uint32_t v = 0; v < init.m.vm_count; v++) {
+        if (init.vm[v].state == INIT_VM_PAUSED && !force)
+            resume(v);
+        if (!vm_exists(v) || (init.vm[v].state != INIT_VM_RUNNING && init.vm[v].state != INIT_VM_PAUSED))
+            continue;
+        if (force)
+            stop_by_force(v);
+        else
+            press(v, false, &none);
+    }
+    vms_look();
 }
 
 void vm_destroy(uint32_t v, const struct init_command *c, struct init_answer *a)
 {
     (void)v, (void)c;
-    not_yet(a);
+    refuse(a, INIT_FAILED, "this cannot be done yet");
 }
 
 void vm_create(const struct init_command *c, struct init_answer *a)
 {
     (void)c;
-    not_yet(a);
-}
-
-void vms_shut_down(bool force)
-{
-    (void)force;
-    init.shutting_down = init.ending = true;
+    refuse(a, INIT_FAILED, "this cannot be done yet");
 }

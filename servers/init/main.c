@@ -83,24 +83,6 @@ static void open_log(void)
     log_use_ring(SLOT_OWN_LOG_SIGNAL);
 }
 
-// One whose device this machine lacks has failed for good before it began.
-static void start(uint32_t n)
-{
-    const struct json_text name = init.m.server[n].name;
-    enum start_kind kind = START_FRESH;
-    if (server_lacks(n)) {
-        bool served = server_stand_in(n) && !server_lacks(n);
-        log_warning("%.*s is not started, as this machine lacks its device; %s", (int)name.length, name.at,
-                    served ? "its callers get errors" : "its callers wait");
-        init.server[n].state = SERVER_FAILED;
-        if (!served)
-            return;
-        kind = START_FAILED;
-    }
-    if (server_start(n, kind) != STATUS_OK)
-        fatal("server %.*s: its payer cannot afford it", (int)name.length, name.at);
-}
-
 int main(void)
 {
     open_archive();
@@ -112,9 +94,9 @@ int main(void)
     events_open();
     init.talking = true;
     for (uint32_t n = 0; n < init.m.server_count; n++) {
-        uint16_t vm = init.m.server[n].vm;
-        if (vm == MANIFEST_NONE || init.m.vm[vm].autostart)
-            start(n);
+        const struct manifest_server *s = &init.m.server[n];
+        if ((s->vm == MANIFEST_NONE || init.m.vm[s->vm].autostart) && server_begin(n) != STATUS_OK)
+            fatal("server %.*s: its payer cannot afford it", (int)s->name.length, s->name.at);
     }
     vms_start();
     supervise();

@@ -68,8 +68,9 @@ static const struct json_field control_fields[] = {
 };
 
 struct raw_vm {
-    struct json_text name, quota;
+    struct json_text name, quota, panel, signal;
     struct json_node memory;
+    uint64_t badge;
     bool autostart;
 };
 
@@ -77,6 +78,9 @@ static const struct json_field vm_fields[] = {
     READER_NAME(raw_vm, name),
     READER_NAME(raw_vm, quota),
     READER_FIELD(raw_vm, memory, JSON_ARRAY),
+    READER_OPTIONAL(raw_vm, panel, JSON_TEXT),
+    READER_OPTIONAL(raw_vm, signal, JSON_TEXT),
+    READER_OPTIONAL(raw_vm, badge, JSON_NUMBER),
     READER_OPTIONAL(raw_vm, autostart, JSON_BOOL),
 };
 
@@ -199,6 +203,18 @@ static bool read_memory_list(struct manifest_reader *r, struct json_node array, 
     return true;
 }
 
+static bool read_panel(struct manifest_reader *r, struct json_node n, const struct raw_vm *raw,
+                       struct manifest_vm *vm)
+{
+    vm->panel = vm->signal = MANIFEST_NONE;
+    vm->badge = raw->badge;
+    if (!raw->panel.length)
+        return true;
+    return reader_object(r, n, "panel", raw->panel, 1u << MANIFEST_MEMORY, &vm->panel) &&
+           reader_object(r, n, "signal", raw->signal, 1u << MANIFEST_NOTIFICATION, &vm->signal) &&
+           (vm->panel < BUILTIN_FIRST || json_fail(&r->json, n, "panel: expected an object of the list"));
+}
+
 static bool read_vms(struct manifest_reader *r, struct json_node array)
 {
     struct manifest *m = r->m;
@@ -209,7 +225,7 @@ static bool read_vms(struct manifest_reader *r, struct json_node array)
         struct raw_vm raw = {.autostart = true};
         struct manifest_vm *vm = &m->vm[m->vm_count];
         if (!json_read(&r->json, n, "a VM", JSON_FIELDS(vm_fields), &raw) ||
-            !reader_object(r, n, "quota", raw.quota, QUOTA_TYPES, &vm->quota))
+            !reader_object(r, n, "quota", raw.quota, QUOTA_TYPES, &vm->quota) || !read_panel(r, n, &raw, vm))
             return false;
         for (uint32_t i = 0; i < m->vm_count; i++)
             if (same(m->vm[i].name, raw.name))

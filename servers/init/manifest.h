@@ -112,6 +112,8 @@ struct manifest_vm {
     uint16_t quota;
     uint16_t *memory; // its RAM
     uint32_t memory_count;
+    uint16_t panel, signal; // its buttons, and how its monitor hears of them; MANIFEST_NONE: it has none
+    uint64_t badge;
     bool autostart;
 };
 

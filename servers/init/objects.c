@@ -27,6 +27,11 @@ void scratch_close(void)
         fatal("a memory object cannot be unmapped");
 }
 
+void scratch_drop(void)
+{
+    (void)!sys_unmap(ROOT_SLOT_PROCESS, scratch_at);
+}
+
 enum status with_badge(uint32_t own, uint64_t badge, uint32_t *slot)
 {
     *slot = own;
@@ -258,6 +263,19 @@ static bool is_missing(const struct manifest_object *o)
         return init.m.object[o->device].missing;
     return o->type == MANIFEST_DEVICE && o->function.optional &&
            !device_find(o->function.id, o->function.index, &function);
+}
+
+void machine_renew(uint16_t quota)
+{
+    for (unsigned type = MANIFEST_VM; type <= MANIFEST_VCPU; type++)
+        for (uint32_t i = 0; i < init.m.object_count; i++) {
+            const struct manifest_object *o = &init.m.object[i];
+            if (o->type != type || o->payer != quota)
+                continue;
+            if (type == MANIFEST_VM)
+                must(o, sys_destroy(object_slot((uint16_t)i)), "its end");
+            make[type](o, object_slot((uint16_t)i));
+        }
 }
 
 void objects_create(void)

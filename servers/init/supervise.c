@@ -323,7 +323,9 @@ static bool take(uint32_t n, struct message *m)
     }
     if (label == LABEL_INIT_VM_OFF && words && init.m.server[n].vm != MANIFEST_NONE) {
         uint64_t status = words > VM_OFF_STATUS ? m->words[VM_OFF_STATUS] : 0;
-        vm_end(init.m.server[n].vm, (enum vm_end)m->words[VM_OFF_REASON], (uint8_t)status);
+        uint64_t reason = m->words[VM_OFF_REASON];
+        enum vm_end end = reason && reason < VM_ENDS ? (enum vm_end)reason : VM_END_ERROR;
+        vm_end(init.m.server[n].vm, end, (uint8_t)status);
         *m = MESSAGE(STATUS_OK, 0);
     } else {
         log_warning("%.*s says what is not understood (label %u)", (int)name.length, name.at, label);

@@ -74,15 +74,16 @@ void vms_look(void)
 
 void vm_end(uint32_t v, enum vm_end end, uint8_t status)
 {
-    static const char *const ends[VM_ENDS] = {[VM_END_POWER_OFF] = "is powered off",
+    static const char *const ends[VM_ENDS] = {[VM_END_FORCED] = "is stopped",
+                                              [VM_END_POWER_OFF] = "is powered off",
                                               [VM_END_TRIPLE_FAULT] = "died of a triple fault",
                                               [VM_END_ERROR] = "cannot go on"};
     struct vm_run *run = &init.vm[v];
     if (run->state != INIT_VM_RUNNING && run->state != INIT_VM_PAUSED)
         return;
-    run->end = end && end < VM_ENDS ? end : VM_END_ERROR;
+    run->end = end;
     run->status = status;
-    run->state = run->end == VM_END_POWER_OFF ? INIT_VM_OFF : INIT_VM_FAILED;
+    run->state = run->end <= VM_END_POWER_OFF ? INIT_VM_OFF : INIT_VM_FAILED;
     log_info("VM %.*s %s", (int)name_of(v).length, name_of(v).at, ends[run->end]);
     event_send(EVENT_VM_STOPPED, name_of(v), run->end, "");
     overhead_log(v);

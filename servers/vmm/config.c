@@ -51,6 +51,7 @@ static bool read_keys(struct json *j, struct json_node root, struct vm_config *c
     static const struct json_field plain[] = {
         {JSON_FIELD(struct vm_config, memory), .kind = JSON_NUMBER, .least = 1 << 20, .most = 1ull << 40},
         {JSON_FIELD(struct vm_config, cpus), .kind = JSON_NUMBER, .least = 1, .most = 1},
+        {JSON_FIELD(struct vm_config, panel), .kind = JSON_BOOL, .optional = true},
         {JSON_FIELD(struct vm_config, test_devices), .kind = JSON_BOOL, .optional = true},
     };
     static const struct json_field others[] = {

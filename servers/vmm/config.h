@@ -19,6 +19,7 @@ struct vm_config {
     uint64_t memory; // bytes
     uint64_t cpus;
     struct config_image kernel, initrd;
+    bool panel;        // there is a page of its buttons
     bool test_devices; // there is a page of the test device's lines
     uint32_t devices;  // bit n: device n of the PCI bus is a server (libipc/proto/bus.h)
     char cmdline[CONFIG_CMDLINE_MAX];

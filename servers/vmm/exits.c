@@ -20,6 +20,7 @@ static void kick(struct vm_exit *x)
 {
     if (x->cpu->halted)
         x->action = VCPU_HALT;
+    panel_look(x);
 }
 
 static void exception(struct vm_exit *x)

@@ -69,7 +69,7 @@ static void write_port(struct vm_exit *x, uint16_t port, uint8_t size, uint32_t 
     if (effects & PORT_POWER_OFF)
         power_off(x, VM_POWERED_OFF);
     else if (effects & (PORT_RESET | PORT_INIT))
-        power_reset(x);
+        power_reset(x, "the guest");
 }
 
 void io_firmware_write(uint16_t port, uint8_t value)

@@ -61,12 +61,14 @@ static void read_features(void)
     emu_cache_reset(&vm.cache);
 }
 
-// Device servers told us of their pages.
+// Device servers told us of their pages; a button: the vCPU comes out, and its KICK exit looks.
 static void bits(struct server *s, uint64_t bits)
 {
     (void)s;
     if (bits & VMM_BIT_LINES)
         interrupts_signalled();
+    if (bits & VMM_BIT_PANEL)
+        interrupts_kick((1u << VM_CPUS) - 1);
 }
 
 // The kernel cannot enter the state that the guest asked for: the guest's instruction faults, as on a

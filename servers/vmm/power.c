@@ -16,8 +16,10 @@ static void power_up_devices(bool cold)
     uint32_t kick = 0;
     if (memory.below_4g > RTC_HOLE)
         memory = (struct rtc_memory){RTC_HOLE, vm.config.memory - RTC_HOLE};
-    if (cold)
+    if (cold) {
         clock_power_up();
+        panel_power_up();
+    }
     struct vclock t = clock_now(&vm.cpu[0]);
     irqchip_power_up(&m->chip, (uint32_t)vm.config.cpus, LAPIC_X2APIC | LAPIC_TSC_DEADLINE,
                      vm.env.physical_bits);
@@ -55,9 +57,9 @@ void power_up(struct vcpu_state *state)
     start(state, true);
 }
 
-void power_reset(struct vm_exit *x)
+void power_reset(struct vm_exit *x, const char *by)
 {
-    log_info("%s: reset by the guest", vm.config.name);
+    log_info("%s: reset by %s", vm.config.name, by);
     start(x->state, false);
     x->have = x->groups = GROUP_ALL;
     x->event = 0;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "libipc/proto/panel.h"
 #include "libipc/server.h"
 #include "servers/vmm/config.h"
 #include "servers/vmm/dev/pci_bus.h"
@@ -76,6 +77,7 @@ struct vm_machine {
     uint64_t timer_debt;             // PIT edges that wait for their turn
     uint32_t lines;                  // levels of the fixed devices' lines as the chips know them
     uint32_t line_changes[VM_LINES]; // of each record of the line pages, as last seen
+    struct vm_panel panel;           // presses that were acted on
     uint32_t off;                    // enum vm_off: the VM does not run any more
     struct irqchip chip;
     struct platform platform;
@@ -229,8 +231,12 @@ void memory_e820(void (*add)(void *ctx, uint64_t base, uint64_t bytes, uint32_t 
 // boot.c: loads the guest and sets the boot processor's registers. False: logged why.
 bool boot_load(struct vcpu_state *state);
 
+// panel.c
+void panel_power_up(void);          // what was pressed before does not count
+void panel_look(struct vm_exit *x); // acts on presses
+
 // power.c
 void power_up(struct vcpu_state *state); // the machine as after power-on, the guest loaded
 void power_off(struct vm_exit *x, enum vm_off why);
-void power_reset(struct vm_exit *x);
+void power_reset(struct vm_exit *x, const char *by);
 void power_report(void); // the supervisor learns of the end
