@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "libipc/proto/disk.h"
 #include "libipc/proto/manifest.h"
 #include "tools/file.h"
 
@@ -127,17 +128,32 @@ bool check_config(struct arena *a, struct report *r, const char *path, struct co
     return r->errors == errors;
 }
 
+// What it takes of the machine: RAM, and disks that are kept in memory.
+static uint64_t memory_of(const struct config_vm *vm)
+{
+    uint64_t bytes = vm->memory.number;
+    for (size_t i = 0; i < vm->disks.count; i++) {
+        const struct config_disk *d = config_disk(vm, i);
+        if (d->store.number == DISK_STORE_RAM)
+            bytes += d->base_path ? disk_overlay_bytes(d->size.number, d->space.number) : d->size.number;
+    }
+    return bytes;
+}
+
 bool check_machine(struct report *r, const struct config *config, uint64_t bytes)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < config->vms.count; i++) {
         const struct config_vm *vm = config_vm(config, i);
-        if (sum < bytes && sum + vm->memory.number >= bytes)
+        uint64_t more = memory_of(vm);
+        if (sum < bytes && sum + more >= bytes)
             report_error(
                 r, vm->memory.line,
-                "memory: %s, and %llu MiB of the VMs before it, expected less than the machine's %llu MiB",
-                vm->memory.text, (unsigned long long)(sum >> 20), (unsigned long long)(bytes >> 20));
-        sum += vm->memory.number;
+                "memory: %llu MiB with its disks, and %llu MiB of the VMs before it, expected less than "
+                "the machine's %llu MiB",
+                (unsigned long long)(more >> 20), (unsigned long long)(sum >> 20),
+                (unsigned long long)(bytes >> 20));
+        sum += more;
     }
     return sum < bytes;
 }

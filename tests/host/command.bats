@@ -107,13 +107,13 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
 @test "a configuration that asks for more memory than the machine has is refused with file and line" {
     run bulkhead check --memory 256 one-vm
     [ "$status" -eq 1 ] && [ ${#lines[@]} -eq 1 ]
-    [[ $output == *"/config/one-vm.yaml:9: memory: 256M, "*"expected less than the machine's 256 MiB" ]]
+    [[ $output == *"/config/one-vm.yaml:9: memory: 256 MiB with its disks, "*"expected less than the machine's 256 MiB" ]]
     run bulkhead check --memory 512 one-vm
     [ "$status" -eq 0 ] && [ -z "$output" ]
     run bulkhead run one-vm --memory 128
-    [ "$status" -eq 1 ] && [[ $output == *"one-vm.yaml:9: memory: 256M"* ]]
+    [ "$status" -eq 1 ] && [[ $output == *"one-vm.yaml:9: memory: 256 MiB"* ]]
     MEMORY=128 run bulkhead run one-vm
-    [ "$status" -eq 1 ] && [[ $output == *"one-vm.yaml:9: memory: 256M"* ]]
+    [ "$status" -eq 1 ] && [[ $output == *"one-vm.yaml:9: memory: 256 MiB"* ]]
 }
 
 @test "without a machine every command that wants one says so: status 3" {
@@ -175,6 +175,16 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     control one noise
     run bulkhead crashes
     [ "$status" -eq 0 ] && [ "${#lines[1]}" -eq 1000000 ]
+}
+
+@test "crashes tells of each death and when it was" {
+    reply query-crashes '[{"server": "memory", "why": "killed", "time_ns": 5204000000, "deaths": 1,
+        "text": "memory died: killed\n  380 messages\n"}, {"server": "uart", "why": "hung", "time_ns": 7000000000,
+        "deaths": 1, "text": "uart died: hung"}]'
+    control one
+    run bulkhead crashes
+    [ "$status" -eq 0 ]
+    [ "$output" = $'5.204 s after the start:\nmemory died: killed\n  380 messages\n7.000 s after the start:\nuart died: hung' ]
 }
 
 @test "a machine that does not answer: status 4 within the time that was given" {

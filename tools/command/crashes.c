@@ -10,10 +10,8 @@ static void print(const json_t *crash)
     char time[64];
     const char *text = json_string_value(json_object_get(crash, "text"));
     column_text(time, json_object_get(crash, "time_ns"), COLUMN_SECONDS);
-    printf("%s: %s, %s after the start\n", json_string_value(json_object_get(crash, "server")),
-           json_string_value(json_object_get(crash, "why")), time);
-    if (text)
-        printf("%s%s", text, *text && text[strlen(text) - 1] != '\n' ? "\n" : "");
+    printf("%s after the start:\n%s%s", time, text ? text : "",
+           text && *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
 }
 
 enum outcome command_crashes(struct invocation *v)
