@@ -73,8 +73,8 @@ static void check_initrd(struct arena *a, struct report *r, const char *config, 
 // Names of servers, which objects of theirs begin with.
 static void check_name(struct report *r, const struct value *name)
 {
-    static const char *const taken[] = {"init", "memory", "uart", "uart2",   "control", "console",
-                                        "vmm",  "self",   "ram",  "archive", "clock"};
+    static const char *const taken[] = {"init", "memory", "uart", "uart2", "terminal", "control", "console",
+                                        "log",  "vmm",    "self", "ram",   "archive",  "clock"};
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         if (strcmp(name->text, taken[i]) == 0)
             report_error(r, name->line, "name: '%s' is a name of the system, expected another", name->text);
@@ -106,9 +106,6 @@ static void check_pair(struct report *r, const struct config_vm *before, const s
     if (strcmp(before->name.text, vm->name.text) == 0)
         report_error(r, vm->name.line, "name: a VM %s is in line %u already, expected another name",
                      vm->name.text, before->name.line);
-    if (before->console.number && vm->console.number)
-        report_error(r, vm->console.line, "console: VM %s has it (line %u), expected one VM with the console",
-                     before->name.text, before->console.line);
 }
 
 bool check_config(struct arena *a, struct report *r, const char *path, struct config *config)

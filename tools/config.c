@@ -44,7 +44,7 @@ static const struct schema vm_keys[] = {
     {KEY(config_vm, kernel), SCHEMA_TEXT, .required = true},
     {KEY(config_vm, initrd), SCHEMA_TEXT},
     {KEY(config_vm, cmdline), SCHEMA_TEXT, .text = ""},
-    {KEY(config_vm, console), SCHEMA_BOOL},
+    {KEY(config_vm, console), SCHEMA_BOOL, .otherwise = 1},
     {KEY(config_vm, test_devices), SCHEMA_BOOL},
     {KEY(config_vm, rng), SCHEMA_BOOL},
     {KEY(config_vm, disks), SCHEMA_LIST, .sub = disk_keys, .item_bytes = sizeof(struct config_disk),

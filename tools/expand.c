@@ -44,22 +44,18 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
                       .config = config,
                       .images = "",
                       .disk_driver = config->ata ? KIND_ATA : KIND_VIRTIO_BLK};
-    for (size_t i = 0; i < config->vms.count; i++)
-        if (config_vm(config, i)->console.number)
-            s.console = config_vm(config, i);
     expand_memory(&s, "clock", NULL, PAGE, FILL_CLOCK);
     s.server = "memory";
     expand_memory(&s, "@.pools", NULL, PAGE, FILL_POOLS);
     expand_server(&s, KIND_MEMORY, "");
-    if (s.console)
-        expand_host_line(&s);
+    expand_host_line(&s);
+    expand_terminal(&s);
     for (size_t i = 0; i < config->vms.count; i++)
         expand_vm(&s, config_vm(config, i));
     configure_pager(&s);
     expand_disk_driver(&s);
     if (config->control.number)
         expand_control(&s);
-    if (s.console)
-        expand_console(&s);
+    expand_logs(&s);
     return add_faults(r, plan, config);
 }

@@ -12,16 +12,16 @@
 struct scope {
     struct plan *plan;
     const struct config *config;
-    const struct config_vm *console; // the VM that has it; NULL: none
-    const char *vm, *server, *part;  // what '%', '@' and '#' stand for
-    uint32_t ram;                    // number of the VM's memory below 4 GiB
-    struct list guest_ram;           // struct plan_map: the VM's memory, by guest-physical address
-    const char *devices;             // numbers of its PCI devices, for its monitor's configuration
-    unsigned device;                 // the next number
-    const char *images;              // of all VMs, for the pager's configuration
+    const char *vm, *server, *part; // what '%', '@' and '#' stand for
+    uint32_t ram;                   // number of the VM's memory below 4 GiB
+    struct list guest_ram;          // struct plan_map: the VM's memory, by guest-physical address
+    const char *devices;            // numbers of its PCI devices, for its monitor's configuration
+    unsigned device;                // the next number
+    const char *images;             // of all VMs, for the pager's configuration
     uint32_t image_count;
-    enum kind_index disk_driver; // of the host's disk
-    struct list channels;        // struct host_channel: to it
+    enum kind_index disk_driver;       // of the host's disk
+    struct list channels;              // struct host_channel: to it
+    uint32_t console_count, log_count; // that the terminal has
 };
 
 // expand_rows.c: one row each. Names are patterns of the scope's VM and server; no payer: the supervisor.
@@ -56,9 +56,15 @@ struct plan_server *expand_device(struct scope *s, enum kind_index kind, unsigne
 // expand_disk.c: the disks of the scope's VM
 void expand_disks(struct scope *s, const struct config_vm *c);
 
-// expand_host.c: the machine's own devices, and who has the host's line
+// expand_host.c: the machine's own devices
 void expand_host_line(struct scope *s);
-void expand_console(struct scope *s);
+
+// expand_terminal.c. A console whose stream and ring of input are these, of the server that the scope names;
+// `slot` is where that has its bit of the terminal's notification. The logs come when all servers are there.
+void expand_terminal(struct scope *s);
+void expand_console(struct scope *s, const char *name, struct plan_server *server, uint32_t slot,
+                    const char *output, const char *input);
+void expand_logs(struct scope *s);
 
 // expand_control.c
 void expand_control(struct scope *s);

@@ -98,10 +98,7 @@ struct plan_server *expand_server(struct scope *s, enum kind_index index, const 
                                    .takes_console = k->takes_console,
                                    .program = {.image = k->image}};
     add_rows(s, &server->program, common_caps, common_maps);
-    if (s->console) {
-        expand_memory(s, "@.log", k->payer, RING_PAGES(LOG_RING_BYTES) * PAGE, FILL_ZERO);
-        add_rows(s, &server->program, log_caps, log_maps);
-    }
+    expand_memory(s, "@.log", k->payer, RING_PAGES(LOG_RING_BYTES) * PAGE, FILL_ZERO);
     add_rows(s, &server->program, k->caps, k->maps);
     return server;
 }
@@ -117,8 +114,6 @@ void expand_stand_in(struct scope *s, struct plan_server *server, enum kind_inde
              arena_format(s->plan->arena, "{\"state\": %llu%s}", (unsigned long long)state, more));
     server->failed.image = "failed";
     add_rows(s, &server->failed, common_failed_caps, common_failed_maps);
-    if (s->console)
-        add_rows(s, &server->failed, log_caps, log_maps);
     add_rows(s, &server->failed, k->failed_caps, k->failed_maps);
 }
 

@@ -102,8 +102,8 @@ static void add_test_routes(const struct scope *s, struct plan_object *vm)
 static void add_machine(const struct scope *s, const struct config_vm *c)
 {
     struct plan_object *vm = expand_object(s, MANIFEST_VM, "%.vm", "%.quota");
-    if (s->console == c)
-        add_route(s, vm, (struct plan_route){COM1_FIRST, COM1_LAST, "port", "rw", "console", 1});
+    if (c->console.number)
+        add_route(s, vm, (struct plan_route){COM1_FIRST, COM1_LAST, "port", "rw", "console.%", 1});
     if (c->test_devices.number)
         add_test_routes(s, vm);
     struct plan_object *space = expand_object(s, MANIFEST_SPACE, "%.space", "%.quota");
@@ -151,10 +151,17 @@ static const char *add_monitor(struct scope *s, const struct config_vm *c)
     expand_guest_ram(s, vmm);
     PLAN_EACH(struct plan_map, m, &maps)
     *PLAN_ADD(s->plan, &vmm->program.maps, struct plan_map) = *m;
-    if (s->console != c) // a page that nobody writes
+    if (!c->console.number) // a page that nobody writes
         expand_memory(s, "%.line0", "%.quota", PAGE, FILL_ZERO);
     expand_map(s, &vmm->program.maps, (struct kind_map){VMM_MAP_LINE, "%.line0", "rw"});
     return images;
+}
+
+static void add_serial_port(struct scope *s)
+{
+    struct plan_server *server = expand_server(s, KIND_CONSOLE, "{}");
+    expand_console(s, s->vm, server, CONSOLE_SLOT_TERMINAL, "@.output", "@.input");
+    expand_stand_in(s, server, KIND_CONSOLE, ", \"line\": true");
 }
 
 static void add_test_devices(struct scope *s)
@@ -187,6 +194,8 @@ void expand_vm(struct scope *s, const struct config_vm *c)
     expand_account(s, "%.account", "%.quota", c->weight.number);
     add_memory(s, c, vm);
     const char *images = add_monitor(s, c);
+    if (c->console.number)
+        add_serial_port(s);
     if (c->test_devices.number)
         add_test_devices(s);
     expand_disks(s, c);

@@ -4,6 +4,7 @@
 
 #include "libipc/proto/init.h"
 #include "libipc/proto/layout.h"
+#include "libipc/stream.h"
 
 #define KIB 1024ull
 
@@ -12,12 +13,14 @@ const struct kind_cap common_caps[] = {
     {SLOT_THREAD, OBJECT_SELF_THREAD, "rc", 0},
     {SLOT_ENDPOINT, "@", "v", 0},
     {SLOT_NOTIFICATION, "@.bits", "v", 0},
+    {SLOT_LOG_SIGNAL, "terminal.bits", "s", TERMINAL_BIT_LOG},
     {SLOT_INIT, OBJECT_INIT, "s", 0},
     {0},
 };
 
 const struct kind_map common_maps[] = {
     {MAP_CONFIG, "@.config", "r"},
+    {MAP_LOG, "@.log", "rw"},
     {0},
 };
 
@@ -27,21 +30,12 @@ const struct kind_cap common_failed_caps[] = {
     {SLOT_THREAD, OBJECT_SELF_THREAD, "c", 0},
     {SLOT_ENDPOINT, "@", "v", 0},
     {SLOT_NOTIFICATION, "@.bits", "v", 0},
+    {SLOT_LOG_SIGNAL, "terminal.bits", "s", TERMINAL_BIT_LOG},
     {0},
 };
 
 const struct kind_map common_failed_maps[] = {
     {MAP_CONFIG, "@.failed", "r"},
-    {0},
-};
-
-// Where there is a console server.
-const struct kind_cap log_caps[] = {
-    {SLOT_LOG_SIGNAL, "console.bits", "s", CONSOLE_BIT_LOG},
-    {0},
-};
-
-const struct kind_map log_maps[] = {
     {MAP_LOG, "@.log", "rw"},
     {0},
 };
@@ -67,7 +61,7 @@ static const struct kind_memory memory_memory[] = {{"@.state", MEMORY_STATE_BYTE
 static const struct kind_cap uart_caps[] = {
     {UART_SLOT_IRQ, "uart.irq", "c", 0},
     {UART_SLOT_IOPORTS, "uart.ports", "c", 0},
-    {UART_SLOT_CONSOLE, "console.bits", "s", CONSOLE_BIT_UART},
+    {UART_SLOT_PEER, "terminal.bits", "s", TERMINAL_BIT_UART},
     {UART_SLOT_IRQ_SIGNAL, "uart.bits", "s", UART_BIT_IRQ},
     {0},
 };
@@ -84,15 +78,15 @@ static const struct kind_memory uart_memory[] = {
     {0},
 };
 
-static const struct kind_cap uart_failed_caps[] = {{FAILED_SLOT_PEER, "console.bits", "s", CONSOLE_BIT_UART},
-                                                   {0}};
+static const struct kind_cap uart_failed_caps[] = {
+    {FAILED_SLOT_PEER, "terminal.bits", "s", TERMINAL_BIT_UART}, {0}};
 
 static const struct kind_map uart_failed_maps[] = {{FAILED_MAP_OUTPUT, "uart.output", "rw"}, {0}};
 
 static const struct kind_cap uart2_caps[] = {
     {UART_SLOT_IRQ, "uart2.irq", "c", 0},
     {UART_SLOT_IOPORTS, "uart2.ports", "c", 0},
-    {UART_SLOT_CONSOLE, "control.bits", "s", CONTROL_BIT_UART},
+    {UART_SLOT_PEER, "control.bits", "s", CONTROL_BIT_UART},
     {UART_SLOT_IRQ_SIGNAL, "uart2.bits", "s", UART_BIT_IRQ},
     {0},
 };
@@ -127,36 +121,64 @@ static const struct kind_memory control_memory[] = {
     {0},
 };
 
+// Consoles, and the logs of all servers, are added as there are (expand_terminal.c).
+static const struct kind_cap terminal_caps[] = {
+    {TERMINAL_SLOT_UART, "uart.bits", "s", UART_BIT_RING},
+    {0},
+};
+
+static const struct kind_map terminal_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {TERMINAL_MAP_OUTPUT, "uart.output", "rw"},
+    {TERMINAL_MAP_INPUT, "uart.input", "rw"},
+    {TERMINAL_MAP_NAMES, "@.names", "r"},
+    {TERMINAL_MAP_LOG, "@.stream", "rw"},
+    {0},
+};
+
+static const struct kind_memory terminal_memory[] = {
+    {"@.state", TERMINAL_STATE_BYTES}, {"@.stream", STREAM_PAGES * 4 * KIB}, {0}};
+
+static const struct kind_cap terminal_failed_caps[] = {{FAILED_SLOT_PEER, "uart.bits", "s", UART_BIT_RING},
+                                                       {0}};
+
+static const struct kind_map terminal_failed_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {FAILED_MAP_OUTPUT, "uart.output", "rw"},
+    {TERMINAL_MAP_NAMES, "@.names", "r"},
+    {0},
+};
+
+// Its bit of the terminal's notification is added by number (expand_terminal.c).
 static const struct kind_cap console_caps[] = {
     {CONSOLE_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES},
-    {CONSOLE_SLOT_UART, "uart.bits", "s", UART_BIT_RING},
     {0},
 };
 
 static const struct kind_map console_maps[] = {
     {MAP_STATE, "@.state", "rw"},
     {CONSOLE_MAP_LINE, "%.line0", "rw"},
-    {CONSOLE_MAP_OUTPUT, "uart.output", "rw"},
-    {CONSOLE_MAP_INPUT, "uart.input", "rw"},
-    {0},
-};
-
-// It has the logs of all servers besides (expand_host.c).
-static const struct kind_cap console_failed_caps[] = {
-    {FAILED_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES},
-    {FAILED_SLOT_PEER, "uart.bits", "s", UART_BIT_RING},
-    {0},
-};
-
-static const struct kind_map console_failed_maps[] = {
-    {MAP_STATE, "@.state", "rw"},
-    {FAILED_MAP_LINE, "%.line0", "rw"},
-    {FAILED_MAP_OUTPUT, "uart.output", "rw"},
+    {CONSOLE_MAP_OUTPUT, "@.output", "rw"},
+    {CONSOLE_MAP_INPUT, "@.input", "rw"},
     {0},
 };
 
 static const struct kind_memory console_memory[] = {
-    {"@.state", CONSOLE_STATE_BYTES}, {"%.line0", 4 * KIB}, {0}};
+    {"@.state", CONSOLE_STATE_BYTES},
+    {"%.line0", 4 * KIB},
+    {"@.output", STREAM_PAGES * 4 * KIB},
+    {"@.input", RING_PAGES(INPUT_RING_BYTES) * 4 * KIB},
+    {0},
+};
+
+static const struct kind_cap console_failed_caps[] = {{FAILED_SLOT_VMM, "vmm.%.bits", "s", VMM_BIT_LINES},
+                                                      {0}};
+
+static const struct kind_map console_failed_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {FAILED_MAP_LINE, "%.line0", "rw"},
+    {0},
+};
 
 // Guest memory and images are added as there are (expand_vm.c).
 static const struct kind_cap vmm_caps[] = {
@@ -266,14 +288,25 @@ const struct kind kinds[KINDS] = {
                    .memory = uart_memory,
                    .failed_caps = uart_failed_caps,
                    .failed_maps = uart_failed_maps},
-    [KIND_CONSOLE] = {.name = "console",
+    [KIND_TERMINAL] = {.name = "terminal",
+                       .image = "terminal",
+                       .quota = 512 * KIB,
+                       .heap = 64 * KIB,
+                       .slots = 160,
+                       .priority = 24,
+                       .caps = terminal_caps,
+                       .maps = terminal_maps,
+                       .memory = terminal_memory,
+                       .failed_caps = terminal_failed_caps,
+                       .failed_maps = terminal_failed_maps},
+    [KIND_CONSOLE] = {.name = "console.%",
                       .image = "console",
                       .payer = "%.quota",
                       .account = "%.account",
                       .quota = 192 * KIB,
-                      .heap = 64 * KIB,
+                      .heap = 32 * KIB,
                       .slots = 160,
-                      .priority = 24,
+                      .priority = 22,
                       .caps = console_caps,
                       .maps = console_maps,
                       .memory = console_memory,

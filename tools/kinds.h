@@ -14,6 +14,7 @@
 enum kind_index {
     KIND_MEMORY,
     KIND_UART,
+    KIND_TERMINAL,
     KIND_CONSOLE,
     KIND_VMM,
     KIND_TESTDEV,
@@ -63,5 +64,5 @@ struct kind {
 };
 
 extern const struct kind kinds[KINDS];
-extern const struct kind_cap common_caps[], log_caps[], common_failed_caps[];
-extern const struct kind_map common_maps[], log_maps[], common_failed_maps[];
+extern const struct kind_cap common_caps[], common_failed_caps[];
+extern const struct kind_map common_maps[], common_failed_maps[];

@@ -16,6 +16,15 @@ static void write_maps(const struct list *maps, const char *indent, FILE *to)
             comma(m, maps->items), indent, (number)m->address, m->memory, m->rights);
 }
 
+static void write_entries(const struct list *names, FILE *to)
+{
+    fputs(", \"names\": [", to);
+    PLAN_EACH(struct plan_name, n, names)
+    fprintf(to, "%s{\"entry\": %llu, \"text\": \"%s\"}", n == names->items ? "" : ", ", (number)n->entry,
+            n->text);
+    fputs("]", to);
+}
+
 static void write_memory(const struct plan_object *o, FILE *to)
 {
     fprintf(to, ", \"pages\": %llu, \"fill\": \"%s\"", (number)o->memory.pages,
@@ -26,6 +35,8 @@ static void write_memory(const struct plan_object *o, FILE *to)
         fprintf(to, ", \"text\": %s", o->memory.text);
     if (o->memory.device)
         fprintf(to, ", \"device\": \"%s\", \"bar\": %llu", o->memory.device, (number)o->memory.bar);
+    if (o->memory.fill == FILL_NAMES)
+        write_entries(&o->memory.names, to);
     if (o->memory.pager)
         fprintf(to, ", \"pager\": \"%s\", \"badge\": %llu", o->memory.pager, (number)o->memory.badge);
 }

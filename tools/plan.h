@@ -20,6 +20,11 @@ struct plan_route {
     uint64_t badge;
 };
 
+struct plan_name {
+    uint64_t entry;
+    const char *text;
+};
+
 struct plan_object {
     const char *name;
     enum manifest_type type;
@@ -35,6 +40,7 @@ struct plan_object {
             const char *file, *text; // of FILL_FILE, FILL_TEXT
             const char *device;      // of FILL_BAR, and which
             uint64_t bar;
+            struct list names; // of FILL_NAMES: struct plan_name
             const char *pager;
             uint64_t badge;
         } memory;

@@ -13,7 +13,7 @@ enum server_slot {
     SLOT_THREAD = 2,       // its first thread
     SLOT_ENDPOINT = 3,     // receive: its own endpoint
     SLOT_NOTIFICATION = 4, // receive: to be bound to its first thread
-    SLOT_LOG_SIGNAL = 5,   // send: the console's notification, "there is something in my log ring"
+    SLOT_LOG_SIGNAL = 5,   // send: the terminal's notification, "there is something in my log ring"
     SLOT_INIT = 6,         // send: the supervisor's endpoint (proto/init.h)
     SLOT_REPLY = 8,        // 8..15: reply objects that it makes itself
     SLOT_SPECIFIC = 32,    // what its kind needs, below
@@ -34,12 +34,13 @@ enum server_slot {
 #define RING_PAGES(bytes) ((bytes) / 4096 + 1)
 
 // Bytes of the state objects, by kind of server.
-#define VMM_STATE_BYTES     (512u << 10)
-#define CONSOLE_STATE_BYTES (64u << 10)
-#define TESTDEV_STATE_BYTES (384u << 10)
-#define MEMORY_STATE_BYTES  (512u << 10)
-#define DEVICE_STATE_BYTES  (24u << 10)
-#define CONTROL_STATE_BYTES (16u << 10)
+#define VMM_STATE_BYTES      (512u << 10)
+#define CONSOLE_STATE_BYTES  (64u << 10)
+#define TERMINAL_STATE_BYTES (128u << 10)
+#define TESTDEV_STATE_BYTES  (384u << 10)
+#define MEMORY_STATE_BYTES   (512u << 10)
+#define DEVICE_STATE_BYTES   (24u << 10)
+#define CONTROL_STATE_BYTES  (16u << 10)
 
 // vmm
 enum vmm_slot {
@@ -78,27 +79,38 @@ enum device_slot {
 #define DISK_MAP_BASE UINT64_C(0x10000000000) // read-only: what it held at first
 #define DISK_MAP_DATA UINT64_C(0x20000000000) // what was written, in memory
 
-// console (the 16550A of a VM, and the way of logs to the host's line)
+// console (the 16550A of a VM)
 enum console_slot {
-    CONSOLE_SLOT_VMM = SLOT_SPECIFIC,      // send: the VMM's notification, VMM_BIT_LINES
-    CONSOLE_SLOT_UART = SLOT_SPECIFIC + 1, // send: the uart driver's notification
+    CONSOLE_SLOT_VMM = SLOT_SPECIFIC,          // send: the VMM's notification, VMM_BIT_LINES
+    CONSOLE_SLOT_TERMINAL = SLOT_SPECIFIC + 1, // send: the terminal's notification, TERMINAL_BIT_CONSOLE
 };
-// Its configuration: {"level": one of log_level_names, "logs": [names, in the order of CONSOLE_MAP_LOGS]}.
-// Any other server's log may be among them, and its own.
-#define CONSOLE_LOGS_MAX   128u
 #define CONSOLE_MAP_LINE   UINT64_C(0x11000000) // struct line_page of the VM's COM1
-#define CONSOLE_MAP_OUTPUT UINT64_C(0x11200000) // byte ring to the host's line
-#define CONSOLE_MAP_INPUT  UINT64_C(0x11400000) // byte ring from the host's line
-#define CONSOLE_MAP_LOGS   UINT64_C(0x12000000) // + 2 MiB * number: log rings of all servers
-#define CONSOLE_BIT_LOG    UINT64_C(1)          // a log ring has something
-#define CONSOLE_BIT_UART   UINT64_C(2)          // input arrived, or output has room
+#define CONSOLE_MAP_OUTPUT UINT64_C(0x11200000) // stream of what the guest prints (libipc/stream.h)
+#define CONSOLE_MAP_INPUT  UINT64_C(0x11400000) // byte ring of what is typed for it
+#define CONSOLE_BIT_INPUT  UINT64_C(1)          // something was typed
+
+// terminal (consoles and logs on the host's line). Its configuration: {"level": one of log_level_names}.
+enum terminal_slot {
+    TERMINAL_SLOT_UART = SLOT_SPECIFIC,        // send: the uart driver's notification, UART_BIT_RING
+    TERMINAL_SLOT_CONSOLE = SLOT_SPECIFIC + 1, // + number, send: its server's notification, CONSOLE_BIT_INPUT
+};
+#define TERMINAL_MAP_OUTPUT UINT64_C(0x11200000) // byte ring to the host's line
+#define TERMINAL_MAP_INPUT  UINT64_C(0x11400000) // byte ring from the host's line
+#define TERMINAL_MAP_NAMES  UINT64_C(0x11600000) // read-only: struct terminal_names (proto/terminal.h)
+#define TERMINAL_MAP_LOG    UINT64_C(0x11800000) // stream of the lines of all logs
+#define TERMINAL_MAP_LOGS   UINT64_C(0x20000000) // + 2 MiB * number: log rings
+#define TERMINAL_MAP_CONSOLES                                                                                \
+    UINT64_C(0x40000000)                    // + 4 MiB * number: streams, and 2 MiB behind each its input
+#define TERMINAL_BIT_LOG        UINT64_C(1) // a log ring has something
+#define TERMINAL_BIT_UART       UINT64_C(2) // input arrived, or output has room
+#define TERMINAL_BIT_CONSOLE(i) (UINT64_C(4) << (i)) // console i printed something, or has room for input
 
 // drivers/uart: its rings are its only state. Its configuration, all of it optional: {"port": the first of
 // eight, "output", "input": bytes of the rings}
 enum uart_slot {
     UART_SLOT_IRQ = SLOT_SPECIFIC,         // control
     UART_SLOT_IOPORTS = SLOT_SPECIFIC + 1, // the line's 8 ports
-    UART_SLOT_CONSOLE = SLOT_SPECIFIC + 2, // send: the notification of the rings' other end
+    UART_SLOT_PEER = SLOT_SPECIFIC + 2,    // send: the notification of the rings' other end
     UART_SLOT_IRQ_SIGNAL =
         SLOT_SPECIFIC + 3, // send: its own notification with UART_BIT_IRQ, to bind the interrupt to
 };
@@ -165,7 +177,7 @@ enum memory_slot {
 //   "bus": true: it was a PCI function, whose page FAILED_MAP_LINE is; the bus is told that it may be missing
 //   "prints": true: what comes through FAILED_MAP_OUTPUT goes to the kernel's debug output
 //   "channels": how many block channels lie where a driver has them: what is SUBMITTED ends with an error
-//   "level", "logs": as the console's; lines of CONSOLE_MAP_LOGS go into FAILED_MAP_OUTPUT
+//   "logs": true: lines of TERMINAL_MAP_LOGS up to "level" go into FAILED_MAP_OUTPUT
 enum failed_slot {
     FAILED_SLOT_VMM = SLOT_SPECIFIC,      // send: the VMM's notification, VMM_BIT_LINES
     FAILED_SLOT_PEER = SLOT_SPECIFIC + 1, // send: the notification of who is at the output's other end

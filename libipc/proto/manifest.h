@@ -29,7 +29,8 @@ enum manifest_limit {
     MANIFEST_VMS_MAX = 32,
     MANIFEST_FAULTS_MAX = 16,
     MANIFEST_CAPS_MAX = 160,  // of one server
-    MANIFEST_MAPS_MAX = 200,  // of one server or space
+    MANIFEST_MAPS_MAX = 400,  // of one server or space
+    MANIFEST_NAMES_MAX = 400, // of one memory object
     MANIFEST_ROUTES_MAX = 64, // of one VM
 };
 
@@ -67,12 +68,13 @@ enum manifest_fill {
     FILL_NONE,  // left empty: its pager's
     FILL_FILE,  // "file": pages of the boot archive, read-only
     FILL_TEXT,  // "text": a JSON object as it stands in the manifest, and a NUL, in zeroed pages
+    FILL_NAMES, // "names": struct name_entry each (libipc/proto/names.h), at their places
     FILL_POOLS, // struct pool_table (libipc/proto/init.h): which pages of `ram` are there
     FILL_CLOCK, // struct host_clock (libipc/proto/clock.h)
     FILL_BAR    // "device", "bar": the first pages of a memory BAR
 };
 
-static const char *const manifest_fill_names[] = {"zero",  "none",  "file", "text",
+static const char *const manifest_fill_names[] = {"zero",  "none",  "file", "text", "names",
                                                   "pools", "clock", "bar",  NULL};
 
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};

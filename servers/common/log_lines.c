@@ -5,21 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool log_names_read(struct json *j, struct json_node names, struct log_names *to)
-{
-    struct json_node name = {0};
-    to->logs = 0;
-    if (names.count > CONSOLE_LOGS_MAX)
-        return json_fail(j, names, "logs: %u of them, at most %u are possible", names.count,
-                         CONSOLE_LOGS_MAX);
-    while (json_next(j, names, &name)) {
-        if (!json_copy(json_raw(j, name), to->name[to->logs], sizeof to->name[0]))
-            return json_fail(j, name, "logs: a name of less than %u characters was expected", LOG_NAME_MAX);
-        to->logs++;
-    }
-    return true;
-}
-
 bool log_line_first(const struct ring *r, struct log_line *line)
 {
     uint32_t filled;
@@ -48,10 +33,8 @@ static char shown(char c)
 
 uint32_t log_line_show(const struct log_line *line, const char *name, char *out)
 {
-    char *to = out + snprintf(out, LOG_NAME_MAX + 4, "[%s] ", name);
+    char *to = out + snprintf(out, NAME_BYTES + 4, "[%s] ", name);
     for (uint32_t i = 1; i < line->bytes && line->text[i] != '\n'; i++)
         *to++ = shown(line->text[i]);
-    *to++ = '\r';
-    *to++ = '\n';
     return (uint32_t)(to - out);
 }

@@ -5,22 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "libipc/json.h"
 #include "libipc/log.h"
-#include "libipc/proto/layout.h"
+#include "libipc/proto/names.h"
 #include "libipc/ring.h"
 
-enum { LOG_NAME_MAX = 32, LOG_SHOWN_MAX = 320 /* name, text, ends of lines */ };
-
-// Whose logs there are, in the order of their rings.
-struct log_names {
-    uint32_t level; // enum log_level: what lies beyond is not shown
-    uint32_t logs;
-    char name[CONSOLE_LOGS_MAX][LOG_NAME_MAX];
-};
-
-// Reads the array `names` into the table. False: j->error says why.
-bool log_names_read(struct json *j, struct json_node names, struct log_names *to);
+enum { LOG_SHOWN_MAX = 320 /* name, text, ends of lines */ };
 
 struct log_line {
     uint32_t bytes; // that it takes in its ring

@@ -1,64 +1,30 @@
-// The console's port: the UART between the guest and two byte rings.
+// The console's port: the UART between the guest, a stream and a ring.
 // SPDX-License-Identifier: MIT
 //
 // Input belongs to its ring until the guest reads it: `input` is the first byte that it hasn't read, the
 // FIFO's bytes follow, what is to be offered next lies behind those.
 #include "servers/console/console.h"
 
-static bool open_logs(struct console *c, uint8_t *log_rings, uint64_t log_stride)
+MUST_CHECK bool console_open(struct console *c, void *output, void *input)
 {
-    for (uint32_t i = 0; i < c->config->logs; i++) {
-        uint64_t position = c->logs->position[i];
-        if (!ring_open(&c->log[i], log_rings + i * log_stride, RING_PAGES(LOG_RING_BYTES) * 4096,
-                       LOG_RING_BYTES, 1, position))
-            return false;
-        (void)!ring_publish_consumed(&c->log[i], position);
-    }
-    return true;
-}
-
-MUST_CHECK bool console_open(struct console *c, void *output, void *input, uint8_t *log_rings,
-                             uint64_t log_stride)
-{
-    if (!ring_open(&c->output, output, RING_PAGES(OUTPUT_RING_BYTES) * 4096, OUTPUT_RING_BYTES, 1,
-                   c->port->output) ||
-        !ring_open(&c->input, input, RING_PAGES(INPUT_RING_BYTES) * 4096, INPUT_RING_BYTES, 1,
-                   c->port->input) ||
-        !open_logs(c, log_rings, log_stride))
+    c->output = stream_open(output, c->port->output);
+    if (!ring_open(&c->input, input, RING_PAGES(INPUT_RING_BYTES) * 4096, INPUT_RING_BYTES, 1,
+                   c->port->input))
         return false;
-    (void)!ring_publish_produced(&c->output, c->port->output);
+    (void)!stream_publish(&c->output, c->port->output);
     (void)!ring_publish_consumed(&c->input, c->port->input);
-    c->signals = SIGNAL_VMM | SIGNAL_UART; // the dead server may have owed them
+    c->signals = SIGNAL_VMM | SIGNAL_TERMINAL; // the dead server may have owed them
     return true;
 }
 
 // ---- to the host ----
 
-static uint32_t output_room(struct console *c)
+static void transmit(struct console *c)
 {
-    uint32_t room;
-    // What was put and is not published yet takes room too.
-    uint32_t ahead = (uint32_t)(c->port->output - c->output.position);
-    return ring_room(&c->output, &room) && room > ahead ? room - ahead : 0;
-}
-
-static void transmit(struct console *c, uint64_t now)
-{
-    struct uart *u = &c->port->uart;
-    while (u->tx_count) {
-        uint8_t bytes[UART_FIFO];
-        unsigned sent = uart_transmit(u, bytes, output_room(c));
-        if (!sent) {
-            if (ring_sleep_full(&c->output, 1) || !output_room(c))
-                return; // the transmitter stays full until the driver has made room
-            continue;
-        }
-        ring_put(&c->output, c->port->output, bytes, sent);
-        c->port->output += sent;
-        c->port->mid_line = bytes[sent - 1] != '\n';
-        c->spoke = now;
-        c->changes |= CHANGED_PORT;
-    }
+    uint8_t bytes[UART_FIFO];
+    unsigned sent = uart_transmit(&c->port->uart, bytes, sizeof bytes);
+    stream_put(&c->output, c->port->output, bytes, sent);
+    c->port->output += sent;
 }
 
 // ---- from the host ----
@@ -75,7 +41,7 @@ static uint32_t input_waiting(const struct console *c)
     return ring_filled(&c->input, &filled) && filled > ahead ? filled - (uint32_t)ahead : 0;
 }
 
-static void receive(struct console *c)
+void console_stir(struct console *c)
 {
     struct uart *u = &c->port->uart;
     for (;;) {
@@ -92,14 +58,8 @@ static void receive(struct console *c)
         unsigned count = waiting < room ? waiting : room;
         ring_get(&c->input, input_next(c), bytes, count);
         uart_receive(u, bytes, count);
-        c->changes |= CHANGED_PORT;
+        c->changed = true;
     }
-}
-
-void console_stir(struct console *c, uint64_t now)
-{
-    transmit(c, now);
-    receive(c);
 }
 
 // ---- the guest ----
@@ -109,10 +69,10 @@ __attribute__((noinline)) static void settle_read(struct console *c, struct uart
 {
     if (r.changed) {
         c->port->input += r.consumed;
-        c->changes |= CHANGED_PORT;
+        c->changed = true;
     }
     if (!c->input_idle)
-        receive(c);
+        console_stir(c);
 }
 
 __attribute__((noinline)) static uint64_t read_wide(struct console *c, uint32_t offset, uint32_t size)
@@ -133,14 +93,14 @@ uint64_t console_read(struct console *c, uint32_t offset, uint32_t size)
     return r.value;
 }
 
-void console_write(struct console *c, uint32_t offset, uint32_t size, uint64_t value, uint64_t now)
+void console_write(struct console *c, uint32_t offset, uint32_t size, uint64_t value)
 {
     for (uint32_t i = 0; i < size && offset + i < UART_REGISTERS; i++)
         uart_write(&c->port->uart, offset + i, (uint8_t)(value >> (8 * i)));
-    c->changes |= CHANGED_PORT;
-    transmit(c, now);
+    c->changed = true;
+    transmit(c);
     if (!c->input_idle)
-        receive(c);
+        console_stir(c);
 }
 
 // ---- what others see ----
@@ -158,12 +118,9 @@ static void publish_line(struct console *c)
 
 void console_publish(struct console *c)
 {
-    if (c->output.position != c->port->output && ring_publish_produced(&c->output, c->port->output))
-        c->signals |= SIGNAL_UART;
+    if (c->output.position != c->port->output && stream_publish(&c->output, c->port->output))
+        c->signals |= SIGNAL_TERMINAL;
     if (c->input.position != c->port->input && ring_publish_consumed(&c->input, c->port->input))
-        c->signals |= SIGNAL_UART;
-    for (uint32_t i = 0; i < c->config->logs; i++)
-        if (c->log[i].position != c->logs->position[i])
-            (void)!ring_publish_consumed(&c->log[i], c->logs->position[i]);
+        c->signals |= SIGNAL_TERMINAL;
     publish_line(c);
 }

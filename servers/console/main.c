@@ -1,27 +1,22 @@
 // The console server.
 // SPDX-License-Identifier: MIT
 //
-// Life: read the configuration, open the state object and the rings, then serve the guest's accesses, and
-// whenever the driver or a log stirs, move what moves. A register read that changes nothing commits nothing.
-#include "libipc/json.h"
+// Life: open the state object, the stream and the ring, then serve the guest's accesses, and whenever
+// something was typed, move it. A register read that changes nothing commits nothing.
 #include "libipc/log.h"
 #include "libipc/proto/layout.h"
 #include "libipc/server.h"
 #include "libipc/start.h"
 #include "libipc/status.h"
 #include "libipc/thread.h"
-#include "libipc/time.h"
-#include "servers/console/config.h"
 #include "servers/console/console.h"
 
 const char program_name[] = "console";
 
-enum { KIND = 0x736e6f63, VERSION = 1, LOG_BYTES = 16 << 10, VCPUS_MAX = 32 };
-enum section { SECTION_PORT = 1, SECTION_LOGS };
-enum { LINES_AT_ONCE = 16, LOG_STRIDE = 0x200000 };
+enum { KIND = 0x736e6f63, VERSION = 2, LOG_BYTES = 16 << 10, VCPUS_MAX = 32 };
+enum section { SECTION_PORT = 1 };
 
 static struct console console;
-static struct log_names config;
 static struct state state;
 
 // Signals are sent when what they tell of can be seen.
@@ -33,73 +28,51 @@ static void publish(struct server *s)
     console.signals = 0;
     if (signals & SIGNAL_VMM)
         (void)!sys_signal(CONSOLE_SLOT_VMM); // notifications outlive their servers
-    if (signals & SIGNAL_UART)
-        (void)!sys_signal(CONSOLE_SLOT_UART);
+    if (signals & SIGNAL_TERMINAL)
+        (void)!sys_signal(CONSOLE_SLOT_TERMINAL);
 }
 
 static void note_changes(struct server *s)
 {
-    if (console.changes & CHANGED_PORT)
+    if (console.changed)
         server_changed(s, console.port, sizeof *console.port);
-    if (console.changes & CHANGED_LOG)
-        server_changed(s, &console.logs->position[console.changed_log], sizeof(uint64_t));
-    console.changes = 0;
-}
-
-__attribute__((noinline)) static void handle_write(struct server *s, const uint64_t *w)
-{
-    uint64_t time = now();
-    console_write(&console, (uint32_t)w[ACCESS_OFFSET], ACCESS_INFO_SIZE(w[ACCESS_INFO]), w[ACCESS_VALUE],
-                  time);
-    s->due_at = console_log_due(&console, time);
+    console.changed = false;
 }
 
 static enum reply_how handle_access(struct server *s, const struct message_in *in, struct message *answer)
 {
     const uint64_t *w = in->message.words;
+    uint32_t offset = (uint32_t)w[ACCESS_OFFSET], size = ACCESS_INFO_SIZE(w[ACCESS_INFO]);
     answer->tag = TAG(STATUS_OK, 1);
     if (ACCESS_INFO_WRITE(w[ACCESS_INFO]))
-        handle_write(s, w);
+        console_write(&console, offset, size, w[ACCESS_VALUE]);
     else
-        answer->words[0] =
-            console_read(&console, (uint32_t)w[ACCESS_OFFSET], ACCESS_INFO_SIZE(w[ACCESS_INFO]));
-    if (console.changes)
+        answer->words[0] = console_read(&console, offset, size);
+    if (console.changed)
         note_changes(s);
     return REPLY_NOW;
-}
-
-static void print_logs(struct server *s)
-{
-    for (unsigned i = 0; i < LINES_AT_ONCE && console_print_log(&console, now()); i++) {
-        note_changes(s);
-        server_commit(s);
-    }
-    s->due_at = console_log_due(&console, now());
 }
 
 static void handle_bits(struct server *s, uint64_t bits)
 {
     (void)bits;
-    console_stir(&console, now());
+    console_stir(&console);
     note_changes(s);
     server_commit(s);
-    print_logs(s);
 }
 
 static void open_state(void)
 {
     static const struct state_section sections[] = {
         {SECTION_PORT, sizeof(struct console_port)},
-        {SECTION_LOGS, sizeof(struct console_logs)},
         {REPLIES_SECTION, VCPUS_MAX * sizeof(struct stored_reply)},
     };
-    static const struct state_layout layout = {KIND, VERSION, LOG_BYTES, 3, sections};
+    static const struct state_layout layout = {KIND, VERSION, LOG_BYTES, 2, sections};
     enum state_status status =
         state_open(&state, (void *)MAP_STATE, CONSOLE_STATE_BYTES, &layout, program_start.kind);
     if (status != STATE_OK && status != STATE_EMPTY)
         die("the state object cannot be used (%u, damage %u)", status, state.damage);
     console.port = state_section(&state, SECTION_PORT);
-    console.logs = state_section(&state, SECTION_LOGS);
     if (status == STATE_EMPTY) {
         uart_reset(&console.port->uart);
         state_adopt(&state);
@@ -108,16 +81,10 @@ static void open_state(void)
 
 static void open_console(void)
 {
-    char error[JSON_ERROR_MAX];
-    if (!config_read(&config, (const char *)MAP_CONFIG, error))
-        die("%s", error);
     open_state();
-    console.config = &config;
     console.line = (struct line_page *)CONSOLE_MAP_LINE;
-    if (!console_open(&console, (void *)CONSOLE_MAP_OUTPUT, (void *)CONSOLE_MAP_INPUT,
-                      (uint8_t *)CONSOLE_MAP_LOGS, LOG_STRIDE))
-        die("the rings do not fit");
-    console.spoke = now(); // perhaps it was in the middle of a line
+    if (!console_open(&console, (void *)CONSOLE_MAP_OUTPUT, (void *)CONSOLE_MAP_INPUT))
+        die("the ring does not fit");
 }
 
 int main(void)
@@ -129,7 +96,6 @@ int main(void)
                                    .handlers = handlers,
                                    .handler_count = 1,
                                    .bits = handle_bits,
-                                   .due = print_logs,
                                    .publish = publish,
                                    .tries = SERVER_TRIES,
                                    .state = &state,

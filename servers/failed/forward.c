@@ -1,21 +1,27 @@
-// Logs go on to the host's line when the console has failed.
+// Logs go on to the host's line when the terminal has failed.
 // SPDX-License-Identifier: MIT
 #include "servers/failed/forward.h"
 
-bool forward_open(struct forward *f, const struct log_names *names, void *output, uint8_t *log_rings,
-                  uint64_t log_stride)
+#include "libipc/proto/layout.h"
+
+bool forward_open(struct forward *f, void *output)
 {
-    f->names = names;
-    if (!ring_open(&f->output, output, RING_PAGES(OUTPUT_RING_BYTES) * 4096, OUTPUT_RING_BYTES, 1,
-                   ring_last_produced(output)))
-        return false;
-    for (uint32_t i = 0; i < names->logs; i++) {
-        uint8_t *ring = log_rings + i * log_stride;
-        if (!ring_open(&f->log[i], ring, RING_PAGES(LOG_RING_BYTES) * 4096, LOG_RING_BYTES, 1,
+    return ring_open(&f->output, output, RING_PAGES(OUTPUT_RING_BYTES) * 4096, OUTPUT_RING_BYTES, 1,
+                     ring_last_produced(output));
+}
+
+// Servers come and go. False: nobody logs there.
+static bool is_open(struct forward *f, uint32_t i)
+{
+    uint64_t use = name_use(&f->names->log[i]);
+    if (use && f->log[i].use != use) {
+        uint8_t *ring = f->logs + i * f->log_stride;
+        if (!ring_open(&f->log[i].ring, ring, RING_PAGES(LOG_RING_BYTES) * 4096, LOG_RING_BYTES, 1,
                        ring_last_consumed(ring)))
             return false;
     }
-    return true;
+    f->log[i].use = use;
+    return use != 0;
 }
 
 static bool has_room(struct forward *f)
@@ -36,17 +42,22 @@ static uint64_t behind_line(const struct ring *log, const struct log_line *line)
 static bool forward_line(struct forward *f, uint32_t i, bool *tell)
 {
     struct log_line line = {0};
+    struct ring *log = &f->log[i].ring;
     uint32_t filled;
-    bool found = log_line_first(&f->log[i], &line);
-    if (!found && ring_filled(&f->log[i], &filled))
+    if (!is_open(f, i))
         return false;
-    if (found && log_line_wanted(&line, f->names->level)) {
+    bool found = log_line_first(log, &line);
+    if (!found && ring_filled(log, &filled))
+        return false;
+    if (found && log_line_wanted(&line, f->level)) {
         char out[LOG_SHOWN_MAX];
-        uint32_t bytes = log_line_show(&line, f->names->name[i], out);
+        uint32_t bytes = log_line_show(&line, f->names->log[i].text, out);
+        out[bytes++] = '\r';
+        out[bytes++] = '\n';
         ring_put(&f->output, f->output.position, out, bytes);
         *tell |= ring_publish_produced(&f->output, f->output.position + bytes);
     }
-    (void)!ring_publish_consumed(&f->log[i], behind_line(&f->log[i], &line)); // a log does not wait for room
+    (void)!ring_publish_consumed(log, behind_line(log, &line)); // a log does not wait for room
     return true;
 }
 
@@ -56,7 +67,7 @@ static bool forward_all(struct forward *f, bool *tell)
     bool any = false;
     for (bool moved = true; moved;) {
         moved = false;
-        for (uint32_t i = 0; i < f->names->logs && has_room(f); i++)
+        for (uint32_t i = 0; i < TERMINAL_LOGS_MAX && has_room(f); i++)
             moved = forward_line(f, i, tell) || moved;
         any = any || moved;
     }
@@ -68,8 +79,9 @@ bool forward_lines(struct forward *f)
     bool tell = false;
     do {
         (void)forward_all(f, &tell);
-        for (uint32_t i = 0; i < f->names->logs; i++)
-            (void)!ring_sleep_empty(&f->log[i]);
+        for (uint32_t i = 0; i < TERMINAL_LOGS_MAX; i++)
+            if (f->log[i].use)
+                (void)!ring_sleep_empty(&f->log[i].ring);
     } while (forward_all(f, &tell)); // what came in between woke nobody
     return tell;
 }

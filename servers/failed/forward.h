@@ -1,4 +1,4 @@
-// Logs go on to the host's line when the console has failed: whole lines, straight from ring to ring.
+// Logs go on to the host's line when the terminal has failed: whole lines, straight from ring to ring.
 // SPDX-License-Identifier: MIT
 //
 // Nothing is committed: the rings' published positions are all that there is, so a death between two of them
@@ -8,18 +8,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "libipc/proto/terminal.h"
 #include "libipc/ring.h"
 #include "servers/common/log_lines.h"
 
 struct forward {
-    const struct log_names *names;
+    const struct terminal_names *names;
+    uint32_t level; // enum log_level: what lies beyond is not shown
+    uint8_t *logs;  // the first of the rings; they lie log_stride apart
+    uint64_t log_stride;
     struct ring output;
-    struct ring log[CONSOLE_LOGS_MAX];
+    struct {
+        uint64_t use; // of the name that it was opened for
+        struct ring ring;
+    } log[TERMINAL_LOGS_MAX];
 };
 
-// log_rings: the first of them; they lie log_stride apart. False: the memory is too small.
-MUST_CHECK bool forward_open(struct forward *f, const struct log_names *names, void *output,
-                             uint8_t *log_rings, uint64_t log_stride);
+// The other fields are set. False: the memory is too small.
+MUST_CHECK bool forward_open(struct forward *f, void *output);
 
 // Moves all lines that there is room for. True: who reads the output sleeps and is to be told.
 bool forward_lines(struct forward *f);

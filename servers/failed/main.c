@@ -3,13 +3,14 @@
 //
 // A guest's device answers as a bus does where nothing is: reads give all ones, writes are lost, its
 // interrupt lines are low. Only what the dead server had committed and not answered yet is answered as it
-// would have been. The state object stays as it is. Other servers go on: the console's stand-in hands their
+// would have been. The state object stays as it is. Other servers go on: the terminal's stand-in hands their
 // logs to the host's line, that of the host's line gives everything to the kernel's debug output, that of a
 // disk's driver answers with errors.
 //
 // Life: read the configuration, lower the lines, then answer and hand on for ever.
 #include <string.h>
 
+#include "libipc/json.h"
 #include "libipc/log.h"
 #include "libipc/proto/bus.h"
 #include "libipc/proto/layout.h"
@@ -24,18 +25,16 @@
 
 const char program_name[] = "failed";
 
-enum { TOKENS_MAX = CONSOLE_LOGS_MAX + 16, TOKEN_WORDS = 4, WINDOW = 0x200000, PAGE = 4096 };
+enum { TOKENS_MAX = 16, TOKEN_WORDS = 4, WINDOW = 0x200000, PAGE = 4096 };
 enum { PRINT_BYTES = 64 }; // at once: the kernel waits for the line meanwhile
 
 static struct {
     uint64_t state; // bytes
     uint64_t channels;
-    bool line, bus, prints;
+    bool line, bus, prints, logs;
     uint32_t level;
-    struct json_node logs;
 } config;
 
-static struct log_names names;
 static struct forward forward;
 static struct ring output; // of which it is the consumer
 static struct state state;
@@ -55,7 +54,7 @@ static void read_config(void)
          .offset = offsetof(typeof(config), level),
          .kind = JSON_CHOICE,
          .names = log_level_names},
-        {.key = "logs", .offset = offsetof(typeof(config), logs), .kind = JSON_ARRAY},
+        {.key = "logs", .offset = offsetof(typeof(config), logs), .kind = JSON_BOOL},
     };
     static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
     const char *text = (const char *)MAP_CONFIG;
@@ -64,10 +63,8 @@ static void read_config(void)
     uint32_t count = json_count(&j, text, strlen(text));
     if (count && json_token_bytes(count) > sizeof tokens)
         die("the configuration is too long");
-    if (!count || !json_parse(&j, tokens, &root) || !json_read_some(&j, root, JSON_FIELDS(fields), &config) ||
-        (config.logs.token && !log_names_read(&j, config.logs, &names)))
+    if (!count || !json_parse(&j, tokens, &root) || !json_read_some(&j, root, JSON_FIELDS(fields), &config))
         die("%s", j.error);
-    names.level = config.level;
 }
 
 static enum reply_how handle_access(struct server *s, const struct message_in *in, struct message *answer)
@@ -110,7 +107,7 @@ static void handle_bits(struct server *s, uint64_t bits)
     fail_channels(bits);
     if (config.prints)
         print();
-    if (config.logs.token && forward_lines(&forward))
+    if (config.logs && forward_lines(&forward))
         (void)!sys_signal(FAILED_SLOT_PEER);
 }
 
@@ -151,7 +148,11 @@ static void open_rings(void)
     if (config.prints && !ring_open(&output, at, RING_PAGES(OUTPUT_RING_BYTES) * PAGE, OUTPUT_RING_BYTES, 1,
                                     ring_last_consumed(at)))
         die("the output does not fit");
-    if (config.logs.token && !forward_open(&forward, &names, at, (uint8_t *)CONSOLE_MAP_LOGS, WINDOW))
+    forward.names = (const struct terminal_names *)TERMINAL_MAP_NAMES;
+    forward.level = config.level;
+    forward.logs = (uint8_t *)TERMINAL_MAP_LOGS;
+    forward.log_stride = WINDOW;
+    if (config.logs && !forward_open(&forward, at))
         die("the rings do not fit");
 }
 

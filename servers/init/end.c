@@ -21,9 +21,9 @@ static uint64_t undelivered(uint32_t i)
 {
     const struct manifest_object *o = &init.m.object[init.m.drain[i]];
     const void *ring = scratch_open(object_slot(init.m.drain[i]), o->memory.pages);
-    uint64_t rest = ring_last_produced(ring) - ring_last_consumed(ring);
+    uint64_t produced = ring_last_produced(ring), consumed = ring_last_consumed(ring);
     scratch_close();
-    return rest;
+    return produced > consumed ? produced - consumed : 0; // of a stream that is not shown all is consumed
 }
 
 static uint64_t undelivered_in_all(void)

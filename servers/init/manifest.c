@@ -340,6 +340,8 @@ static void free_program(struct manifest_program *p)
 void manifest_free(struct manifest *m)
 {
     for (uint32_t i = 0; i < m->object_count; i++) {
+        if (m->object[i].type == MANIFEST_MEMORY)
+            free(m->object[i].memory.name);
         if (m->object[i].type == MANIFEST_VM)
             free(m->object[i].vm.route);
         if (m->object[i].type == MANIFEST_SPACE)

@@ -40,6 +40,11 @@ struct manifest_route {
     uint16_t target, rights;
 };
 
+struct manifest_name {
+    uint64_t entry;
+    struct json_text text;
+};
+
 struct manifest_maps {
     struct manifest_map *map;
     uint32_t count;
@@ -58,10 +63,12 @@ struct manifest_object {
         } account;
         struct {
             uint64_t pages, badge;
-            struct json_text content; // FILL_FILE: its name; FILL_TEXT: the text
-            uint16_t pager;           // MANIFEST_NONE: none
-            uint8_t fill;             // enum manifest_fill
-            uint8_t bar;              // of FILL_BAR
+            struct json_text content;   // FILL_FILE: its name; FILL_TEXT: the text
+            struct manifest_name *name; // FILL_NAMES
+            uint32_t name_count;
+            uint16_t pager; // MANIFEST_NONE: none
+            uint8_t fill;   // enum manifest_fill
+            uint8_t bar;    // of FILL_BAR
         } memory;
         struct {
             struct manifest_route *route;

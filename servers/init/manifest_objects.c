@@ -1,6 +1,7 @@
 // The manifest, read: its objects, a table of keys a type.
 // SPDX-License-Identifier: MIT
 #include "libipc/abi/syscall.h"
+#include "libipc/proto/names.h"
 #include "servers/init/manifest_reader.h"
 
 #define TYPE(t) (1u << (t))
@@ -16,7 +17,7 @@ struct raw_object {
     uint64_t bytes, weight, budget_us, period_us, pages, badge, priority, gsi, first, last, bar;
     uint64_t vendor, device_id, index;
     bool optional;
-    struct json_node text, routes, maps;
+    struct json_node text, names, routes, maps;
 };
 // Of what is not there.
 #define NO_GSI UINT64_MAX
@@ -55,6 +56,7 @@ static const struct json_field memory_fields[] = {COMMON,
                                                   READER_OPTIONAL(raw_object, text, JSON_OBJECT),
                                                   READER_OPTIONAL(raw_object, device, JSON_TEXT),
                                                   READER_OPTIONAL(raw_object, bar, JSON_NUMBER),
+                                                  READER_OPTIONAL(raw_object, names, JSON_ARRAY),
                                                   READER_OPTIONAL(raw_object, pager, JSON_TEXT),
                                                   READER_OPTIONAL(raw_object, badge, JSON_NUMBER)};
 static const struct json_field vm_fields[] = {COMMON, READER_OPTIONAL(raw_object, routes, JSON_ARRAY)};
@@ -81,6 +83,11 @@ static const struct json_field device_fields[] = {
     READER_OPTIONAL(raw_object, optional, JSON_BOOL)};
 static const struct json_field ioports_fields[] = {COMMON, READER_RANGE(raw_object, first, 0, 0xffff),
                                                    READER_RANGE(raw_object, last, 0, 0xffff)};
+
+static const struct json_field name_fields[] = {
+    READER_FIELD(manifest_name, entry, JSON_NUMBER),
+    READER_NAME(manifest_name, text),
+};
 
 static const struct json_field route_fields[] = {
     {.key = "space",
@@ -120,10 +127,28 @@ static bool keep_account(struct manifest_reader *r, struct json_node n, const st
     return true;
 }
 
+static bool keep_names(struct manifest_reader *r, struct json_node array, struct manifest_object *o)
+{
+    uint64_t entries = o->memory.pages * 4096 / sizeof(struct name_entry);
+    o->memory.name = reader_array(r, array, MANIFEST_NAMES_MAX, sizeof *o->memory.name, "names");
+    if (!o->memory.name)
+        return false;
+    for (struct json_node n = {0}; json_next(&r->json, array, &n); o->memory.name_count++) {
+        struct manifest_name *to = &o->memory.name[o->memory.name_count];
+        if (!json_read(&r->json, n, "a name", JSON_FIELDS(name_fields), to))
+            return false;
+        if (to->entry >= entries)
+            return json_fail(&r->json, n, "entry: %llu, the pages hold %llu", (unsigned long long)to->entry,
+                             (unsigned long long)entries);
+    }
+    return true;
+}
+
 static bool keep_memory(struct manifest_reader *r, struct json_node n, const struct raw_object *raw,
                         struct manifest_object *o)
 {
-    bool file = raw->fill == FILL_FILE, text = raw->fill == FILL_TEXT, bar = raw->fill == FILL_BAR;
+    bool file = raw->fill == FILL_FILE, text = raw->fill == FILL_TEXT;
+    bool names = raw->fill == FILL_NAMES, bar = raw->fill == FILL_BAR;
     if (file != (raw->file.length != 0))
         return json_fail(&r->json, n, "file: expected with the fill \"file\", and only there");
     if (text != (raw->text.token != 0))
@@ -132,6 +157,8 @@ static bool keep_memory(struct manifest_reader *r, struct json_node n, const str
         return json_fail(&r->json, n, "device, bar: expected with the fill \"bar\", and only there");
     if (bar && raw->bar >= BARS)
         return json_fail(&r->json, n, "bar: a PCI function has 0 to 5");
+    if (names != (raw->names.token != 0))
+        return json_fail(&r->json, n, "names: expected with the fill \"names\", and only there");
     o->memory.pages = raw->pages;
     o->memory.badge = raw->badge;
     o->memory.fill = (uint8_t)raw->fill;
@@ -142,6 +169,8 @@ static bool keep_memory(struct manifest_reader *r, struct json_node n, const str
         o->memory.content = json_raw(&r->json, raw->text);
     o->memory.bar = (uint8_t)raw->bar;
     if (bar && !reader_object(r, n, "device", raw->device, TYPE(MANIFEST_DEVICE), &o->device))
+        return false;
+    if (names && !keep_names(r, raw->names, o))
         return false;
     return !raw->pager.length ||
            reader_object(r, n, "pager", raw->pager, TYPE(MANIFEST_ENDPOINT), &o->memory.pager);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libipc/proto/init.h"
+#include "libipc/proto/names.h"
 #include "libipc/status.h"
 #include "libipc/syscall.h"
 #include "libipc/time.h"
@@ -108,6 +109,18 @@ static void fill_text(const struct manifest_object *o, uint32_t slot)
     scratch_close();
 }
 
+static void fill_names(const struct manifest_object *o, uint32_t slot)
+{
+    fill_zero(o, slot);
+    struct name_entry *to = scratch_open(slot, o->memory.pages);
+    for (uint32_t i = 0; i < o->memory.name_count; i++) {
+        const struct manifest_name *name = &o->memory.name[i];
+        memcpy(to[name->entry].text, name->text.at, name->text.length);
+        to[name->entry].use = 1;
+    }
+    scratch_close();
+}
+
 // The last page holds the beginning of what comes next in the archive; so be it.
 static void fill_file(const struct manifest_object *o, uint32_t slot)
 {
@@ -156,9 +169,9 @@ static void fill_bar(const struct manifest_object *o, uint32_t slot)
 static void make_memory(const struct manifest_object *o, uint32_t slot)
 {
     static void (*const fill[])(const struct manifest_object *, uint32_t) = {
-        [FILL_ZERO] = fill_zero, [FILL_NONE] = fill_nothing, [FILL_FILE] = fill_file,
-        [FILL_TEXT] = fill_text, [FILL_POOLS] = fill_pools,  [FILL_CLOCK] = fill_clock,
-        [FILL_BAR] = fill_bar,
+        [FILL_ZERO] = fill_zero,   [FILL_NONE] = fill_nothing, [FILL_FILE] = fill_file,
+        [FILL_TEXT] = fill_text,   [FILL_NAMES] = fill_names,  [FILL_POOLS] = fill_pools,
+        [FILL_CLOCK] = fill_clock, [FILL_BAR] = fill_bar,
     };
     uint32_t pager = SLOT_NONE;
     bool based = o->memory.fill == FILL_FILE || o->memory.fill == FILL_NONE;

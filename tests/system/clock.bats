@@ -17,7 +17,6 @@ vms:
     kernel: $PWD/build/guest/vmlinuz
     initrd: $PWD/build/guest/initramfs.cpio
     cmdline: 'console=ttyS0 quiet guest_run="$1"'
-    console: true
 faults: [{server: vmm.alpha, kind: kill, every: 300ms, count: 20}]
 END
     build/bulkhead archive "$file.yaml" "$file.cpio"

@@ -30,16 +30,24 @@ teardown() {
 }
 
 @test "a VM goes on without its serial port, and the logs go on" {
-    boot console "$(vm alpha 'sleep 10; dmesg -n 8; echo lost >/dev/kmsg; echo lost; sleep 1; poweroff' 'console: true')"
-    machine_expect '^\[init\] error: console has failed for good, after 6 deaths in a row'
+    boot console.alpha "$(vm alpha 'sleep 10; dmesg -n 8; echo lost >/dev/kmsg; echo lost; sleep 1; poweroff')"
+    machine_expect '^\[init\] error: console.alpha has failed for good, after 6 deaths in a row'
     machine_expect '^\[vmm.alpha\] alpha: powered off$'
     machine_expect '^\[init\] VM alpha is powered off$'
     [ "$(machine_exit_status)" -eq 0 ]
     [ "$(machine_output | grep -c 'lost\| died: ')" -eq 0 ]
 }
 
+@test "a VM goes on when nobody takes what it prints, and the logs go on" {
+    boot terminal "$(vm alpha 'sleep 10; seq 20000; sleep 1; poweroff')"
+    machine_expect '^\[init\] error: terminal has failed for good, after 6 deaths in a row'
+    machine_expect '^\[init\] VM alpha is powered off$'
+    [ "$(machine_exit_status)" -eq 0 ]
+    [ "$(machine_output | grep -c '^19999$')" -eq 0 ]
+}
+
 @test "the machine goes on without the driver of its serial line, and still prints" {
-    boot uart "$(vm alpha 'sleep 10; echo still-$((6*7)); poweroff' 'console: true')"
+    boot uart "$(vm alpha 'sleep 10; echo still-$((6*7)); poweroff')"
     machine_expect '^\[init\] error: uart has failed for good, after 6 deaths in a row'
     machine_expect '^still-42$'
     machine_expect '^\[init\] VM alpha is powered off$'
@@ -47,7 +55,7 @@ teardown() {
 }
 
 @test "a VM whose monitor has failed ends; another goes on, and the run says that one died" {
-    boot vmm.beta "$(vm alpha 'sleep 10; echo still-$((6*7)); poweroff' 'console: true')" "$(vm beta 'sleep 60')"
+    boot vmm.beta "$(vm alpha 'sleep 10; echo still-$((6*7)); poweroff')" "$(vm beta 'sleep 60' 'console: false')"
     machine_expect '^\[init\] error: vmm.beta has failed for good, after 6 deaths in a row .*; its callers wait$'
     machine_expect '^\[init\] VM beta cannot go on$'
     machine_expect '^still-42$'
@@ -56,7 +64,7 @@ teardown() {
 }
 
 @test "without the pager the VMs end, and the run says so" {
-    boot memory "$(vm alpha 'sleep 60' 'console: true')"
+    boot memory "$(vm alpha 'sleep 60')"
     machine_expect '^\[init\] error: memory has failed for good, after 6 deaths in a row'
     machine_expect '^\[init\] VM alpha cannot go on$'
     [ "$(machine_exit_status)" -eq 3 ]

@@ -13,7 +13,7 @@ teardown() {
 # bats test_tags=brief
 @test "page-directory pointers are loaded when the processor would, and bad ones give #GP" {
     printf '%s\n' 'name: paging' 'vms:' \
-        "  - {name: alpha, memory: 16M, kernel: $PWD/build/kernels/pae, console: true}" >"$BATS_TEST_TMPDIR/paging.yaml"
+        "  - {name: alpha, memory: 16M, kernel: $PWD/build/kernels/pae}" >"$BATS_TEST_TMPDIR/paging.yaml"
     build/bulkhead archive "$BATS_TEST_TMPDIR/paging.yaml" "$BATS_TEST_TMPDIR/paging.cpio"
     machine_start test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_TEST_TMPDIR/paging.cpio"
     [ "$(machine_exit_status)" -eq 0 ]

@@ -12,7 +12,7 @@ measure() {
     mkdir -p "$folder/guest/alpha"
     cp build/kernels/stock "$folder/guest/alpha/kernel"
     printf '%s\n' 'name: stock' 'vms:' \
-        "  - {name: alpha, memory: 64M, kernel: $folder/guest/alpha/kernel, console: true}" >"$folder/stock.yaml"
+        "  - {name: alpha, memory: 64M, kernel: $folder/guest/alpha/kernel}" >"$folder/stock.yaml"
     build/bulkhead manifest "$folder/stock.yaml" | sed "$2" >"$folder/stock.json"
     build/bulkhead archive "$folder/stock.json" "$folder/stock.cpio"
     machine_start bench -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$folder/stock.cpio"

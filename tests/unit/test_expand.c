@@ -4,8 +4,8 @@
 // LINK: libipc/json.c servers/init/manifest.c servers/init/manifest_objects.c
 // LINK: servers/init/manifest_servers.c tools/arena.c tools/check.c tools/config.c tools/expand.c
 // LINK: tools/check_disk.c tools/expand_control.c tools/expand_devices.c tools/expand_disk.c
-// LINK: tools/expand_disk_host.c
-// LINK: tools/expand_host.c tools/expand_rows.c tools/expand_vm.c
+// LINK: tools/expand_disk_host.c tools/expand_host.c tools/expand_rows.c tools/expand_terminal.c
+// LINK: tools/expand_vm.c
 // LINK: tools/file.c tools/guest_image.c tools/json_text.c tools/kinds.c tools/manifest.c
 // LINK: tools/report.c tools/schema.c -lyaml
 #include <elf.h>
@@ -20,6 +20,7 @@
 
 #include "libipc/proto/layout.h"
 #include "libipc/proto/memory.h"
+#include "libipc/proto/terminal.h"
 #include "servers/init/manifest.h"
 #include "tools/config.h"
 #include "tools/expand.h"
@@ -133,8 +134,8 @@ static void one_vm(void **state)
 {
     (void)state;
     struct fixture f;
-    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, initrd: initrd, cmdline: 'say \"hi\"', console: true"));
-    assert_int_equal(f.m.server_count, 6);
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, initrd: initrd, cmdline: 'say \"hi\"'"));
+    assert_int_equal(f.m.server_count, 7);
     assert_true(json_is(f.m.server[f.m.control.server].name, "control"));
     assert_true(json_is(f.m.object[f.m.control.signal].name, "control.bits"));
     assert_false(f.m.keep);
@@ -144,7 +145,7 @@ static void one_vm(void **state)
     assert_string_equal(mapped(&f, &server(&f, "vmm.a")->program.maps, VMM_MAP_RAM), "a.ram");
     assert_string_equal(mapped(&f, &server(&f, "vmm.a")->program.maps, VMM_MAP_INITRD), "a.initrd");
     assert_string_equal(mapped(&f, &server(&f, "memory")->program.maps, MEMORY_MAP_RAM), "a.ram");
-    assert_string_equal(mapped(&f, &server(&f, "console")->program.maps, CONSOLE_MAP_LINE), "a.line0");
+    assert_string_equal(mapped(&f, &server(&f, "console.a")->program.maps, CONSOLE_MAP_LINE), "a.line0");
     assert_string_equal(mapped(&f, &server(&f, "vmm.a")->program.maps, VMM_MAP_LINE), "a.line0");
     assert_int_equal(object(&f, "a.vm")->vm.route[0].first, 0x3f8);
     struct json_text config = object(&f, "vmm.a.config")->memory.content;
@@ -170,21 +171,63 @@ static void large_memory(void **state)
     drop(&f);
 }
 
-// Without a console the kernel's debug output has the logs, and nobody has a log ring.
+static const struct manifest_cap *cap(const struct manifest_program *p, uint32_t slot)
+{
+    for (uint32_t i = 0; i < p->cap_count; i++)
+        if (p->cap[i].slot == slot)
+            return &p->cap[i];
+    fail_msg("slot %u is empty", slot);
+    return NULL;
+}
+
+static bool is_named(const struct fixture *f, uint64_t entry, const char *text)
+{
+    const struct manifest_object *names = object(f, "terminal.names");
+    for (uint32_t i = 0; i < names->memory.name_count; i++)
+        if (names->memory.name[i].entry == entry)
+            return json_is(names->memory.name[i].text, text);
+    return false;
+}
+
+// A VM that shall have no serial port has none.
 static void no_console(void **state)
 {
     (void)state;
     struct fixture f;
-    make(&f, "name: x\ncontrol: false\nkeep: true\nvms:\n" VM("a", "memory: 64M, autostart: false"));
-    assert_null(server(&f, "console"));
-    assert_null(server(&f, "uart"));
+    make(&f, "name: x\ncontrol: false\nkeep: true\nvms:\n" VM(
+                 "a", "memory: 64M, console: false, autostart: false"));
+    assert_null(server(&f, "console.a"));
     assert_null(server(&f, "control"));
     assert_int_equal(f.m.control.server, MANIFEST_NONE);
     assert_true(f.m.keep);
     assert_false(f.m.vm[0].autostart);
-    assert_int_equal(f.m.server_count, 2);
-    assert_int_equal(f.m.log_signal, MANIFEST_NONE);
+    assert_int_equal(f.m.server_count, 4);
     assert_int_equal(object(&f, "a.vm")->vm.count, 0);
+    assert_false(is_named(&f, 0, "a"));
+    drop(&f);
+}
+
+// Each console has windows, a slot, a bit and an entry by its number; so have logs.
+static void consoles_and_logs(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M") VM("b", "memory: 64M, console: false")
+                 VM("c", "memory: 64M"));
+    const struct manifest_program *t = &server(&f, "terminal")->program;
+    assert_true(is_named(&f, 0, "a") && is_named(&f, 1, "c") && !is_named(&f, 2, "b"));
+    assert_string_equal(mapped(&f, &t->maps, TERMINAL_MAP_CONSOLES + 0x400000), "console.c.output");
+    assert_string_equal(mapped(&f, &t->maps, TERMINAL_MAP_CONSOLES + 0x600000), "console.c.input");
+    assert_true(json_is(f.m.object[cap(t, TERMINAL_SLOT_CONSOLE + 1)->object].name, "console.c.bits"));
+    assert_int_equal(cap(&server(&f, "console.c")->program, CONSOLE_SLOT_TERMINAL)->badge,
+                     TERMINAL_BIT_CONSOLE(1));
+    assert_true(is_named(&f, TERMINAL_CONSOLES_MAX, "init"));
+    for (uint32_t i = 0; i < f.m.server_count; i++) {
+        char log[64];
+        struct json_text name = f.m.server[i].name;
+        snprintf(log, sizeof log, "%.*s.log", (int)name.length, name.at);
+        assert_string_equal(mapped(&f, &t->maps, TERMINAL_MAP_LOGS + (i + 1) * 0x200000), log);
+    }
     drop(&f);
 }
 
@@ -193,7 +236,7 @@ static void memory_is_apart(void **state)
 {
     (void)state;
     struct fixture f;
-    make(&f, "name: x\nvms:\n" VM("a", "memory: 8G, console: true") VM("b", "memory: 64M"));
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 8G") VM("b", "memory: 64M"));
     for (uint32_t s = 0; s < f.m.server_count; s++) {
         const struct manifest_server *m = &f.m.server[s];
         for (uint32_t i = 0; i < m->program.maps.count && !json_is(m->name, "memory"); i++)
@@ -226,7 +269,7 @@ static void stand_ins_have_less(void **state)
     (void)state;
     struct fixture f;
     unsigned count = 0;
-    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, console: true, test_devices: true"));
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, test_devices: true"));
     for (uint32_t s = 0; s < f.m.server_count; s++) {
         const struct manifest_server *m = &f.m.server[s];
         if (!m->failed.image.length)
@@ -239,7 +282,8 @@ static void stand_ins_have_less(void **state)
                         m->failed.maps.map[i].address == MAP_CONFIG);
         assert_string_equal(mapped(&f, &m->failed.maps, MAP_LOG), mapped(&f, &m->program.maps, MAP_LOG));
     }
-    assert_int_equal(count, 3); // uart, console, testdev: guests cannot do without the others
+    assert_int_equal(count,
+                     5); // uart, terminal, console, testdev, testpci: guests cannot do without the others
     drop(&f);
 }
 
@@ -271,11 +315,10 @@ static void images_are_shared(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_vm),
-                                       cmocka_unit_test(large_memory),
-                                       cmocka_unit_test(no_console),
-                                       cmocka_unit_test(memory_is_apart),
-                                       cmocka_unit_test(stand_ins_have_less),
-                                       cmocka_unit_test(images_are_shared)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_vm),           cmocka_unit_test(large_memory),
+        cmocka_unit_test(no_console),       cmocka_unit_test(consoles_and_logs),
+        cmocka_unit_test(memory_is_apart),  cmocka_unit_test(stand_ins_have_less),
+        cmocka_unit_test(images_are_shared)};
     return cmocka_run_group_tests_name("expand", tests, make_folder, drop_folder);
 }

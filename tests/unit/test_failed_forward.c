@@ -1,6 +1,6 @@
-// Logs of all servers on the host's line when the console has failed: whole lines, none lost, faulty rings
+// Logs of all servers on the host's line when the terminal has failed: whole lines, none lost, faulty rings
 // SPDX-License-Identifier: MIT
-// LINK: servers/failed/forward.c servers/common/log_lines.c libipc/json.c
+// LINK: servers/failed/forward.c servers/common/log_lines.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "libipc/proto/layout.h"
 #include "servers/failed/forward.h"
 
 enum {
@@ -19,17 +20,23 @@ enum {
 };
 
 static uint64_t log_memory[LOGS][LOG_BYTES / 8], output_memory[OUTPUT_BYTES / 8];
-static const struct log_names names = {LOG_INFO, LOGS, {"init", "vmm"}};
+static const struct terminal_names names = {.log = {{1, "init"}, {1, "vmm"}}};
 static struct forward f;
 static struct ring producer[LOGS], consumer;
+
+static bool open(void)
+{
+    f = (struct forward){
+        .names = &names, .level = LOG_INFO, .logs = (uint8_t *)log_memory, .log_stride = LOG_BYTES};
+    return forward_open(&f, output_memory);
+}
 
 static int begin(void **state)
 {
     (void)state;
     memset(log_memory, 0, sizeof log_memory);
     memset(output_memory, 0, sizeof output_memory);
-    bool good = ring_open(&consumer, output_memory, OUTPUT_BYTES, OUTPUT_RING_BYTES, 1, 0) &&
-                forward_open(&f, &names, output_memory, (uint8_t *)log_memory, LOG_BYTES);
+    bool good = ring_open(&consumer, output_memory, OUTPUT_BYTES, OUTPUT_RING_BYTES, 1, 0) && open();
     for (unsigned i = 0; i < LOGS; i++)
         good = good && ring_open(&producer[i], log_memory[i], LOG_BYTES, LOG_RING_BYTES, 1, 0);
     return good ? 0 : -1;
@@ -75,7 +82,7 @@ static void who_starts_again_goes_on(void **state)
     say(0, "2one\n");
     forward_lines(&f);
     say(0, "2two\n");
-    assert_true(forward_open(&f, &names, output_memory, (uint8_t *)log_memory, LOG_BYTES));
+    assert_true(open());
     forward_lines(&f);
     assert_string_equal(shown(), "[init] one\r\n[init] two\r\n");
 }

@@ -114,6 +114,8 @@ static void all_types(void **state)
             "{\"name\": \"f\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"file\", \"file\": \"x/y\"},"
             "{\"name\": \"t\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"text\", \"text\": {\"k\": "
             "[1]}},"
+            "{\"name\": \"na\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"names\", \"names\": "
+            "[{\"entry\": 7, \"text\": \"seven\"}]},"
             "{\"name\": \"i\", \"type\": \"irq\", \"gsi\": 4}, {\"name\": \"p\", \"type\": \"ioports\", "
             "\"first\": 1, "
             "\"last\": 1},"
@@ -129,14 +131,17 @@ static void all_types(void **state)
     assert_int_equal(m.object[7].vm.route[0].target, 3);
     assert_true(json_is(m.object[8].memory.content, "x/y"));
     assert_true(json_is(m.object[9].memory.content, "{\"k\": [1]}"));
-    assert_int_equal(m.object[10].gsi, 4);
-    assert_int_equal(m.object[10].device, MANIFEST_NONE);
-    assert_int_equal(m.object[12].device, 14);
-    assert_int_equal(m.object[13].device, 14);
-    assert_int_equal(m.object[13].memory.bar, 4);
-    assert_int_equal(m.object[14].function.id, 0x10421af4);
-    assert_int_equal(m.object[14].function.index, 2);
-    assert_true(m.object[14].function.optional);
+    assert_int_equal(m.object[10].memory.name_count, 1);
+    assert_int_equal(m.object[10].memory.name[0].entry, 7);
+    assert_true(json_is(m.object[10].memory.name[0].text, "seven"));
+    assert_int_equal(m.object[11].gsi, 4);
+    assert_int_equal(m.object[11].device, MANIFEST_NONE);
+    assert_int_equal(m.object[13].device, 15);
+    assert_int_equal(m.object[14].device, 15);
+    assert_int_equal(m.object[14].memory.bar, 4);
+    assert_int_equal(m.object[15].function.id, 0x10421af4);
+    assert_int_equal(m.object[15].function.index, 2);
+    assert_true(m.object[15].function.optional);
     manifest_free(&m);
 }
 
@@ -185,6 +190,11 @@ static const struct {
      "line 2: pages: 0, expected 1 to 134217728"},
     {{.objects = OBJECT("{\"name\": \"x\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"file\"}")},
      "line 2: file: expected with the fill \"file\", and only there"},
+    {{.objects = OBJECT("{\"name\": \"x\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"names\"}")},
+     "line 2: names: expected with the fill \"names\", and only there"},
+    {{.objects = OBJECT("{\"name\": \"x\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"names\", "
+                        "\"names\": [{\"entry\": 102, \"text\": \"t\"}]}")},
+     "line 2: entry: 102, the pages hold 102"},
     {{.objects = OBJECT(
           "{\"name\": \"x\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"none\", \"pager\": \"z\"}")},
      "line 2: pager: there is no object \"z\""},

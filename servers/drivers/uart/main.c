@@ -41,7 +41,7 @@ static void wait_for_bits(bool block)
 static void tell_peer(struct serial *s)
 {
     if (s->peer_stirred)
-        (void)!sys_signal(UART_SLOT_CONSOLE); // its notification outlives it
+        (void)!sys_signal(UART_SLOT_PEER); // its notification outlives it
     s->peer_stirred = false;
 }
 
