@@ -20,7 +20,8 @@ boot() {
     local file=$BATS_TEST_TMPDIR/blocks device=()
     [ "$1" = none ] || device=(-drive "if=none,id=d0,format=raw,$1" -device 'virtio-blk-pci,drive=d0,disable-legacy=on')
     sed "s/\"do\": \"work\", \"requests\": 0/\"do\": \"$2\", \"requests\": $3/
-        s/\"kind\": \"kill\", \"every_us\": 1, \"count\": 1/\"kind\": \"$4\", \"every_us\": $5, \"count\": $6/" \
+        s/\"kind\": \"kill\", \"every_us\": 1, \"count\": 1/\"kind\": \"$4\", \"every_us\": $5, \"count\": $6/
+        ${edit:-}" \
         tests/manifests/blocks.json >"$file.json"
     build/bulkhead archive "$file.json" "$file.cpio"
     machine_start test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$file.cpio" "${device[@]}"
@@ -67,6 +68,17 @@ teardown() {
     machine_expect '^\[blocks\] 0 sectors, flags 0, presence 2$'
     machine_expect '^\[blocks\] a request where nothing is: 1$'
     [ "$(machine_exit_status)" -eq 0 ]
+}
+
+@test "a machine that lacks what it needs is refused, and so is a BAR without an address" {
+    edit='s/, "optional": true//'
+    boot none work 0 kill 60000000 1
+    machine_expect '^\[init\] error: object virtio-blk.device: this machine has no PCI function 1af4:1042 number 0$'
+    [ "$(machine_exit_status)" -eq 3 ]
+    edit='s/"bar": 4/"bar": 5/'
+    boot "file=$disk" work 0 kill 60000000 1
+    machine_expect '^\[init\] error: object virtio-blk.registers: BAR 5 was given no address by the firmware$'
+    [ "$(machine_exit_status)" -eq 3 ]
 }
 
 @test "a disk without partitions is none, and the log says why" {
