@@ -47,6 +47,7 @@ void block_driver_open(struct block_service *s, uint32_t irqs)
     for (uint32_t i = 0; i < s->port_count; i++) {
         s->ports[i].shared = (struct block_channel *)(DRIVER_MAP_CHANNEL + i * WINDOW);
         s->ports[i].buffer.data = (uint8_t *)(DRIVER_MAP_BUFFER + i * WINDOW);
+        s->restarted |= s->ports[i].shared->presence != BLOCK_UNKNOWN;
     }
     enum status status = thread_bind(SLOT_THREAD, SLOT_NOTIFICATION);
     if (status != STATUS_OK)

@@ -283,7 +283,8 @@ static void read_disk(struct block_service *s, uint32_t disk)
     if (!good)
         log_error("%s", table.error);
     else
-        log_info("%s: %llu MiB, %u partitions", d->name, LONG(d->sectors / 2048), table.count);
+        log_line(s->restarted ? LOG_DEBUG : LOG_INFO, "%s: %llu MiB, %u partitions", d->name,
+                 LONG(d->sectors / 2048), table.count);
     for (uint32_t i = 0; good && i < s->port_count; i++)
         place(&s->ports[i], s->backend.disks, disk, &table);
 }

@@ -78,6 +78,7 @@ struct block_port {
 struct block_service {
     struct block_backend backend;
     struct block_memory table; // BLOCK_TABLE_PAGES of the driver's own, for partition tables
+    bool restarted;            // a former incarnation has said to clients what there is
     uint32_t port_count;
     struct block_port ports[DRIVER_CHANNELS_MAX];
     void (*signal)(void *context, uint32_t port); // the client

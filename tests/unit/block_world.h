@@ -160,6 +160,7 @@ static void world_driver(void)
                                         .disk_count = 1,
                                         .disks = {{"d0", WORLD_SECTORS, BLOCK_CACHED}}};
     s->table = (struct block_memory){.data = world.table, .has_addresses = true};
+    s->restarted = false;
     s->port_count = WORLD_PORTS;
     s->signal = world_signal;
     s->wait = world_wait;

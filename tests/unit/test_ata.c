@@ -35,7 +35,7 @@ static void detect(void)
 {
     channel = (struct ata_channel){.name = "ata0", .ports = MODEL_PORTS, .control = MODEL_CONTROL};
     *said = '\0';
-    ata_detect(&channel);
+    ata_detect(&channel, false);
 }
 
 static enum block_status run(uint32_t drive, struct block_job job)

@@ -37,8 +37,8 @@ struct ata_channel {
     uint64_t look, give_up; // ticks
 };
 
-// detect.c: resets the channel and finds its drives. Says in the log what there is.
-void ata_detect(struct ata_channel *c);
+// detect.c: resets the channel and finds its drives. told: a former incarnation has said what there is.
+void ata_detect(struct ata_channel *c, bool told);
 // Resets it while it is in use. A drive that does not come back is dead.
 void ata_reset(struct ata_channel *c);
 

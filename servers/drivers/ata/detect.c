@@ -74,7 +74,7 @@ static void set_multiple(struct ata_channel *c, uint32_t drive)
     d->multiple = most > 1 && command(c, (uint8_t)most, ATA_SET_MULTIPLE, NULL) ? most : 0;
 }
 
-static void identify(struct ata_channel *c, uint32_t drive)
+static void identify(struct ata_channel *c, uint32_t drive, enum log_level level)
 {
     struct ata_drive *d = &c->drives[drive];
     uint16_t words[ATA_IDENTITY_WORDS];
@@ -89,13 +89,13 @@ static void identify(struct ata_channel *c, uint32_t drive)
         return log_warning("%s: %s: %s, not used", d->name, d->identity.model, problem);
     d->present = true;
     set_multiple(c, drive);
-    log_info("%s: %s, %llu sectors%s, %u at once%s", d->name, d->identity.model,
+    log_line(level, "%s: %s, %llu sectors%s, %u at once%s", d->name, d->identity.model,
              (unsigned long long)d->identity.sectors, d->identity.lba48 ? " (LBA48)" : "",
              d->multiple ? d->multiple : 1, d->identity.cached ? ", write cache" : "");
 }
 
 // What a drive is it leaves in its registers at a reset.
-static void look(struct ata_channel *c, uint32_t drive)
+static void look(struct ata_channel *c, uint32_t drive, enum log_level level)
 {
     struct ata_drive *d = &c->drives[drive];
     ata_select(c, drive, 0);
@@ -108,14 +108,14 @@ static void look(struct ata_channel *c, uint32_t drive)
         (status == 0 && signature != SIGNATURE_ATAPI))
         log_debug("%s: no drive", d->name);
     else if (signature == SIGNATURE_ATAPI)
-        log_info("%s: an ATAPI device, not used", d->name);
+        log_line(level, "%s: an ATAPI device, not used", d->name);
     else if (signature != SIGNATURE_ATA)
-        log_info("%s: a device of signature %04x, not used", d->name, signature);
+        log_line(level, "%s: a device of signature %04x, not used", d->name, signature);
     else
-        identify(c, drive);
+        identify(c, drive, level);
 }
 
-void ata_detect(struct ata_channel *c)
+void ata_detect(struct ata_channel *c, bool told)
 {
     c->busy = c->ended = false;
     memset(c->drives, 0, sizeof c->drives);
@@ -126,7 +126,7 @@ void ata_detect(struct ata_channel *c)
         return;
     }
     for (uint32_t i = 0; i < ATA_DRIVES; i++)
-        look(c, i);
+        look(c, i, told ? LOG_DEBUG : LOG_INFO);
 }
 
 void ata_reset(struct ata_channel *c)

@@ -61,7 +61,7 @@ int main(void)
         (struct block_backend){.submit = submit, .poll = poll, .deadline = deadline, .depth = CHANNELS};
     service.table.data = table;
     for (unsigned i = 0; i < CHANNELS; i++) {
-        ata_detect(&channels[i]);
+        ata_detect(&channels[i], service.restarted);
         add_disks(&service.backend, &channels[i]);
     }
     block_driver_run(&service);
