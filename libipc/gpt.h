@@ -1,4 +1,4 @@
-// Partitions of a disk by GPT [UEFI 5.3]: the format, and the reader of drivers and of the image builder.
+// Partitions of a disk by GPT ([UEFI] 5.3): the format, and the reader of drivers and of the image builder.
 // SPDX-License-Identifier: MIT
 //
 // What is damaged or contradicts itself is refused as a whole, with one line that says what: whoever writes
@@ -31,7 +31,7 @@ struct gpt_header {
     uint64_t entries; // first sector of the array
     uint32_t entry_count, entry_bytes, entries_crc;
 };
-_Static_assert(offsetof(struct gpt_header, entries_crc) == 88, "[UEFI] table 5.5");
+_Static_assert(offsetof(struct gpt_header, entries_crc) == 88, "[UEFI] 5.3");
 
 struct gpt_entry {
     uint8_t type[16], unique[16]; // type all zeros: unused
@@ -39,7 +39,7 @@ struct gpt_entry {
     uint64_t attributes;
     uint16_t name[GPT_NAME_UNITS];
 };
-_Static_assert(sizeof(struct gpt_entry) == 128, "[UEFI] table 5.6");
+_Static_assert(sizeof(struct gpt_entry) == 128, "[UEFI] 5.3");
 
 // The protective MBR: what is other than zero.
 enum { GPT_MBR_TYPE = 446 + 4, GPT_MBR_ENTRY = 446, GPT_MBR_ENTRY_BYTES = 16, GPT_MBR_PROTECTIVE = 0xee };

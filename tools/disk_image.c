@@ -18,7 +18,7 @@
 
 enum { CHUNK = 1 << 16 };
 
-// Linux file system data [UEFI 5.3.3; systemd's list of types], little-endian where GUIDs are.
+// Types are the systems' own ([UEFI] 5.3.3): this is the GUID of Linux' file system data, in its byte order.
 static const uint8_t linux_data[16] = {0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84, 0x72, 0x47,
                                        0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47, 0x7d, 0xe4};
 
@@ -222,7 +222,7 @@ static bool write_copy(const struct image *image, const struct gpt_entry *entrie
            (fsync(image->fd) == 0 || fail(image, "cannot be written"));
 }
 
-// Addresses of the time before LBA stay at their largest [UEFI 5.2.3].
+// Addresses of the time before LBA stay at their largest ([UEFI] 5.2.3).
 static bool write_mbr(const struct image *image)
 {
     uint8_t sector[GPT_SECTOR] = {0};

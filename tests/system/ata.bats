@@ -59,7 +59,7 @@ teardown() {
     [ "$(machine_exit_status)" -eq 0 ]
 }
 
-# bats test_tags=bochs
+# bats test_tags=bochs, brief
 @test "Bochs: kills lose nothing, and the disk keeps it" {
     boot work 300 kill 50000 8 --machine bochs --disk "$disk" test
     machine_expect '^\[drivers/ata\] ata0 master: an ATAPI device, not used$'

@@ -49,4 +49,4 @@ uint64_t ata_deadline(const struct ata_channel *c); // ticks; UINT64_MAX: none
 
 // Of use to both: selects a drive; waits until it is not BSY, without sleeping for long. False: it stays so.
 void ata_select(const struct ata_channel *c, uint32_t drive, uint8_t bits);
-uint8_t ata_settled(const struct ata_channel *c); // the status, once it counts [ATA] 400 ns later
+uint8_t ata_settled(const struct ata_channel *c); // the status, 400 ns after what changes it

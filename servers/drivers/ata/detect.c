@@ -11,7 +11,7 @@
 
 #define RESET_PULSE  (5 * NS_PER_US)
 #define RESET_SETTLE (2 * NS_PER_MS)
-#define RESET_MAX    (31 * NS_PER_S) // [ATA] 9.2: drive 0 waits so long for drive 1
+#define RESET_MAX    (31 * NS_PER_S) // [ATA] 2: drive 0 waits so long for drive 1
 #define COMMAND_MAX  (2 * NS_PER_S)
 #define NAP          NS_PER_MS
 
@@ -35,7 +35,7 @@ static bool is_floating(uint8_t status)
     return status == FLOATING || status == FLOATING_TOO;
 }
 
-// A pulse on both drives [ATA] 9.2.
+// The software reset protocol ([ATA] 2): a pulse on both drives.
 static bool pulse(const struct ata_channel *c)
 {
     ata_out(c->control, ATA_CONTROL_RESET);

@@ -1,4 +1,4 @@
-// What an ATA device says of itself: [ATA] 6.17.
+// What an ATA device says of itself: [ATA] 1, IDENTIFY DEVICE.
 // SPDX-License-Identifier: MIT
 #include "servers/drivers/ata/identity.h"
 

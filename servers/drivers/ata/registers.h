@@ -1,7 +1,7 @@
 // Registers, bits and commands of ATA devices.
 // SPDX-License-Identifier: MIT
 //
-// Source: [ATA] by section: 5.3 and following for registers, 6 for commands.
+// Source: [ATA], by their names: registers and commands in volume 1, protocols in volume 2.
 #pragma once
 
 // Offsets from the channel's first port.
