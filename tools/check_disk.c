@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "libipc/gpt.h"
-#include "libipc/proto/bus.h"
 #include "libipc/proto/disk.h"
 #include "libipc/proto/manifest.h"
 #include "tools/check.h"
@@ -12,7 +11,7 @@
 
 #define DISK_MAX (1ull << 40)
 
-enum { SECTOR = 512, LONGEST_SUFFIX = sizeof "disk...channel" - 1 };
+enum { SECTOR = 512, DISKS_MAX = 8, LONGEST_SUFFIX = sizeof "disk...channel" - 1 };
 
 static void check_names(struct report *r, const struct config_vm *vm, size_t i)
 {
@@ -26,9 +25,8 @@ static void check_names(struct report *r, const struct config_vm *vm, size_t i)
         if (strcmp(config_disk(vm, j)->name.text, d->name.text) == 0)
             report_error(r, d->name.line, "name: a disk %s is in line %u already, expected another name",
                          d->name.text, config_disk(vm, j)->name.line);
-    if (i == BUS_DEVICES - BUS_FIRST_DEVICE)
-        report_error(r, d->line, "disks: more than %d, as many as a VM has places for",
-                     BUS_DEVICES - BUS_FIRST_DEVICE);
+    if (i == DISKS_MAX)
+        report_error(r, d->line, "disks: more than %d, as many as a VM has places for", DISKS_MAX);
 }
 
 static void check_base(struct arena *a, struct report *r, const char *config, struct config_disk *d)
