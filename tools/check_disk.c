@@ -40,6 +40,7 @@ static void check_base(struct arena *a, struct report *r, const char *config, st
         return;
     }
     d->base_bytes = f.size;
+    d->base_sum = disk_sum(f.size, f.bytes, f.size);
     file_close(&f);
     if (!d->base_bytes || d->base_bytes % SECTOR)
         report_error(r, d->base.line, "base: %s: %llu bytes, expected whole sectors of %d", d->base_path,

@@ -12,7 +12,7 @@ struct config_disk {
     struct value name, base, size, store, partition, space, queues, serial;
     // Found by the check. `size` and `space` are there then, whether given or not.
     const char *base_path; // NULL: none
-    uint64_t base_bytes;
+    uint64_t base_bytes, base_sum;
     const char *partition_name; // NULL: none
 };
 

@@ -4,16 +4,18 @@
 #include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"
 
+enum { PARTITION_HEAP = 64 << 10 };
+
 static const char *disk_config(const struct scope *s, const struct config_vm *vm, const struct config_disk *d)
 {
     return arena_format(
         s->plan->arena,
-        "{\"memory\": %llu, \"size\": %llu, \"store\": \"%s\", \"base\": %llu, \"space\": %llu, "
-        "\"queues\": %llu, \"serial\": \"%s\"}",
+        "{\"memory\": %llu, \"size\": %llu, \"store\": \"%s\", \"base\": %llu, \"base_sum\": \"0x%llx\", "
+        "\"space\": %llu, \"queues\": %llu, \"serial\": \"%s\", \"partition\": \"%s\"}",
         (unsigned long long)vm->memory.number, (unsigned long long)d->size.number,
-        disk_store_names[d->store.number], (unsigned long long)d->base_bytes,
+        disk_store_names[d->store.number], (unsigned long long)d->base_bytes, (unsigned long long)d->base_sum,
         (unsigned long long)d->space.number, (unsigned long long)d->queues.number,
-        d->serial.line ? d->serial.text : d->name.text);
+        d->serial.line ? d->serial.text : d->name.text, d->partition_name ? d->partition_name : "");
 }
 
 // Page tables of memory that a server maps, all of it being 4 KiB pages.
@@ -25,7 +27,9 @@ static uint64_t tables(uint64_t bytes)
 static uint64_t add_data(const struct scope *s, const struct config_disk *d, struct plan_server *server)
 {
     uint64_t bytes = d->base_path ? disk_overlay_bytes(d->size.number, d->space.number) : d->size.number;
-    if (d->store.number != DISK_STORE_RAM)
+    if (d->store.number == DISK_STORE_PARTITION)
+        bytes = d->base_path ? disk_partition_memory(d->size.number) : 0;
+    if (!bytes || d->store.number == DISK_STORE_NONE)
         return 0;
     expand_memory(s, "@.data", "%.quota", bytes, FILL_ZERO);
     expand_map(s, &server->program.maps, (struct kind_map){DISK_MAP_DATA, "@.data", "rw"});
@@ -44,6 +48,13 @@ static uint64_t add_base(const struct scope *s, const struct config_disk *d, str
     return tables(d->base_bytes);
 }
 
+// Several requests are under way there, in memory of the server's.
+static void add_partition(struct scope *s, const struct config_disk *d, struct plan_server *server)
+{
+    server->heap = PARTITION_HEAP;
+    expand_channel(s, server, d->partition_name, false);
+}
+
 void expand_disks(struct scope *s, const struct config_vm *c)
 {
     for (size_t i = 0; i < c->disks.count; i++) {
@@ -52,5 +63,7 @@ void expand_disks(struct scope *s, const struct config_vm *c)
         struct plan_server *server = expand_device(s, KIND_DISK, s->device++, disk_config(s, c, d));
         uint64_t quota = add_data(s, d, server) + add_base(s, d, server);
         expand_find_object(s->plan, expand_name(s, "%.quota"))->quota += quota;
+        if (d->partition_name)
+            add_partition(s, d, server);
     }
 }

@@ -1,5 +1,6 @@
 // A disk of a VM: a virtio block device.
 // SPDX-License-Identifier: MIT
+#include <stdlib.h>
 #include <string.h>
 
 #include "libipc/log.h"
@@ -7,6 +8,7 @@
 #include "libipc/proto/layout.h"
 #include "servers/common/virtio_server.h"
 #include "servers/disk/blk.h"
+#include "servers/disk/partition.h"
 #include "servers/disk/ram.h"
 
 const char program_name[] = "disk";
@@ -14,9 +16,9 @@ const char program_name[] = "disk";
 enum { KIND = 0x6b736964, VERSION = 1 };
 
 static struct {
-    uint64_t size, base, space, queues;
+    uint64_t size, base, base_sum, space, queues;
     uint32_t store; // enum disk_store
-    struct json_text serial;
+    struct json_text serial, partition;
 } config = {.queues = 1};
 
 static const struct json_field fields[] = {
@@ -32,16 +34,23 @@ static const struct json_field fields[] = {
      .offset = offsetof(typeof(config), store),
      .kind = JSON_CHOICE,
      .names = disk_store_names},
+    {.key = "base_sum", .offset = offsetof(typeof(config), base_sum), .kind = JSON_NUMBER},
+    {.key = "partition", .offset = offsetof(typeof(config), partition), .kind = JSON_TEXT},
     {.key = "serial", .offset = offsetof(typeof(config), serial), .kind = JSON_TEXT},
 };
 
 static struct disk disk;
-static struct disk_request request;
 static struct ram ram;
+static struct partition partition;
 static struct virtio_server server = {.virtio.kind = &disk.kind,
                                       .state_kind = KIND,
                                       .version = VERSION,
                                       .device_bytes = sizeof(struct disk_state)};
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 static void tell_full(void *who)
 {
@@ -64,25 +73,73 @@ static void open_ram(void)
         die("the map of written blocks is damaged");
 }
 
+static void open_partition(void)
+{
+    static char name[DISK_PARTITION_NAME + 1];
+    memcpy(name, config.partition.at, least(config.partition.length, sizeof name - 1));
+    const struct partition_plan plan = {
+        .name = name,
+        .size = config.size,
+        .has_base = config.base,
+        .overlay = {.size = config.size,
+                    .base = (const uint8_t *)DISK_MAP_BASE,
+                    .base_bytes = config.base,
+                    .base_sum = config.base_sum},
+        .memory = (uint8_t *)DISK_MAP_DATA,
+    };
+    partition_open(&partition, &plan, (struct block_channel *)DEVICE_MAP_CHANNEL,
+                   (uint8_t *)DEVICE_MAP_BUFFER);
+}
+
+static bool in_partition(void)
+{
+    return config.store == DISK_STORE_PARTITION;
+}
+
 static void prepare(void)
 {
     struct disk_plan plan = {
         .sectors = config.size / BLK_SECTOR,
         .read_only = config.store == DISK_STORE_NONE,
+        .volatile_writes = in_partition(),
         .queues = (uint16_t)config.queues,
-        .requests = 1,
+        .requests = in_partition() ? BLOCK_REQUESTS : 1,
     };
-    memcpy(plan.serial, config.serial.at,
-           config.serial.length < DISK_SERIAL_MAX ? config.serial.length : DISK_SERIAL_MAX);
-    disk_prepare(&disk, &plan, &request);
+    memcpy(plan.serial, config.serial.at, least(config.serial.length, DISK_SERIAL_MAX));
+    struct disk_request *requests = calloc(plan.requests, sizeof *requests);
+    if (!requests)
+        die("no memory for %u requests", plan.requests);
+    disk_prepare(&disk, &plan, requests);
+}
+
+static void peer(struct virtio_server *s)
+{
+    if (!disk.backend->ops->stir)
+        return;
+    disk.backend->ops->stir(disk.backend);
+    virtio_serve_all(&s->virtio);
+}
+
+static void publish(struct virtio_server *s)
+{
+    (void)s;
+    if (!partition.channel.tell)
+        return;
+    partition.channel.tell = false;
+    (void)!sys_signal(DEVICE_SLOT_PEER); // notifications outlive their servers
 }
 
 int main(void)
 {
     virtio_server_configure(&server, fields, sizeof fields / sizeof fields[0], &config);
     prepare();
+    server.peer = peer;
+    server.publish = publish;
     virtio_server_open(&server);
-    open_ram();
-    disk_open(&disk, &server.virtio, &ram.backend, server.device);
+    if (in_partition())
+        open_partition();
+    else
+        open_ram();
+    disk_open(&disk, &server.virtio, in_partition() ? &partition.backend : &ram.backend, server.device);
     virtio_server_run(&server);
 }
