@@ -28,7 +28,7 @@ teardown() {
 # boots KERNEL NAME: what it says, twice
 boots() {
     local said="$2: some words\ninitrd: a disk of text\nimage: as packed\n"
-    boot vms: "$(vm alpha "$1" 'some words'')"
+    boot vms: "$(vm alpha "$1" 'some words')"
     machine_expect "(?m)^${said}again\n(?:\[.*\n)*$said"
     [ "$(machine_exit_status)" -eq 0 ]
 }
@@ -72,7 +72,7 @@ unpack() {
 
 @test "what two VMs have is in memory once, until they write it" {
     local name shared
-    boot vms: "$(vm alpha pvh keep')" "$(vm beta pvh keep)" "$(vm gamma pvh wipe)"
+    boot vms: "$(vm alpha pvh keep)" "$(vm beta pvh keep)" "$(vm gamma pvh wipe)"
     [ "$(machine_exit_status)" -eq 0 ]
     machine_output >"$BATS_TEST_TMPDIR/output"
     for name in alpha beta; do
@@ -85,7 +85,7 @@ unpack() {
 }
 
 @test "pager and monitor are killed all the time while the guest writes its images and starts again" {
-    boot vms: "$(vm alpha pvh often')" faults: \
+    boot vms: "$(vm alpha pvh often)" faults: \
         '  - {server: memory, kind: kill, every: 700us, count: 10000}' \
         '  - {server: vmm.alpha, kind: kill, every: 1300us, count: 10000}'
     [ "$(machine_exit_status)" -eq 0 ]
