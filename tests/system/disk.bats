@@ -1,0 +1,95 @@
+#!/usr/bin/env bats
+# Debian uses disks in memory while their servers and the VM's monitor die hundreds of times: tests/configs/disks.yaml
+# SPDX-License-Identifier: MIT
+
+load ../lib/machine
+
+setup_file() {
+    build/bulkhead archive tests/configs/disks.yaml "$BATS_FILE_TMPDIR/disks.cpio"
+    machine_start test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_FILE_TMPDIR/disks.cpio"
+    machine_expect '^bulkhead guest: ready, tsc=\d+$'
+    machine_expect '^guest# '
+}
+
+teardown_file() {
+    machine_stop
+}
+
+# guest_run COMMANDS: in the guest; what they print is $output, their status is returned.
+guest_run() {
+    machine_type "echo begin-\$((6*7)); $1; echo end-\$?-\$((6*7))"
+    machine_expect '(?s)^begin-42\n(.*)^end-(\d+)-42$'
+    output=${MACHINE_MATCH[1]%$'\n'}
+    echo "$output"
+    return "${MACHINE_MATCH[2]}"
+}
+
+image=build/guest/initramfs.cpio
+
+@test "the guest sees what the configuration says" {
+    local sectors=$((($(stat -c %s "$image") + 4095) / 4096 * 8))
+    guest_run 'for d in vda vdb vdc; do echo $(cat /sys/block/$d/size) $(cat /sys/block/$d/serial) $(cat /sys/block/$d/ro); done'
+    [ "$output" = "$(printf '%s\n' '98304 of-alpha 0' '16384 over 0' "$sectors image 1")" ]
+    guest_run 'cat /sys/block/vda/queue/write_cache /sys/block/vda/queue/physical_block_size'
+    [ "$output" = "$(printf '%s\n' 'write back' 4096)" ]
+}
+
+@test "an image is what the file is, and cannot be written" {
+    local bytes
+    bytes=$(stat -c %s "$image")
+    guest_run "head -c $bytes /dev/vdc | md5sum"
+    [ "${output%% *}" = "$(md5sum <"$image" | cut -d ' ' -f 1)" ]
+    run guest_run 'echo x >/dev/vdc'
+    [ "$status" -ne 0 ]
+}
+
+@test "a file system is made, filled, taken apart and put together again" {
+    guest_run 'mke2fs /dev/vda >/dev/null && mkdir -p /mnt && mount -t ext4 /dev/vda /mnt'
+    guest_run 'cp -a /bin /lib /mnt && (cd / && find bin lib -type f -exec md5sum {} + >/mnt/sums) && sync && umount /mnt'
+    guest_run 'e2fsck -fn /dev/vda >/dev/null 2>&1'
+    guest_run 'mount -t ext4 /dev/vda /mnt && (cd /mnt && md5sum -c sums | grep -vc OK$); umount /mnt; true'
+    [ "$output" = 0 ]
+}
+
+@test "blocks are where they were written, on two queues at once" {
+    guest_run 'blk stamp /dev/vda 4000 1 >/dev/null && blk verify /dev/vda 4000 1'
+    [[ $output == *' 0 wrong'* ]]
+}
+
+@test "over a base, what is written is new and the rest is as it was" {
+    guest_run 'head -c 300000 /dev/vdc | tail -c 100000 >/tmp/a; dd if=/tmp/a of=/dev/vdb bs=1000 seek=50 conv=notrunc 2>/dev/null; sync
+        echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vdb bs=1000 skip=50 count=100 2>/dev/null | cmp - /tmp/a
+        (head -c 50000 /dev/vdc; cat /tmp/a; head -c 400000 /dev/vdc | tail -c +150001) | md5sum; head -c 400000 /dev/vdb | md5sum' |
+        sort -u
+    [ "$(sort -u <<<"$output" | wc -l)" -eq 1 ]
+}
+
+@test "a full overlay is an I/O error in the guest and a line in the log, and what was written stays" {
+    run guest_run 'dd if=/dev/zero of=/dev/vdb bs=64k seek=64 count=32 oflag=direct 2>&1'
+    [ "$status" -ne 0 ]
+    [[ $output == *'I/O error'* ]]
+    local tries
+    for tries in $(seq 1 20); do # a line of the log may wait for the guest's own
+        ! machine_output | grep -q '^\[disk.alpha.over\] error: 1024 KiB of space are full' || break
+        guest_run 'sleep 1'
+    done
+    [ "$tries" -lt 20 ]
+    guest_run 'echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vdb bs=1000 skip=50 count=100 2>/dev/null | cmp - /tmp/a'
+}
+
+@test "all died as often as they should, and of nothing else" {
+    local round server
+    for round in $(seq 1 1000); do
+        [ "$(machine_output | grep -c 'faults: .* was killed \([0-9]*\) times of \1')" -lt 3 ] || break
+        guest_run "blk stamp /dev/vda 500 $round >/dev/null && blk verify /dev/vda 500 $round"
+        [[ $output == *' 0 wrong'* ]]
+    done
+    [ "$(machine_output | grep -c 'faults: .* was killed \([0-9]*\) times of \1')" -eq 3 ]
+    [ "$(machine_output | grep -c ' died: ')" -eq 0 ]
+    [ "$(machine_output | grep -c "the guest's driver is at fault")" -eq 0 ]
+}
+
+@test "poweroff ends the run with status 0" {
+    machine_type poweroff
+    [ "$(machine_exit_status)" -eq 0 ]
+}
