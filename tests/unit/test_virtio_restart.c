@@ -1,5 +1,6 @@
-// A virtio device that dies at any step: no request is lost, none of a stream runs twice, no interrupt is
-// missing SPDX-License-Identifier: MIT LINK:
+// A virtio device that dies at any step: nothing is lost, nothing of a stream runs twice
+// SPDX-License-Identifier: MIT
+// LINK:
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
