@@ -75,6 +75,9 @@ static void open_state(void)
     console.port = state_section(&state, SECTION_PORT);
     if (status == STATE_EMPTY) {
         uart_reset(&console.port->uart);
+        // Not the first power-on, perhaps: those at the other ends go on.
+        console.port->output = ring_last_produced((void *)CONSOLE_MAP_OUTPUT);
+        console.port->input = ring_resume_consuming((void *)CONSOLE_MAP_INPUT, INPUT_RING_BYTES);
         state_adopt(&state);
     }
 }

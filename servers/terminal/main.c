@@ -53,10 +53,12 @@ static bool commit(struct server *s, bool did)
     return true;
 }
 
+// Of what went nothing is to be touched any more.
 static bool serve_logs(struct server *s)
 {
-    logs_stirred =
-        logs_stirred && (commit(s, terminal_look(&terminal)) || commit(s, terminal_take_log(&terminal)));
+    while (logs_stirred && commit(s, terminal_look(&terminal)))
+        continue;
+    logs_stirred = logs_stirred && commit(s, terminal_take_log(&terminal));
     return logs_stirred;
 }
 

@@ -55,6 +55,32 @@ static void tell_all(struct terminal *t)
             tell(t, i);
 }
 
+// Who has the line leaves it.
+static void leave(struct terminal *t, uint32_t stream)
+{
+    if (t->view->owner == stream)
+        output_end_line(t);
+    if (t->view->attached != stream)
+        return;
+    t->view->attached = STREAM_NONE;
+    t->view->shared = false;
+    t->changed_view = t->changed_shows = true;
+}
+
+// What went while nobody looked: its windows are gone, too.
+static void drop_gone(struct terminal *t)
+{
+    for (uint32_t i = STREAM_CONSOLE; i < STREAMS_MAX; i++) {
+        if (!t->stream[i].use || t->stream[i].use == name_use(&t->names->console[i - STREAM_CONSOLE]))
+            continue;
+        leave(t, i);
+        t->stream[i] = (struct terminal_stream){0};
+    }
+    for (uint32_t i = 0; i < TERMINAL_LOGS_MAX; i++)
+        if (t->log[i].use && t->log[i].use != name_use(&t->names->log[i]))
+            t->log[i] = (struct terminal_log){0};
+}
+
 void terminal_open(struct terminal *t, void *output, void *input, void *log)
 {
     struct terminal_view *v = t->view;
@@ -65,6 +91,7 @@ void terminal_open(struct terminal *t, void *output, void *input, void *log)
     (void)!stream_publish(&t->log_producer, v->log); // who shows it is who produces it
     (void)!ring_publish_produced(&t->output, v->output);
     (void)!ring_publish_consumed(&t->input, v->input);
+    drop_gone(t);
     for (uint32_t i = STREAM_CONSOLE; i < STREAMS_MAX; i++)
         if (t->stream[i].use)
             open_console(t, i);
@@ -129,18 +156,6 @@ static bool look_at_log(struct terminal *t, uint32_t log)
     t->changed_log = log;
     t->fresh = true;
     return true;
-}
-
-// Who has the line leaves it.
-static void leave(struct terminal *t, uint32_t stream)
-{
-    if (t->view->owner == stream)
-        output_end_line(t);
-    if (t->view->attached != stream)
-        return;
-    t->view->attached = STREAM_NONE;
-    t->view->shared = false;
-    t->changed_view = t->changed_shows = true;
 }
 
 static bool look_at_console(struct terminal *t, uint32_t stream)
