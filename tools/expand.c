@@ -4,15 +4,8 @@
 
 #include <string.h>
 
+#include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"
-
-// Which images there are is known when all VMs are.
-static void configure_pager(const struct scope *s)
-{
-    PLAN_EACH(struct plan_object, o, &s->plan->objects)
-    if (strcmp(o->name, "memory.config") == 0)
-        expand_set_text(o, arena_format(s->plan->arena, "{\"images\": [%s]}", s->images));
-}
 
 static bool add_faults(struct report *r, struct plan *p, const struct config *config)
 {
@@ -32,7 +25,17 @@ static bool add_faults(struct report *r, struct plan *p, const struct config *co
     return r->errors == errors;
 }
 
-bool expand(struct arena *a, struct report *r, const struct config *config, struct plan *plan)
+// Those of the VM that is added; the others have been numbered already.
+static void set_numbers(struct scope *s, const char *vm)
+{
+    if (!s->numbers || strcmp(vm, s->numbers->vm) != 0)
+        return;
+    s->ram_count = s->numbers->memory;
+    s->console_count = s->numbers->console;
+}
+
+static bool expand_all(struct arena *a, struct report *r, const struct config *config,
+                       const struct expand_numbers *numbers, struct plan *plan)
 {
     *plan = (struct plan){.arena = a,
                           .name = config->name.text,
@@ -42,20 +45,34 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
                           .keep = config->keep.number};
     struct scope s = {.plan = plan,
                       .config = config,
-                      .images = "",
+                      .numbers = numbers,
                       .disk_driver = config->ata ? KIND_ATA : KIND_VIRTIO_BLK};
     expand_memory(&s, "clock", NULL, PAGE, FILL_CLOCK);
     s.server = "memory";
     expand_memory(&s, "@.pools", NULL, PAGE, FILL_POOLS);
-    expand_server(&s, KIND_MEMORY, "");
+    expand_server(&s, KIND_MEMORY, "{}");
+    plan->rams = (struct plan_rams){"memory.rams", "memory.bits", MEMORY_BIT_RAMS};
     expand_host_line(&s);
     expand_terminal(&s);
-    for (size_t i = 0; i < config->vms.count; i++)
+    for (size_t i = 0; i < config->vms.count; i++) {
+        set_numbers(&s, config_vm(config, i)->name.text);
         expand_vm(&s, config_vm(config, i));
-    configure_pager(&s);
+    }
     expand_disk_driver(&s);
     if (config->control.number)
         expand_control(&s);
     expand_logs(&s);
     return add_faults(r, plan, config);
+}
+
+bool expand(struct arena *a, struct report *r, const struct config *config, struct plan *plan)
+{
+    return expand_all(a, r, config, NULL, plan);
+}
+
+bool expand_part(struct arena *a, struct report *r, const struct config *config,
+                 const struct expand_numbers *numbers, struct plan *part)
+{
+    struct plan whole;
+    return expand_all(a, r, config, numbers, &whole) && part_of(r, &whole, numbers->vm, part);
 }

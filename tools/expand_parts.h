@@ -12,16 +12,17 @@
 struct scope {
     struct plan *plan;
     const struct config *config;
-    const char *vm, *server, *part; // what '%', '@' and '#' stand for
-    uint32_t ram;                   // number of the VM's memory below 4 GiB
-    struct list guest_ram;          // struct plan_map: the VM's memory, by guest-physical address
-    const char *devices;            // numbers of its PCI devices, for its monitor's configuration
-    unsigned device;                // the next number
-    const char *images;             // of all VMs, for the pager's configuration
-    uint32_t image_count;
-    enum kind_index disk_driver;       // of the host's disk
-    struct list channels;              // struct host_channel: to it
-    uint32_t console_count, log_count; // that the terminal has
+    const char *vm, *server, *part;       // what '%', '@' and '#' stand for
+    uint32_t ram;                         // number of the VM's memory below 4 GiB
+    struct list guest_ram;                // struct plan_map: the VM's memory, by guest-physical address
+    const char *devices;                  // numbers of its PCI devices, for its monitor's configuration
+    unsigned device;                      // the next number
+    enum kind_index disk_driver;          // of the host's disk
+    struct list channels;                 // struct host_channel: to it
+    uint32_t console_count, log_count;    // that the terminal has
+    uint32_t added_logs;                  // of the VM that is added
+    uint32_t ram_count;                   // memories of guests
+    const struct expand_numbers *numbers; // of a VM that is added; NULL: none is
 };
 
 // expand_rows.c: one row each. Names are patterns of the scope's VM and server; no payer: the supervisor.
@@ -74,3 +75,6 @@ void expand_control(struct scope *s);
 // any.
 void expand_channel(struct scope *s, struct plan_server *server, const char *partition, bool read_only);
 void expand_disk_driver(struct scope *s);
+
+// expand_part.c
+bool part_of(struct report *r, const struct plan *whole, const char *vm, struct plan *part);

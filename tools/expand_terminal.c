@@ -5,6 +5,8 @@
 // and its entry in the terminal's table of names (proto/terminal.h).
 #include "libipc/proto/terminal.h"
 
+#include <string.h>
+
 #include "libipc/proto/layout.h"
 #include "libipc/stream.h"
 #include "tools/expand_parts.h"
@@ -47,12 +49,18 @@ void expand_console(struct scope *s, const char *name, struct plan_server *serve
     *PLAN_ADD(s->plan, &s->plan->drain, const char *) = expand_name(s, output);
 }
 
-static void add_log(struct scope *s, const char *server)
+static uint32_t log_number(struct scope *s, const struct plan_server *server)
 {
-    uint32_t number = s->log_count++;
+    bool added = s->numbers && server && server->vm && strcmp(server->vm, s->numbers->vm) == 0;
+    return added ? s->numbers->log + s->added_logs++ : s->log_count++;
+}
+
+static void add_log(struct scope *s, const char *name, const struct plan_server *server)
+{
+    uint32_t number = log_number(s, server);
     struct kind_map ring = {TERMINAL_MAP_LOGS + (uint64_t)number * LOG_STRIDE, "@.log", "rw"};
-    s->server = server;
-    add_name(s, TERMINAL_CONSOLES_MAX + number, server);
+    s->server = name;
+    add_name(s, TERMINAL_CONSOLES_MAX + number, name);
     expand_map(s, &terminal(s)->program.maps, ring);
     expand_map(s, &terminal(s)->failed.maps, ring);
     *PLAN_ADD(s->plan, &s->plan->drain, const char *) = expand_name(s, "@.log");
@@ -64,9 +72,9 @@ void expand_logs(struct scope *s)
     s->server = "init";
     expand_memory(s, "@.log", NULL, RING_PAGES(LOG_RING_BYTES) * PAGE, FILL_ZERO);
     expand_map(s, &s->plan->init_maps, (struct kind_map){MAP_LOG, "@.log", "rw"});
-    add_log(s, "init");
+    add_log(s, "init", NULL);
     PLAN_EACH(struct plan_server, server, &s->plan->servers)
-    add_log(s, server->name);
+    add_log(s, server->name, server);
     *PLAN_ADD(s->plan, &s->plan->drain, const char *) = "terminal.stream";
     *PLAN_ADD(s->plan, &s->plan->drain, const char *) = "uart.output";
 }

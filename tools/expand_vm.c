@@ -15,13 +15,10 @@ enum { COM1_FIRST = 0x3f8, COM1_LAST = 0x3ff };
 
 // Guest memory: below the hole one object, the rest behind 4 GiB another. The pager tells them apart by the
 // badge. Returns the number.
-static uint32_t add_ram(const struct scope *s, struct plan_vm *vm, struct list *maps,
-                        struct plan_server *memory, const char *pattern, uint64_t gpa, uint64_t bytes)
+static uint32_t add_ram(struct scope *s, struct plan_vm *vm, struct list *maps, struct plan_server *memory,
+                        const char *pattern, uint64_t gpa, uint64_t bytes)
 {
-    static const uint64_t first = MEMORY_SLOT_RAM;
-    uint32_t number = 0;
-    PLAN_EACH(struct plan_cap, cap, &memory->program.caps)
-    number += cap->slot >= first;
+    uint32_t number = s->ram_count++;
     expand_memory(s, pattern, "%.quota", bytes, FILL_NONE);
     struct plan_object *o = (struct plan_object *)s->plan->objects.items + s->plan->objects.count - 1;
     o->memory.pager = "memory";
@@ -55,10 +52,10 @@ static const char *add_image(struct scope *s, const char *what, const char *path
     expand_memory(s, map.memory, "%.quota", skip + bytes, FILL_FILE);
     ((struct plan_object *)s->plan->objects.items)[s->plan->objects.count - 1].memory.file = name;
     expand_map(s, maps, map);
-    s->images = arena_format(s->plan->arena, "%s%s{\"ram\": %u, \"file\": \"%s\"}", s->images,
-                             s->image_count ? ", " : "", s->ram, name);
-    return arena_format(s->plan->arena, ", \"%s\": {\"offset\": %zu, \"bytes\": %zu, \"number\": %u}", what,
-                        skip, bytes, s->image_count++);
+    struct plan_vm *vm = (struct plan_vm *)s->plan->vms.items + s->plan->vms.count - 1;
+    *PLAN_ADD(s->plan, &vm->images, const char *) = expand_name(s, map.memory);
+    return arena_format(s->plan->arena, ", \"%s\": {\"offset\": %zu, \"bytes\": %zu, \"number\": %zu}", what,
+                        skip, bytes, vm->images.count - 1);
 }
 
 static const char *monitor_config(const struct scope *s, const struct config_vm *c, const char *images)

@@ -4,6 +4,7 @@
 
 #include "libipc/proto/init.h"
 #include "libipc/proto/layout.h"
+#include "libipc/proto/memory.h"
 #include "libipc/stream.h"
 
 #define KIB 1024ull
@@ -49,14 +50,13 @@ static const struct kind_cap memory_caps[] = {
 };
 
 static const struct kind_map memory_maps[] = {
-    {MAP_STATE, "@.state", "rw"},
-    {MEMORY_MAP_POOLS, "@.pools", "r"},
-    {MEMORY_MAP_ARCHIVE, OBJECT_ARCHIVE, "r"},
-    {MEMORY_MAP_POOL, OBJECT_RAM, "rw"},
-    {0},
+    {MAP_STATE, "@.state", "rw"},        {MEMORY_MAP_POOLS, "@.pools", "r"},
+    {MEMORY_MAP_RAMS, "@.rams", "rw"},   {MEMORY_MAP_ARCHIVE, OBJECT_ARCHIVE, "r"},
+    {MEMORY_MAP_POOL, OBJECT_RAM, "rw"}, {0},
 };
 
-static const struct kind_memory memory_memory[] = {{"@.state", MEMORY_STATE_BYTES}, {0}};
+static const struct kind_memory memory_memory[] = {
+    {"@.state", MEMORY_STATE_BYTES}, {"@.rams", sizeof(struct ram_table)}, {0}};
 
 static const struct kind_cap uart_caps[] = {
     {UART_SLOT_IRQ, "uart.irq", "c", 0},
@@ -103,7 +103,11 @@ static const struct kind_memory uart2_memory[] = {
     {0},
 };
 
-static const struct kind_cap control_caps[] = {{CONTROL_SLOT_UART, "uart2.bits", "s", UART_BIT_RING}, {0}};
+static const struct kind_cap control_caps[] = {
+    {CONTROL_SLOT_UART, "uart2.bits", "s", UART_BIT_RING},
+    {CONTROL_SLOT_TERMINAL, "terminal", "s", 1},
+    {0},
+};
 
 static const struct kind_map control_maps[] = {
     {MAP_STATE, "@.state", "rw"},

@@ -111,9 +111,9 @@ static void write_objects(const struct plan *p, FILE *to)
     }
 }
 
-static void write_program(const struct plan_program *p, FILE *to)
+static void write_rights(const struct plan_program *p, FILE *to)
 {
-    fprintf(to, "\"image\": \"%s\",\n     \"caps\": [", p->image);
+    fputs("\"caps\": [", to);
     PLAN_EACH(struct plan_cap, c, &p->caps)
     {
         fprintf(to, "%s      {\"slot\": %u, \"object\": \"%s\", \"rights\": \"%s\"", comma(c, p->caps.items),
@@ -125,6 +125,12 @@ static void write_program(const struct plan_program *p, FILE *to)
     fputs("],\n     \"maps\": [", to);
     write_maps(&p->maps, "      ", to);
     fputs("]", to);
+}
+
+static void write_program(const struct plan_program *p, FILE *to)
+{
+    fprintf(to, "\"image\": \"%s\",\n     ", p->image);
+    write_rights(p, to);
 }
 
 static void write_server(const struct plan_server *s, FILE *to)
@@ -160,6 +166,8 @@ static void write_vm(const struct plan_vm *vm, FILE *to)
 {
     fprintf(to, "    {\"name\": \"%s\", \"quota\": \"%s\", \"memory\": ", vm->name, vm->quota);
     write_names(&vm->memory, to);
+    fputs(", \"images\": ", to);
+    write_names(&vm->images, to);
     fprintf(to, ", \"panel\": \"%s\", \"signal\": \"%s\", \"badge\": %llu%s}", vm->panel, vm->signal,
             (number)vm->badge, vm->waits ? ", \"autostart\": false" : "");
 }
@@ -181,6 +189,25 @@ static void write_control(const struct plan_control *c, FILE *to)
                 c->server, c->events, c->definition, c->signal, (number)c->badge);
 }
 
+static void write_lists(const struct plan *p, FILE *to)
+{
+    fputs(" \"objects\": [", to);
+    write_objects(p, to);
+    fputs("],\n \"vms\": [", to);
+    PLAN_EACH(struct plan_vm, vm, &p->vms)
+    {
+        fputs(comma(vm, p->vms.items), to);
+        write_vm(vm, to);
+    }
+    fputs("],\n \"servers\": [", to);
+    PLAN_EACH(struct plan_server, s, &p->servers)
+    {
+        fputs(comma(s, p->servers.items), to);
+        write_server(s, to);
+    }
+    fputs("]", to);
+}
+
 void manifest_write(const struct plan *p, FILE *to)
 {
     fprintf(to,
@@ -195,23 +222,39 @@ void manifest_write(const struct plan *p, FILE *to)
     if (p->keep)
         fputs(" \"keep\": true,\n", to);
     write_control(&p->control, to);
+    fprintf(to, " \"rams\": {\"memory\": \"%s\", \"signal\": \"%s\", \"badge\": %llu},\n", p->rams.memory,
+            p->rams.signal, (number)p->rams.badge);
     fputs(" \"drain\": ", to);
     write_names(&p->drain, to);
-    fputs(",\n \"objects\": [", to);
-    write_objects(p, to);
-    fputs("],\n \"vms\": [", to);
-    PLAN_EACH(struct plan_vm, vm, &p->vms)
-    {
-        fputs(comma(vm, p->vms.items), to);
-        write_vm(vm, to);
-    }
-    fputs("],\n \"servers\": [", to);
-    PLAN_EACH(struct plan_server, s, &p->servers)
-    {
-        fputs(comma(s, p->servers.items), to);
-        write_server(s, to);
-    }
-    fputs("],\n \"faults\": [", to);
+    fputs(",\n", to);
+    write_lists(p, to);
+    fputs(",\n \"faults\": [", to);
     write_faults(p, to);
     fputs("]}\n", to);
+}
+
+static void write_extension(const struct plan_server *s, FILE *to)
+{
+    fprintf(to, "    {\"server\": \"%s\", ", s->name);
+    write_rights(&s->program, to);
+    fputs("}", to);
+}
+
+void manifest_write_part(const struct plan *p, FILE *to)
+{
+    fputs("{", to);
+    write_lists(p, to);
+    fputs(",\n \"extends\": [", to);
+    PLAN_EACH(const struct plan_server, s, &p->extensions)
+    {
+        fputs(comma(s, p->extensions.items), to);
+        write_extension(s, to);
+    }
+    fputs("],\n \"names\": [", to);
+    PLAN_EACH(const struct plan_part_name, n, &p->names)
+    fprintf(to, "%s    {\"memory\": \"%s\", \"entry\": %llu, \"text\": \"%s\"}", comma(n, p->names.items),
+            n->table, (number)n->name.entry, n->name.text);
+    fputs("],\n \"drain\": ", to);
+    write_names(&p->drain, to);
+    fputs("}\n", to);
 }

@@ -89,6 +89,7 @@ struct plan_server {
 struct plan_vm {
     const char *name, *quota;
     struct list memory;         // const char *: its RAM
+    struct list images;         // const char *: what its guest may have of the archive, by number
     bool waits;                 // it is not started with the machine
     const char *panel, *signal; // its buttons, and how its monitor hears of them
     uint64_t badge;
@@ -112,6 +113,18 @@ struct plan_control {
     uint64_t badge;
 };
 
+// The table of guests' memories, and how their pager hears of a change.
+struct plan_rams {
+    const char *memory, *signal;
+    uint64_t badge;
+};
+
+// Of a part (expand_part()): an entry of a table of names that is there.
+struct plan_part_name {
+    const char *table;
+    struct plan_name name;
+};
+
 struct plan {
     struct arena *arena;
     const char *name, *log;
@@ -122,7 +135,10 @@ struct plan {
     uint64_t log_badge;
     bool keep; // the machine does not end with its last VM
     struct plan_control control;
-    struct list drain; // const char *: rings that are to be empty before the machine ends
+    struct plan_rams rams;
+    struct list drain;      // const char *: rings that are to be empty before the machine ends
+    struct list extensions; // of a part, struct plan_server: what servers that are there get besides
+    struct list names;      // of a part, struct plan_part_name
 };
 
 #define PLAN_ADD(plan, list_, type) ((type *)list_add((plan)->arena, (list_), sizeof(type)))

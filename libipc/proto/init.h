@@ -16,6 +16,9 @@ enum init_label {
     // heard once.
     LABEL_INIT_VM_OFF = LABEL_INIT,
 
+    // The pager's. word 0: number of a guest's memory that holds no page any more (proto/memory.h).
+    LABEL_INIT_RAM_EMPTY,
+
     // Those of the server that the manifest names under "control"; all others get NO_RIGHT. Word 0 of each: a
     // number, from 0 on. NOT_FOUND: nothing has it, nor has any that follows.
     LABEL_INIT_STATUS,     // -> struct init_status
@@ -24,6 +27,7 @@ enum init_label {
     LABEL_INIT_CRASH,      // the oldest kept one and those after it -> struct init_crash
     LABEL_INIT_CRASH_TEXT, // word 1: offset -> word 0: bytes, then the text; less than INIT_TEXT_MAX: its end
 
+    LABEL_INIT_CONFIG,   // word 1: offset -> as CRASH_TEXT: the server's part of the manifest
     LABEL_INIT_COUNTERS, // word 1: the first of the server's counters -> word 0: how many, then struct
                          // stats_entry each (libipc/proto/stats.h); none: its end
 
@@ -56,7 +60,8 @@ struct init_status {
     uint64_t uptime_ns;
     uint32_t vms, servers;
     uint32_t shutting_down;
-    uint32_t reserved;
+    // Numbers from which on all are free, for a VM that is to be added.
+    uint32_t next_memory, next_console, next_log;
 };
 
 enum init_server_state { INIT_SERVER_OFF, INIT_SERVER_RUNNING, INIT_SERVER_RESTARTING, INIT_SERVER_FAILED };

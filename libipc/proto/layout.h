@@ -146,7 +146,10 @@ enum driver_slot {
 #define VIRTIO_BLK_MAP_BAR   (DRIVER_MAP_BAR + VIRTIO_BLK_BAR * UINT64_C(0x200000))
 #define VIRTIO_BLK_DMA_PAGES 8u
 // control: its rings lead to a driver of the host's second line
-enum control_slot { CONTROL_SLOT_UART = SLOT_SPECIFIC }; // send: that driver's notification, UART_BIT_RING
+enum control_slot {
+    CONTROL_SLOT_UART = SLOT_SPECIFIC,         // send: that driver's notification, UART_BIT_RING
+    CONTROL_SLOT_TERMINAL = SLOT_SPECIFIC + 1, // send: the terminal, for what was printed
+};
 #define CONTROL_OUTPUT_BYTES   0x40000u
 #define CONTROL_INPUT_BYTES    0x20000u
 #define CONTROL_MAP_OUTPUT     UINT64_C(0x11200000)
@@ -168,7 +171,9 @@ enum memory_slot {
 #define MEMORY_MAP_ARCHIVE UINT64_C(0x4000000000)   // read-only
 #define MEMORY_MAP_POOL    UINT64_C(0x10000000000)  // + 1 TiB * number
 #define MEMORY_MAP_RAM     UINT64_C(0x200000000000) // + 1 TiB * number, up to 64
+#define MEMORY_MAP_RAMS    UINT64_C(0x11200000)     // struct ram_table (proto/memory.h)
 #define MEMORY_BIT_FILLED  UINT64_C(1)              // pages were zeroed ahead
+#define MEMORY_BIT_RAMS    UINT64_C(2)              // the table of memories changed
 
 // failed (stands in for a server that has failed for good): what it is given lies where that server had it.
 // Its configuration, all of it optional:

@@ -5,26 +5,34 @@
 #include <string.h>
 
 #include "libipc/proto/layout.h"
+#include "libipc/proto/terminal.h"
 #include "libipc/syscall.h"
 
-// Sends words, gets up to `bytes` of the answer's from word `at` on; *words: what came.
+// Sends words, and gets those of the answer.
+static enum status exchange(uint32_t slot, uint32_t label, size_t sent, uint64_t words[MESSAGE_WORDS_MAX])
+{
+    struct message m = {.tag = TAG(label, (sent + 7) / 8)};
+    memcpy(m.words, words, sizeof m.words);
+    memcpy(utcb()->words + MESSAGE_REGISTERS, words + MESSAGE_REGISTERS,
+           (MESSAGE_WORDS_MAX - MESSAGE_REGISTERS) * sizeof *words);
+    enum status s = sys_call(slot, &m);
+    memcpy(words, m.words, sizeof m.words);
+    memcpy(words + MESSAGE_REGISTERS, utcb()->words + MESSAGE_REGISTERS,
+           (MESSAGE_WORDS_MAX - MESSAGE_REGISTERS) * sizeof *words);
+    return s == STATUS_OK ? (enum status)TAG_LABEL(m.tag) : s;
+}
+
+// Of the supervisor's answer, up to `bytes` from word `at` on; *first: its first word.
 static enum status call(uint32_t label, const void *from, size_t sent, uint32_t at, void *to, size_t bytes,
                         uint64_t *first)
 {
     uint64_t words[MESSAGE_WORDS_MAX] = {0};
     memcpy(words, from, sent);
-    struct message m = {.tag = TAG(label, (sent + 7) / 8)};
-    memcpy(m.words, words, sizeof m.words);
-    memcpy(utcb()->words + MESSAGE_REGISTERS, words + MESSAGE_REGISTERS, sizeof words - sizeof m.words);
-    enum status s = sys_call(SLOT_INIT, &m);
-    if (s != STATUS_OK)
-        return s;
-    memcpy(words, m.words, sizeof m.words);
-    memcpy(words + MESSAGE_REGISTERS, utcb()->words + MESSAGE_REGISTERS, sizeof words - sizeof m.words);
+    enum status s = exchange(SLOT_INIT, label, sent, words);
     memcpy(to, words + at, bytes);
     if (first)
         *first = words[0];
-    return (enum status)TAG_LABEL(m.tag);
+    return s;
 }
 
 static enum status by_number(uint32_t label, uint64_t number, void *to, size_t bytes)
@@ -52,13 +60,36 @@ enum status ask_crash(uint64_t number, struct init_crash *to)
     return by_number(LABEL_INIT_CRASH, number, to, sizeof *to);
 }
 
-enum status ask_crash_text(uint64_t number, uint64_t from, char *to, uint64_t *bytes)
+static enum status ask_text(uint32_t label, uint64_t number, uint64_t from, char *to, uint64_t *bytes)
 {
     uint64_t words[] = {number, from};
-    enum status s = call(LABEL_INIT_CRASH_TEXT, words, sizeof words, 1, to, INIT_TEXT_MAX, bytes);
+    enum status s = call(label, words, sizeof words, 1, to, INIT_TEXT_MAX, bytes);
     *bytes = *bytes < INIT_TEXT_MAX ? *bytes : INIT_TEXT_MAX;
     return s;
 }
+
+enum status ask_crash_text(uint64_t number, uint64_t from, char *to, uint64_t *bytes)
+{
+    return ask_text(LABEL_INIT_CRASH_TEXT, number, from, to, bytes);
+}
+
+enum status ask_config(uint64_t server, uint64_t from, char *to, uint64_t *bytes)
+{
+    return ask_text(LABEL_INIT_CONFIG, server, from, to, bytes);
+}
+
+enum status ask_printed(const char *name, uint64_t *from, char *to, uint64_t *bytes)
+{
+    uint64_t words[MESSAGE_WORDS_MAX] = {[READ_POSITION] = *from};
+    strncpy((char *)&words[READ_NAME], name, NAME_BYTES - 1);
+    enum status s = exchange(CONTROL_SLOT_TERMINAL, LABEL_TERMINAL_READ, READ_WORDS * sizeof *words, words);
+    *bytes = words[TEXT_BYTES] < TEXT_MAX ? words[TEXT_BYTES] : TEXT_MAX;
+    memcpy(to, &words[TEXT_BEGIN], *bytes);
+    *from = words[TEXT_NEXT];
+    return s;
+}
+
+_Static_assert((int)ASK_PRINTED == (int)TEXT_MAX, "what comes in one message");
 
 enum status ask_counters(uint64_t server, uint64_t first, struct stats_entry to[ASK_COUNTERS],
                          uint64_t *count)

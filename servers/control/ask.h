@@ -14,7 +14,12 @@ MUST_CHECK enum status ask_crash(uint64_t number, struct init_crash *to);
 // Up to INIT_TEXT_MAX bytes of its text; *bytes of them.
 MUST_CHECK enum status ask_crash_text(uint64_t number, uint64_t from, char *to, uint64_t *bytes);
 
-enum { ASK_COUNTERS = 30 };
+// The same of a server's configuration.
+MUST_CHECK enum status ask_config(uint64_t server, uint64_t from, char *to, uint64_t *bytes);
+
+enum { ASK_COUNTERS = 30, ASK_PRINTED = 1008 };
+// Up to ASK_PRINTED bytes of what a console, or the log, has printed; *from becomes where the next are.
+MUST_CHECK enum status ask_printed(const char *name, uint64_t *from, char *to, uint64_t *bytes);
 MUST_CHECK enum status ask_counters(uint64_t server, uint64_t first, struct stats_entry to[ASK_COUNTERS],
                                     uint64_t *count);
 

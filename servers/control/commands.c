@@ -28,8 +28,11 @@ static bool query_status(const struct request *q, uint64_t sequence, struct out 
         return unheard(e);
     out_format(o, "{\"name\": ");
     out_name(o, s.name, sizeof s.name);
-    out_format(o, ", \"state\": \"%s\", \"uptime_ns\": %llu, \"vms\": %u, \"servers\": %u}",
-               s.shutting_down ? "shutting-down" : "running", (number)s.uptime_ns, s.vms, s.servers);
+    out_format(o,
+               ", \"state\": \"%s\", \"uptime_ns\": %llu, \"vms\": %u, \"servers\": %u, "
+               "\"next\": {\"memory\": %u, \"console\": %u, \"log\": %u}}",
+               s.shutting_down ? "shutting-down" : "running", (number)s.uptime_ns, s.vms, s.servers,
+               s.next_memory, s.next_console, s.next_log);
     return true;
 }
 
@@ -240,6 +243,124 @@ static bool query_stats(const struct request *q, uint64_t sequence, struct out *
     return true;
 }
 
+// ---- disks ----
+
+// Of a server's configuration, which is JSON without a line's limits.
+struct disk_config {
+    char text[2 * INIT_TEXT_MAX];
+    char store[16];
+    uint64_t size, base;
+};
+
+static bool read_config(uint64_t n, struct disk_config *d)
+{
+    uint64_t bytes = 0, got;
+    struct value all;
+    do {
+        got = 0;
+        if (ask_config(n, bytes, d->text + bytes, &got) != STATUS_OK)
+            return false;
+        bytes += got;
+    } while (got == INIT_TEXT_MAX && bytes <= sizeof d->text - INIT_TEXT_MAX);
+    if (value_check(d->text, (uint32_t)bytes, &all) || all.kind != VALUE_OBJECT)
+        return false;
+    for (struct member m = {0}; value_next(&all, &m);) {
+        char key[16];
+        if (!value_text(&m.key, key, sizeof key))
+            continue;
+        if (strcmp(key, "size") == 0)
+            (void)value_number(&m.value, &d->size);
+        else if (strcmp(key, "base") == 0)
+            (void)value_number(&m.value, &d->base);
+        else if (strcmp(key, "store") == 0)
+            (void)value_text(&m.value, d->store, sizeof d->store);
+    }
+    return true;
+}
+
+// Its counters: requests by operation, and those that ended with an error.
+static void write_requests(struct out *o, uint64_t n)
+{
+    static const char *const operations[] = {"reads", "writes", "flushes", "discards", "zeroes"};
+    struct stats_entry some[ASK_COUNTERS];
+    uint64_t count = 0, errors = 0;
+    bool first = true;
+    if (ask_counters(n, 0, some, &count) != STATUS_OK)
+        count = 0;
+    out_format(o, "\"requests\": {");
+    for (uint64_t i = 0; i < count; i++) {
+        for (unsigned k = 0; k < sizeof operations / sizeof operations[0]; k++)
+            if (strncmp(some[i].name, operations[k], sizeof some[i].name) == 0)
+                write_pair(o, &first, some[i].name, sizeof some[i].name, some[i].value);
+        errors = strncmp(some[i].name, "errors", sizeof some[i].name) == 0 ? some[i].value : errors;
+    }
+    out_format(o, "}, \"errors\": %llu}", (number)errors);
+}
+
+// A disk's server is called disk.VM.NAME.
+static void write_disk(struct out *o, uint64_t n, const struct init_server *s, const struct disk_config *d)
+{
+    size_t behind = strlen("disk.") + strnlen(s->vm, sizeof s->vm) + 1;
+    const char *name = s->name + (behind < sizeof s->name ? behind : 0);
+    out_format(o, "{\"vm\": ");
+    out_name(o, s->vm, sizeof s->vm);
+    out_format(o, ", \"name\": ");
+    out_name(o, name, (size_t)(s->name + sizeof s->name - name));
+    out_format(o, ", \"server\": ");
+    out_name(o, s->name, sizeof s->name);
+    out_format(o, ", \"store\": \"%s\", \"base\": ", d->store);
+    if (d->base)
+        out_format(o, "\"%.*s.base\"", (int)sizeof s->name, s->name);
+    else
+        out_format(o, "null");
+    out_format(o, ", \"size\": %llu, ", (number)d->size);
+    write_requests(o, n);
+}
+
+static bool query_disks(const struct request *q, uint64_t sequence, struct out *o, struct error *e)
+{
+    struct init_server s;
+    bool first = true;
+    (void)q, (void)sequence, (void)e;
+    out_raw(o, "[", 1);
+    for (uint64_t n = 0; ask_server(n, &s) == STATUS_OK; n++) {
+        struct disk_config d = {.size = 0};
+        if (strncmp(s.name, "disk.", 5) != 0 || !read_config(n, &d))
+            continue;
+        out_format(o, "%s", comma(&first));
+        write_disk(o, n, &s, &d);
+    }
+    out_raw(o, "]", 1);
+    return true;
+}
+
+// ---- what was printed ----
+
+enum { PRINTED_MAX = 16 << 10 };
+
+static bool query_log(const struct request *q, uint64_t sequence, struct out *o, struct error *e)
+{
+    static char text[PRINTED_MAX];
+    const char *name = q->name[0] ? q->name : "log";
+    uint64_t from = q->from, bytes = 0, got;
+    (void)sequence;
+    do {
+        uint64_t at = from;
+        enum status s = ask_printed(name, &from, text + bytes, &got);
+        if (s == STATUS_NOT_FOUND)
+            return error_set(e, ERROR_NOT_FOUND, "there is no console and no log of the name %s", name);
+        if (s != STATUS_OK)
+            return error_set(e, ERROR_FAILED, "the terminal does not answer");
+        bytes += got;
+        if (at == from)
+            break;
+    } while (bytes <= sizeof text - ASK_PRINTED);
+    out_format(o, "{\"text\": ");
+    out_text(o, text, bytes);
+    out_format(o, ", \"next\": %llu}", (number)from);
+    return true;
+}
+
 // ---- what changes something ----
 
 static bool act(const struct request *q, uint64_t sequence, struct out *o, struct error *e)
@@ -283,6 +404,8 @@ bool command_run(const struct request *q, uint64_t sequence, struct out *o, stru
         [COMMAND_QUERY_VMS] = query_vms,
         [COMMAND_QUERY_CRASHES] = query_crashes,
         [COMMAND_QUERY_STATS] = query_stats,
+        [COMMAND_QUERY_DISKS] = query_disks,
+        [COMMAND_QUERY_LOG] = query_log,
         [COMMAND_KILL] = act,
         [COMMAND_VM_CREATE] = act,
         [COMMAND_VM_START] = act,

@@ -8,10 +8,17 @@
 
 #define VERSION "0.1"
 
-enum argument { ARGUMENT_NAME, ARGUMENT_SERVER, ARGUMENT_FORCE, ARGUMENT_DEFINITION, ARGUMENTS };
+enum argument {
+    ARGUMENT_NAME,
+    ARGUMENT_SERVER,
+    ARGUMENT_FORCE,
+    ARGUMENT_FROM,
+    ARGUMENT_DEFINITION,
+    ARGUMENTS
+};
 #define BIT(a) (1u << (a))
 
-static const char *const argument_names[ARGUMENTS] = {"name", "server", "force", "definition"};
+static const char *const argument_names[ARGUMENTS] = {"name", "server", "force", "from", "definition"};
 
 // What each command needs, and what it takes besides.
 static const struct row {
@@ -25,6 +32,8 @@ static const struct row {
     [COMMAND_QUERY_VMS] = {"query-vms", 0, 0},
     [COMMAND_QUERY_CRASHES] = {"query-crashes", 0, 0},
     [COMMAND_QUERY_STATS] = {"query-stats", 0, BIT(ARGUMENT_NAME)},
+    [COMMAND_QUERY_DISKS] = {"query-disks", 0, 0},
+    [COMMAND_QUERY_LOG] = {"query-log", 0, BIT(ARGUMENT_NAME) | BIT(ARGUMENT_FROM)},
     [COMMAND_KILL] = {"kill", BIT(ARGUMENT_SERVER), 0},
     [COMMAND_VM_CREATE] = {"vm-create", BIT(ARGUMENT_DEFINITION), 0},
     [COMMAND_VM_START] = {"vm-start", BIT(ARGUMENT_NAME), 0},
@@ -71,6 +80,9 @@ static bool read_argument(struct request *q, enum argument a, const struct membe
     case ARGUMENT_FORCE:
         q->force = m->value.kind == VALUE_TRUTH && m->value.at[0] == 't';
         return m->value.kind == VALUE_TRUTH || bad(e, "expected true or false:", &m->key);
+    case ARGUMENT_FROM:
+        return value_number(&m->value, &q->from) ||
+               bad(e, "expected a whole number up to 2^64 - 1:", &m->key);
     case ARGUMENT_DEFINITION:
         q->definition = m->value;
         if (m->value.kind != VALUE_OBJECT)

@@ -34,6 +34,8 @@ enum command {
     COMMAND_QUERY_VMS,
     COMMAND_QUERY_CRASHES,
     COMMAND_QUERY_STATS,
+    COMMAND_QUERY_DISKS,
+    COMMAND_QUERY_LOG,
     COMMAND_KILL,
     COMMAND_VM_CREATE,
     COMMAND_VM_START,
@@ -51,6 +53,7 @@ struct request {
     struct value id;      // VALUE_NONE: there is none
     char name[INIT_NAME]; // of a VM or server; empty: not given
     bool force;
+    uint64_t from;
     struct value definition;
 };
 

@@ -11,12 +11,12 @@
 
 enum { PAGE = 4096 };
 
-static void load(struct image *image, uint32_t slot)
+static void load(struct image *image, struct json_text text, uint32_t slot)
 {
-    const char *name = image->name.at;
-    int length = (int)image->name.length;
+    const char *name = text.at;
+    int length = (int)text.length;
     enum archive_status found =
-        archive_find(&init.archive, MANIFEST_PROGRAM, name, image->name.length, &image->file);
+        archive_find(&init.archive, MANIFEST_PROGRAM, name, text.length, &image->file);
     if (found != ARCHIVE_OK)
         fatal("program %.*s: %s", length, name, archive_status_text(found));
     const char *wrong = program_read(&image->program, image->file.bytes, image->file.size);
@@ -31,8 +31,7 @@ static void load(struct image *image, uint32_t slot)
         s = sys_supply(slot, 0, ROOT_SLOT_ARCHIVE, at / PAGE, image->program.text_pages, SUPPLY_BORROW);
     if (s != STATUS_OK)
         fatal("program %.*s: its text: %s", length, name, status_name(s));
-    if (archive_find(&init.archive, MANIFEST_SYMBOLS, name, image->name.length, &image->symbols) !=
-        ARCHIVE_OK)
+    if (archive_find(&init.archive, MANIFEST_SYMBOLS, name, text.length, &image->symbols) != ARCHIVE_OK)
         image->symbols.size = 0; // a backtrace then has no names
 }
 
@@ -46,26 +45,30 @@ uint32_t image_find(struct json_text name)
         return i;
     if (i == IMAGES_MAX)
         fatal("more than %u programs", IMAGES_MAX);
-    init.image[i].name = name;
-    load(&init.image[i], SLOT_TEXT + i);
+    load(&init.image[i], name, SLOT_TEXT + i);
+    memcpy(init.image[i].copy, name.at, name.length < PROGRAM_NAME_MAX ? name.length : PROGRAM_NAME_MAX);
+    init.image[i].name = (struct json_text){init.image[i].copy, name.length};
     init.image_count++;
     return i;
 }
 
+void image_use(uint32_t n)
+{
+    const struct manifest_server *m = &init.m.server[n];
+    init.server[n].image = image_find(m->program.image);
+    if (m->failed.image.length)
+        init.server[n].failed_image = image_find(m->failed.image);
+    init.image[init.server[n].image].instances++;
+    init.server[n].program = &m->program;
+}
+
 void images_load(void)
 {
-    uint32_t most = 2 * init.m.server_count < IMAGES_MAX ? 2 * init.m.server_count : IMAGES_MAX;
-    init.image = calloc(most + 1, sizeof *init.image);
+    init.image = calloc(IMAGES_MAX, sizeof *init.image);
     if (!init.image)
         fatal("too little memory for the list of programs");
-    for (uint32_t n = 0; n < init.m.server_count; n++) {
-        const struct manifest_server *m = &init.m.server[n];
-        init.server[n].program = &m->program;
-        init.server[n].image = image_find(m->program.image);
-        init.image[init.server[n].image].instances++;
-        if (m->failed.image.length)
-            init.server[n].failed_image = image_find(m->failed.image);
-    }
+    for (uint32_t n = 0; n < init.m.server_count; n++)
+        image_use(n);
 }
 
 const char *image_symbol(uint32_t image, uint64_t address, uint64_t *offset)

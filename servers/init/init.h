@@ -24,6 +24,7 @@ enum init_slot {
     SLOT_OWN_REPLY,
     SLOT_OWN_LOG_SIGNAL, // the console's notification
     SLOT_OWN_CONTROL_SIGNAL,
+    SLOT_RESERVE,      // memory for VMs that are added later
     SLOT_SCRATCH,      // a capability with a badge, for the next call
     SLOT_CLOCK_PORTS,  // those of the real-time clock, while it is read
     SLOT_PORTS,        // the machine's, at its end
@@ -37,7 +38,8 @@ enum init_slot {
     SERVER_ENDPOINT, // the own endpoint with the server's badge
     SERVER_DATA,
     SERVER_SLOTS,
-    IMAGES_MAX = SLOT_OBJECT - SLOT_TEXT
+    IMAGES_MAX = SLOT_OBJECT - SLOT_TEXT,
+    PROGRAM_NAME_MAX = 64 // characters
 };
 
 // Its windows, beside its program's.
@@ -47,7 +49,8 @@ enum init_slot {
 #define INIT_MAP_SCRATCH_LARGE UINT64_C(0x8000000000) // what is being filled, larger
 
 struct image {
-    struct json_text name;
+    struct json_text name; // a copy: VMs come and go, programs stay
+    char copy[PROGRAM_NAME_MAX];
     struct program program;
     struct archive_file file, symbols;
     uint32_t instances;
@@ -74,12 +77,14 @@ struct server_run {
 
 struct vm_run {
     enum init_vm_state state;
+    char *text;           // its definition, of one that was added; NULL: the manifest's
     uint32_t end, status; // enum vm_end; what the guest itself said
 };
 
 struct supervisor {
     struct manifest m;
     struct host_clock clock; // when the machine began
+    uint64_t ram_pages;      // that guests can have in all
     bool shutting_down;
     bool ending;  // as soon as nobody waits for an answer
     bool talking; // the log and the guests' output go through servers
@@ -117,12 +122,14 @@ void power_off(void);
 // stock.c: free RAM. The supervisor takes what it needs before anybody else does.
 void stock_init(void);
 void stock_take(uint32_t memory, uint64_t page, uint64_t pages, struct json_text why);
+void stock_give(uint32_t memory); // all pages that it has
+void stock_reserve(void);         // the last that is taken before the pager begins
 uint64_t stock_pages(void);
 void stock_table(struct pool_table *table);
 
 // objects.c
-void objects_create(void);
-void pools_write(void); // when all that the supervisor takes is taken
+void objects_create(void); // those that are fresh in the manifest
+void pools_write(void);    // when all that the supervisor takes is taken
 enum status with_badge(uint32_t own, uint64_t badge, uint32_t *slot); // a capability for the next call
 // Maps a memory object to fill or read it. One at a time.
 void *scratch_open(uint32_t memory, uint64_t pages);
@@ -140,6 +147,7 @@ void clock_read(struct host_clock *to);
 
 // images.c
 void images_load(void);
+void image_use(uint32_t server);            // once
 uint32_t image_find(struct json_text name); // loaded if it is not there yet
 const char *image_symbol(uint32_t image, uint64_t address, uint64_t *offset);
 
@@ -188,7 +196,11 @@ void vm_pause(uint32_t vm, const struct init_command *c, struct init_answer *a);
 void vm_resume(uint32_t vm, const struct init_command *c, struct init_answer *a);
 void vm_reset(uint32_t vm, const struct init_command *c, struct init_answer *a);
 void vm_destroy(uint32_t vm, const struct init_command *c, struct init_answer *a);
-void vm_create(const struct init_command *c, struct init_answer *a);
+void vm_create(const struct init_command *c, struct init_answer *a); // create.c
+void vm_leave(uint32_t vm);                                          // destroy.c: is it time for the rest?
+void vm_undo(uint32_t vm);                                           // of one that was half made
+#define VM_IN(state) (1u << (state))
+bool vm_is_in(uint32_t vm, uint32_t states, struct init_answer *a);
 void vms_shut_down(bool force);
 
 // supervise.c
@@ -213,6 +225,19 @@ static inline bool vm_exists(uint32_t vm)
 }
 
 void vm_end(uint32_t vm, enum vm_end end, uint8_t status);
+
+// names.c
+void names_begin(void);                            // of what is fresh in the manifest
+void names_end(uint32_t vm);                       // before anything is taken away
+uint32_t names_free(uint32_t first, uint32_t end); // entries from there on are free; counted from `first`
+
+// rams.c
+uint32_t ram_number(uint16_t object);
+uint32_t rams_free(void);         // numbers from there on are free
+void rams_write(uint32_t vm);     // what its guest may have of the archive
+void rams_tell(void);             // the pager
+uint32_t rams_empty(uint32_t vm); // how many are to be emptied now
+bool rams_are_empty(uint32_t vm);
 
 // overhead.c
 uint64_t overhead_bytes(uint32_t vm);

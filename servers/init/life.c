@@ -15,13 +15,11 @@ static const char *const state_names[] = {
     [INIT_VM_CREATED] = "created", [INIT_VM_RUNNING] = "running", [INIT_VM_PAUSED] = "paused",
     [INIT_VM_OFF] = "off",         [INIT_VM_FAILED] = "failed",   [INIT_VM_LEAVING] = "being destroyed"};
 
-#define IN(state) (1u << (state))
-
-static bool is_in(uint32_t v, uint32_t states, struct init_answer *a)
+bool vm_is_in(uint32_t v, uint32_t states, struct init_answer *a)
 {
     enum init_vm_state state = init.vm[v].state;
     struct json_text name = init.m.vm[v].name;
-    return states & IN(state) ||
+    return states & VM_IN(state) ||
            refuse(a, INIT_WRONG_STATE, "VM %.*s is %s", (int)name.length, name.at, state_names[state]);
 }
 
@@ -56,7 +54,7 @@ static bool press(uint32_t v, bool reset, struct init_answer *a)
 void vm_reset(uint32_t v, const struct init_command *c, struct init_answer *a)
 {
     (void)c;
-    if (is_in(v, IN(INIT_VM_RUNNING), a) && press(v, true, a))
+    if (vm_is_in(v, VM_IN(INIT_VM_RUNNING), a) && press(v, true, a))
         tell(v, EVENT_VM_RESET);
 }
 
@@ -70,8 +68,8 @@ static void stop_by_force(uint32_t v)
 
 void vm_stop(uint32_t v, const struct init_command *c, struct init_answer *a)
 {
-    uint32_t paused = c->argument ? IN(INIT_VM_PAUSED) : 0;
-    if (!is_in(v, IN(INIT_VM_RUNNING) | paused, a))
+    uint32_t paused = c->argument ? VM_IN(INIT_VM_PAUSED) : 0;
+    if (!vm_is_in(v, VM_IN(INIT_VM_RUNNING) | paused, a))
         return;
     if (c->argument)
         stop_by_force(v);
@@ -84,7 +82,7 @@ void vm_stop(uint32_t v, const struct init_command *c, struct init_answer *a)
 void vm_pause(uint32_t v, const struct init_command *c, struct init_answer *a)
 {
     (void)c;
-    if (!is_in(v, IN(INIT_VM_RUNNING), a))
+    if (!vm_is_in(v, VM_IN(INIT_VM_RUNNING), a))
         return;
     all_vcpus(v, VCPU_CANCEL);
     init.vm[v].state = INIT_VM_PAUSED;
@@ -101,7 +99,7 @@ static void resume(uint32_t v)
 void vm_resume(uint32_t v, const struct init_command *c, struct init_answer *a)
 {
     (void)c;
-    if (is_in(v, IN(INIT_VM_PAUSED), a))
+    if (vm_is_in(v, VM_IN(INIT_VM_PAUSED), a))
         resume(v);
 }
 
@@ -133,7 +131,7 @@ static void start(uint32_t v)
 void vm_start(uint32_t v, const struct init_command *c, struct init_answer *a)
 {
     (void)c;
-    if (!is_in(v, IN(INIT_VM_CREATED) | IN(INIT_VM_OFF) | IN(INIT_VM_FAILED), a))
+    if (!vm_is_in(v, VM_IN(INIT_VM_CREATED) | VM_IN(INIT_VM_OFF) | VM_IN(INIT_VM_FAILED), a))
         return;
     if (init.shutting_down) {
         refuse(a, INIT_WRONG_STATE, "the machine is shutting down");
@@ -167,16 +165,4 @@ void vms_shut_down(bool force)
             press(v, false, &none);
     }
     vms_look();
-}
-
-void vm_destroy(uint32_t v, const struct init_command *c, struct init_answer *a)
-{
-    (void)v, (void)c;
-    refuse(a, INIT_FAILED, "this cannot be done yet");
-}
-
-void vm_create(const struct init_command *c, struct init_answer *a)
-{
-    (void)c;
-    refuse(a, INIT_FAILED, "this cannot be done yet");
 }

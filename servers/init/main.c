@@ -43,8 +43,8 @@ static void read_manifest(void)
         fatal("the manifest is %s", archive_status_text(s));
     if (!manifest_read(&init.m, (const char *)file.bytes, file.size, error))
         fatal("manifest, %s", error);
-    init.server = calloc(init.m.server_count + 1, sizeof *init.server);
-    init.vm = calloc(init.m.vm_count + 1, sizeof *init.vm);
+    init.server = calloc(MANIFEST_SERVERS_MAX, sizeof *init.server);
+    init.vm = calloc(MANIFEST_VMS_MAX, sizeof *init.vm);
     init.schedule = calloc(init.m.injection_count + 1, sizeof *init.schedule);
     if (!init.server || !init.vm || !init.schedule)
         fatal("the manifest is too large for the supervisor's memory");
@@ -63,8 +63,14 @@ static void make_all(void)
     images_load();
     for (uint32_t n = 0; n < init.m.server_count; n++)
         server_prepare(n);
+    if (init.m.control.server != MANIFEST_NONE)
+        stock_reserve();
     vms_check(); // and now without what the supervisor took
     pools_write();
+    for (uint32_t v = 0; v < init.m.vm_count; v++)
+        rams_write(v);
+    init.ram_pages = stock_pages();
+    manifest_settle(&init.m);
 }
 
 static void open_log(void)

@@ -15,7 +15,7 @@ struct raw_manifest {
     struct json_text name, log_signal;
     uint32_t log;
     bool keep;
-    struct json_node hang, init_maps, drain, control, objects, vms, servers, faults;
+    struct json_node hang, init_maps, drain, control, rams, objects, vms, servers, faults;
 };
 
 static const struct json_field manifest_fields[] = {
@@ -31,6 +31,7 @@ static const struct json_field manifest_fields[] = {
     READER_OPTIONAL(raw_manifest, log_badge, JSON_NUMBER),
     READER_OPTIONAL(raw_manifest, keep, JSON_BOOL),
     READER_OPTIONAL(raw_manifest, control, JSON_OBJECT),
+    READER_OPTIONAL(raw_manifest, rams, JSON_OBJECT),
     READER_OPTIONAL(raw_manifest, drain, JSON_ARRAY),
     READER_FIELD(raw_manifest, objects, JSON_ARRAY),
     READER_OPTIONAL(raw_manifest, vms, JSON_ARRAY),
@@ -67,9 +68,20 @@ static const struct json_field control_fields[] = {
     READER_FIELD(raw_control, badge, JSON_NUMBER),
 };
 
+struct raw_rams {
+    struct json_text memory, signal;
+    uint64_t badge;
+};
+
+static const struct json_field rams_fields[] = {
+    READER_NAME(raw_rams, memory),
+    READER_NAME(raw_rams, signal),
+    READER_FIELD(raw_rams, badge, JSON_NUMBER),
+};
+
 struct raw_vm {
     struct json_text name, quota, panel, signal;
-    struct json_node memory;
+    struct json_node memory, images;
     uint64_t badge;
     bool autostart;
 };
@@ -78,6 +90,7 @@ static const struct json_field vm_fields[] = {
     READER_NAME(raw_vm, name),
     READER_NAME(raw_vm, quota),
     READER_FIELD(raw_vm, memory, JSON_ARRAY),
+    READER_OPTIONAL(raw_vm, images, JSON_ARRAY),
     READER_OPTIONAL(raw_vm, panel, JSON_TEXT),
     READER_OPTIONAL(raw_vm, signal, JSON_TEXT),
     READER_OPTIONAL(raw_vm, badge, JSON_NUMBER),
@@ -111,6 +124,16 @@ void *reader_array(struct manifest_reader *r, struct json_node node, uint32_t mo
     if (!items)
         json_fail(&r->json, node, "%u %s are too many for the supervisor's memory", node.count, what);
     return items;
+}
+
+bool reader_list(struct manifest_reader *r, struct json_node node, void **items, uint32_t most, size_t bytes,
+                 const char *what)
+{
+    if (node.count > most)
+        return json_fail(&r->json, node, "%u %s, expected at most %u", node.count, what, most);
+    if (!*items)
+        *items = calloc(most, bytes);
+    return *items || json_fail(&r->json, node, "%s are too many for the supervisor's memory", what);
 }
 
 static bool same(struct json_text a, struct json_text b)
@@ -168,27 +191,55 @@ bool reader_rights(struct manifest_reader *r, struct json_node where, struct jso
     return true;
 }
 
-bool reader_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps)
+static bool read_map(struct manifest_reader *r, struct json_node n, struct manifest_map *to)
 {
     static const uint32_t rwx = RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE;
+    struct raw_map raw;
+    if (!json_read(&r->json, n, "a map", JSON_FIELDS(map_fields), &raw) ||
+        !reader_object(r, n, "memory", raw.memory, 1u << MANIFEST_MEMORY, &to->memory) ||
+        !reader_rights(r, n, raw.rights, rwx, &to->rights))
+        return false;
+    to->address = raw.address;
+    return true;
+}
+
+bool reader_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps)
+{
     maps->map = reader_array(r, array, MANIFEST_MAPS_MAX, sizeof *maps->map, "maps");
     if (!maps->map)
         return false;
-    for (struct json_node n = {0}; json_next(&r->json, array, &n); maps->count++) {
-        struct raw_map raw;
-        struct manifest_map *to = &maps->map[maps->count];
-        if (!json_read(&r->json, n, "a map", JSON_FIELDS(map_fields), &raw) ||
-            !reader_object(r, n, "memory", raw.memory, 1u << MANIFEST_MEMORY, &to->memory) ||
-            !reader_rights(r, n, raw.rights, rwx, &to->rights))
+    for (struct json_node n = {0}; json_next(&r->json, array, &n); maps->count++)
+        if (!read_map(r, n, &maps->map[maps->count]))
             return false;
-        to->address = raw.address;
+    return true;
+}
+
+static bool is_taken(const struct manifest_maps *maps, uint64_t address)
+{
+    for (uint32_t i = 0; i < maps->count; i++)
+        if (maps->map[i].address == address)
+            return true;
+    return false;
+}
+
+bool reader_more_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps)
+{
+    struct manifest_map *more = realloc(maps->map, (maps->count + array.count + 1) * sizeof *more);
+    if (!more)
+        return json_fail(&r->json, array, "they are too many for the supervisor's memory");
+    maps->map = more;
+    for (struct json_node n = {0}; json_next(&r->json, array, &n); maps->count++) {
+        if (!read_map(r, n, &more[maps->count]))
+            return false;
+        if (is_taken(maps, more[maps->count].address))
+            return json_fail(&r->json, n, "address: %llx is taken already",
+                             (unsigned long long)more[maps->count].address);
     }
     return true;
 }
 
 // Names of memory objects that have an entry.
-static bool read_memory_list(struct manifest_reader *r, struct json_node array, uint16_t **list,
-                             uint32_t *count)
+bool reader_memory_list(struct manifest_reader *r, struct json_node array, uint16_t **list, uint32_t *count)
 {
     *list = reader_array(r, array, MANIFEST_MAPS_MAX, sizeof **list, "memory objects");
     if (!*list)
@@ -215,33 +266,49 @@ static bool read_panel(struct manifest_reader *r, struct json_node n, const stru
            (vm->panel < BUILTIN_FIRST || json_fail(&r->json, n, "panel: expected an object of the list"));
 }
 
-static bool read_vms(struct manifest_reader *r, struct json_node array)
+static struct manifest_vm *new_vm(struct manifest *m)
+{
+    for (uint32_t i = 0; i < m->vm_count; i++)
+        if (!m->vm[i].name.length)
+            return &m->vm[i];
+    if (m->vm_count == MANIFEST_VMS_MAX)
+        return NULL;
+    manifest_free_vm(&m->vm[m->vm_count]);
+    return &m->vm[m->vm_count++];
+}
+
+static bool read_vm(struct manifest_reader *r, struct json_node n, struct manifest_vm *vm)
+{
+    struct raw_vm raw = {.autostart = true};
+    if (!json_read(&r->json, n, "a VM", JSON_FIELDS(vm_fields), &raw) ||
+        !reader_object(r, n, "quota", raw.quota, QUOTA_TYPES, &vm->quota) || !read_panel(r, n, &raw, vm))
+        return false;
+    for (uint32_t i = 0; i < r->m->vm_count; i++)
+        if (same(r->m->vm[i].name, raw.name))
+            return json_fail(&r->json, n, "name: a second VM \"%.*s\"", (int)raw.name.length, raw.name.at);
+    vm->name = raw.name;
+    vm->fresh = true;
+    vm->autostart = raw.autostart;
+    return reader_memory_list(r, raw.memory, &vm->memory, &vm->memory_count) &&
+           reader_memory_list(r, raw.images, &vm->images, &vm->image_count);
+}
+
+bool reader_vms(struct manifest_reader *r, struct json_node array)
 {
     struct manifest *m = r->m;
-    m->vm = reader_array(r, array, MANIFEST_VMS_MAX, sizeof *m->vm, "VMs");
-    if (!m->vm)
+    if (!reader_list(r, array, (void **)&m->vm, MANIFEST_VMS_MAX, sizeof *m->vm, "VMs"))
         return false;
-    for (struct json_node n = {0}; json_next(&r->json, array, &n); m->vm_count++) {
-        struct raw_vm raw = {.autostart = true};
-        struct manifest_vm *vm = &m->vm[m->vm_count];
-        if (!json_read(&r->json, n, "a VM", JSON_FIELDS(vm_fields), &raw) ||
-            !reader_object(r, n, "quota", raw.quota, QUOTA_TYPES, &vm->quota) || !read_panel(r, n, &raw, vm))
+    for (struct json_node n = {0}; json_next(&r->json, array, &n);) {
+        struct manifest_vm *vm = new_vm(m);
+        if (!vm)
+            return json_fail(&r->json, n, "more than %u VMs", MANIFEST_VMS_MAX);
+        if (!read_vm(r, n, vm))
             return false;
-        for (uint32_t i = 0; i < m->vm_count; i++)
-            if (same(m->vm[i].name, raw.name))
-                return json_fail(&r->json, n, "name: a second VM \"%.*s\"", (int)raw.name.length,
-                                 raw.name.at);
-        vm->name = raw.name;
-        vm->autostart = raw.autostart;
-        if (!read_memory_list(r, raw.memory, &vm->memory, &vm->memory_count)) {
-            m->vm_count++;
-            return false;
-        }
     }
     return true;
 }
 
-static bool find_server(struct manifest_reader *r, struct json_node n, struct json_text name,
+bool reader_find_server(struct manifest_reader *r, struct json_node n, struct json_text name,
                         uint16_t *server)
 {
     for (*server = 0; *server < r->m->server_count; ++*server)
@@ -266,7 +333,22 @@ static bool read_control(struct manifest_reader *r, struct json_node n)
     if (c->events >= BUILTIN_FIRST || c->definition >= BUILTIN_FIRST)
         return json_fail(&r->json, n, "expected memory objects of the list \"objects\"");
     c->badge = raw.badge;
-    return find_server(r, n, raw.server, &c->server);
+    return reader_find_server(r, n, raw.server, &c->server);
+}
+
+static bool read_rams(struct manifest_reader *r, struct json_node n)
+{
+    struct manifest_rams *rams = &r->m->rams;
+    struct raw_rams raw;
+    rams->memory = MANIFEST_NONE;
+    if (!n.token)
+        return true;
+    if (!json_read(&r->json, n, "rams", JSON_FIELDS(rams_fields), &raw) ||
+        !reader_object(r, n, "memory", raw.memory, 1u << MANIFEST_MEMORY, &rams->memory) ||
+        !reader_object(r, n, "signal", raw.signal, 1u << MANIFEST_NOTIFICATION, &rams->signal))
+        return false;
+    rams->badge = raw.badge;
+    return rams->memory < BUILTIN_FIRST || json_fail(&r->json, n, "memory: expected an object of the list");
 }
 
 static bool read_faults(struct manifest_reader *r, struct json_node array)
@@ -280,7 +362,7 @@ static bool read_faults(struct manifest_reader *r, struct json_node array)
         uint16_t s = 0;
         if (!json_read(&r->json, n, "a fault", JSON_FIELDS(fault_fields), &raw))
             return false;
-        if (!find_server(r, n, raw.server, &s))
+        if (!reader_find_server(r, n, raw.server, &s))
             return false;
         m->injection[m->injection_count] =
             (struct manifest_injection){raw.every_us, raw.count, s, (uint8_t)raw.kind};
@@ -293,7 +375,7 @@ static bool read_log(struct manifest_reader *r, struct json_node root, const str
     r->m->log_signal = MANIFEST_NONE;
     return (!raw->log_signal.length || reader_object(r, root, "log_signal", raw->log_signal,
                                                      1u << MANIFEST_NOTIFICATION, &r->m->log_signal)) &&
-           read_memory_list(r, raw->drain, &r->m->drain, &r->m->drain_count);
+           reader_memory_list(r, raw->drain, &r->m->drain, &r->m->drain_count);
 }
 
 static bool read_all(struct manifest_reader *r, struct json_node root)
@@ -311,8 +393,8 @@ static bool read_all(struct manifest_reader *r, struct json_node root)
     return json_read(&r->json, raw.hang, "the hang limits", JSON_FIELDS(hang_fields), r->m) &&
            reader_object_names(r, raw.objects) && reader_objects(r, raw.objects) &&
            reader_maps(r, raw.init_maps, &r->m->init_maps) && read_log(r, root, &raw) &&
-           read_vms(r, raw.vms) && reader_servers(r, raw.servers) && read_control(r, raw.control) &&
-           read_faults(r, raw.faults);
+           reader_vms(r, raw.vms) && reader_servers(r, raw.servers) && read_control(r, raw.control) &&
+           read_rams(r, raw.rams) && read_faults(r, raw.faults);
 }
 
 bool manifest_read(struct manifest *m, const char *text, size_t bytes, char error[JSON_ERROR_MAX])
@@ -337,22 +419,39 @@ static void free_program(struct manifest_program *p)
     free(p->maps.map);
 }
 
+void manifest_free_object(struct manifest_object *o)
+{
+    if (o->type == MANIFEST_MEMORY)
+        free(o->memory.name);
+    if (o->type == MANIFEST_VM)
+        free(o->vm.route);
+    if (o->type == MANIFEST_SPACE)
+        free(o->space.maps.map);
+    *o = (struct manifest_object){.payer = MANIFEST_NONE, .type = MANIFEST_FREE};
+}
+
+void manifest_free_server(struct manifest_server *s)
+{
+    free_program(&s->program);
+    free_program(&s->failed);
+    *s = (struct manifest_server){.payer = MANIFEST_NONE, .vm = MANIFEST_NONE};
+}
+
+void manifest_free_vm(struct manifest_vm *vm)
+{
+    free(vm->memory);
+    free(vm->images);
+    *vm = (struct manifest_vm){.quota = MANIFEST_NONE};
+}
+
 void manifest_free(struct manifest *m)
 {
-    for (uint32_t i = 0; i < m->object_count; i++) {
-        if (m->object[i].type == MANIFEST_MEMORY)
-            free(m->object[i].memory.name);
-        if (m->object[i].type == MANIFEST_VM)
-            free(m->object[i].vm.route);
-        if (m->object[i].type == MANIFEST_SPACE)
-            free(m->object[i].space.maps.map);
-    }
-    for (uint32_t i = 0; i < m->server_count; i++) {
-        free_program(&m->server[i].program);
-        free_program(&m->server[i].failed);
-    }
+    for (uint32_t i = 0; i < m->object_count; i++)
+        manifest_free_object(&m->object[i]);
+    for (uint32_t i = 0; i < m->server_count; i++)
+        manifest_free_server(&m->server[i]);
     for (uint32_t i = 0; i < m->vm_count; i++)
-        free(m->vm[i].memory);
+        manifest_free_vm(&m->vm[i]);
     free(m->object);
     free(m->vm);
     free(m->server);

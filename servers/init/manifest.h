@@ -1,8 +1,9 @@
 // The manifest, read: libipc/proto/manifest.h says what it is.
 // SPDX-License-Identifier: MIT
 //
-// Names become numbers; what refers to something that is not there, or is of another kind, is refused. Texts
-// point into the manifest's text, which stays mapped. Nothing here knows a kind of server.
+// A VM may be added later, and all that belongs to one may be removed: then numbers are free, and given
+// again. Names become numbers; what refers to something that is not there, or is of another kind, is refused.
+// Texts point into the manifest's text, which stays mapped. Nothing here knows a kind of server.
 #pragma once
 
 #include <stdbool.h>
@@ -43,6 +44,7 @@ struct manifest_route {
 struct manifest_name {
     uint64_t entry;
     struct json_text text;
+    bool fresh;
 };
 
 struct manifest_maps {
@@ -50,11 +52,14 @@ struct manifest_maps {
     uint32_t count;
 };
 
+#define MANIFEST_FREE 0xff // type of an object's number that is free
+
 struct manifest_object {
     struct json_text name;
     uint16_t payer;  // MANIFEST_NONE: the supervisor
     uint16_t device; // that it is a part of: irq, memory; MANIFEST_NONE: none
     uint8_t type;    // enum manifest_type
+    bool fresh;      // it was read just now
     bool missing;    // not of this machine: no such device, or it is a part of one (servers/init/objects.c)
     union {
         uint64_t quota; // bytes
@@ -103,7 +108,8 @@ struct manifest_program {
 };
 
 struct manifest_server {
-    struct json_text name;
+    struct json_text name; // empty: the number is free
+    bool fresh;
     uint16_t payer, account;
     uint16_t vm; // index among the VMs, or MANIFEST_NONE
     uint16_t slots;
@@ -115,10 +121,13 @@ struct manifest_server {
 };
 
 struct manifest_vm {
-    struct json_text name;
+    struct json_text name; // empty: the number is free
+    bool fresh;
     uint16_t quota;
     uint16_t *memory; // its RAM
     uint32_t memory_count;
+    uint16_t *images; // what its guest may have of the archive, by number
+    uint32_t image_count;
     uint16_t panel, signal; // its buttons, and how its monitor hears of them; MANIFEST_NONE: it has none
     uint64_t badge;
     bool autostart;
@@ -128,6 +137,13 @@ struct manifest_vm {
 struct manifest_control {
     uint16_t server; // MANIFEST_NONE: nobody
     uint16_t events, definition, signal;
+    uint64_t badge;
+};
+
+// The table of guests' memories (libipc/proto/memory.h), and how their pager hears of a change.
+struct manifest_rams {
+    uint16_t memory; // MANIFEST_NONE: there is none
+    uint16_t signal;
     uint64_t badge;
 };
 
@@ -146,6 +162,7 @@ struct manifest {
     uint64_t log_badge;
     bool keep; // the machine does not end with its last VM
     struct manifest_control control;
+    struct manifest_rams rams;
     uint16_t *drain; // rings (libipc/ring.h) that are to be empty before the machine ends
     uint32_t drain_count;
     uint32_t object_count, vm_count, server_count, injection_count;
@@ -158,3 +175,22 @@ struct manifest {
 // False: `error` is one line about what is wrong.
 bool manifest_read(struct manifest *m, const char *text, size_t bytes, char error[JSON_ERROR_MAX]);
 void manifest_free(struct manifest *m);
+
+// Adds a part of a manifest: {"objects", "vms", "servers"}, and perhaps "extends", further capabilities and
+// windows of servers that are there, "names", further entries of tables of names, and "drain". What was added
+// is fresh. The text must stay.
+bool manifest_add(struct manifest *m, const char *text, size_t bytes, char error[JSON_ERROR_MAX]);
+void manifest_settle(struct manifest *m); // nothing is fresh any more
+// Removes what is fresh, or what a VM has, and all that refers to it.
+void manifest_remove_fresh(struct manifest *m);
+void manifest_remove_vm(struct manifest *m, uint16_t vm);
+
+// Does a name of a table stand for something of the VM's: a server, or a console ("VM", "VM.port")?
+bool manifest_names(const struct manifest *m, struct json_text name, uint16_t vm);
+
+// Is it the VM's quota, or paid by that?
+static inline bool manifest_belongs(const struct manifest *m, uint32_t object, uint16_t vm)
+{
+    return m->object[object].type != MANIFEST_FREE &&
+           (object == m->vm[vm].quota || m->object[object].payer == m->vm[vm].quota);
+}

@@ -282,11 +282,18 @@ static bool read_row(struct manifest_reader *r, struct json_node n, struct raw_o
     return json_read(&r->json, n, rows[raw->type].what, rows[raw->type].fields, rows[raw->type].count, raw);
 }
 
+static struct manifest_object *new_object(struct manifest *m)
+{
+    for (uint32_t i = 0; i < m->object_count; i++)
+        if (m->object[i].type == MANIFEST_FREE)
+            return &m->object[i];
+    return m->object_count < MANIFEST_OBJECTS_MAX ? &m->object[m->object_count++] : NULL;
+}
+
 bool reader_object_names(struct manifest_reader *r, struct json_node array)
 {
     struct manifest *m = r->m;
-    m->object = reader_array(r, array, MANIFEST_OBJECTS_MAX, sizeof *m->object, "objects");
-    if (!m->object)
+    if (!reader_list(r, array, (void **)&m->object, MANIFEST_OBJECTS_MAX, sizeof *m->object, "objects"))
         return false;
     for (struct json_node n = {0}; json_next(&r->json, array, &n);) {
         struct raw_object raw;
@@ -295,19 +302,25 @@ bool reader_object_names(struct manifest_reader *r, struct json_node array)
         if (reader_find(m, raw.name) != MANIFEST_NONE)
             return json_fail(&r->json, n, "name: a second object \"%.*s\"", (int)raw.name.length,
                              raw.name.at);
-        m->object[m->object_count++] = (struct manifest_object){.name = raw.name, .type = (uint8_t)raw.type};
+        struct manifest_object *o = new_object(m);
+        if (!o)
+            return json_fail(&r->json, n, "more than %u objects", MANIFEST_OBJECTS_MAX);
+        *o = (struct manifest_object){.name = raw.name,
+                                      .payer = MANIFEST_NONE,
+                                      .device = MANIFEST_NONE,
+                                      .type = (uint8_t)raw.type,
+                                      .fresh = true};
     }
     return true;
 }
 
 bool reader_objects(struct manifest_reader *r, struct json_node array)
 {
-    struct manifest_object *o = r->m->object;
-    for (struct json_node n = {0}; json_next(&r->json, array, &n); o++) {
+    for (struct json_node n = {0}; json_next(&r->json, array, &n);) {
         struct raw_object raw;
         if (!read_row(r, n, &raw))
             return false;
-        o->payer = o->device = MANIFEST_NONE;
+        struct manifest_object *o = &r->m->object[reader_find(r->m, raw.name)];
         if (raw.payer.length && !reader_object(r, n, "payer", raw.payer, TYPE(MANIFEST_QUOTA), &o->payer))
             return false;
         if (!rows[raw.type].keep(r, n, &raw, o))

@@ -13,6 +13,10 @@ struct manifest_reader {
 void *reader_array(struct manifest_reader *r, struct json_node node, uint32_t most, size_t bytes,
                    const char *what);
 
+// The same for a list of the manifest's that grows later: it has room for the most.
+bool reader_list(struct manifest_reader *r, struct json_node node, void **items, uint32_t most, size_t bytes,
+                 const char *what);
+
 // What a name stands for; MANIFEST_NONE: nothing.
 uint16_t reader_find(const struct manifest *m, struct json_text name);
 
@@ -23,11 +27,23 @@ bool reader_object(struct manifest_reader *r, struct json_node where, const char
 bool reader_rights(struct manifest_reader *r, struct json_node where, struct json_text letters,
                    uint32_t allowed, uint16_t *rights);
 bool reader_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps);
+bool reader_more_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps);
 
 // The names first, so that objects may refer to later ones; then all else.
 bool reader_object_names(struct manifest_reader *r, struct json_node array);
 bool reader_objects(struct manifest_reader *r, struct json_node array);
 bool reader_servers(struct manifest_reader *r, struct json_node array);
+bool reader_vms(struct manifest_reader *r, struct json_node array);
+bool reader_memory_list(struct manifest_reader *r, struct json_node array, uint16_t **list, uint32_t *count);
+bool reader_find_server(struct manifest_reader *r, struct json_node n, struct json_text name,
+                        uint16_t *server);
+// Further capabilities and windows of a server that is there.
+bool reader_extend(struct manifest_reader *r, struct json_node caps, struct json_node maps,
+                   struct manifest_server *s);
+
+void manifest_free_object(struct manifest_object *o);
+void manifest_free_server(struct manifest_server *s);
+void manifest_free_vm(struct manifest_vm *vm);
 
 #define READER_FIELD(type, member_, kind_)                                                                   \
     {                                                                                                        \

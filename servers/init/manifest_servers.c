@@ -1,5 +1,6 @@
 // The manifest, read: its servers.
 // SPDX-License-Identifier: MIT
+#include <stdlib.h>
 #include <string.h>
 
 #include "libipc/abi/syscall.h"
@@ -120,11 +121,12 @@ static bool read_server(struct manifest_reader *r, struct json_node n, struct ma
     struct raw_server raw = {0};
     if (!json_read(&r->json, n, "a server", JSON_FIELDS(server_fields), &raw))
         return false;
-    for (const struct manifest_server *other = r->m->server; other < s; other++)
-        if (same(other->name, raw.name))
+    for (uint32_t i = 0; i < r->m->server_count; i++)
+        if (same(r->m->server[i].name, raw.name))
             return json_fail(&r->json, n, "name: a second server \"%.*s\"", (int)raw.name.length,
                              raw.name.at);
     *s = (struct manifest_server){.name = raw.name,
+                                  .fresh = true,
                                   .payer = MANIFEST_NONE,
                                   .vm = MANIFEST_NONE,
                                   .slots = (uint16_t)raw.slots,
@@ -138,17 +140,42 @@ static bool read_server(struct manifest_reader *r, struct json_node n, struct ma
            read_program(r, &raw.program, s->slots, &s->program) && read_failed(r, raw.failed, s);
 }
 
+static struct manifest_server *new_server(struct manifest *m)
+{
+    for (uint32_t i = 0; i < m->server_count; i++)
+        if (!m->server[i].name.length)
+            return &m->server[i];
+    if (m->server_count == MANIFEST_SERVERS_MAX)
+        return NULL;
+    manifest_free_server(&m->server[m->server_count]); // so it is free until it is read
+    return &m->server[m->server_count++];
+}
+
 bool reader_servers(struct manifest_reader *r, struct json_node array)
 {
     struct manifest *m = r->m;
-    m->server = reader_array(r, array, MANIFEST_SERVERS_MAX, sizeof *m->server, "servers");
-    if (!m->server)
+    if (!reader_list(r, array, (void **)&m->server, MANIFEST_SERVERS_MAX, sizeof *m->server, "servers"))
         return false;
     for (struct json_node n = {0}; json_next(&r->json, array, &n);) {
-        bool good = read_server(r, n, &m->server[m->server_count]);
-        m->server_count++; // also of one that is half read: what it holds is freed
-        if (!good)
+        struct manifest_server *s = new_server(m);
+        if (!s)
+            return json_fail(&r->json, n, "more than %u servers", MANIFEST_SERVERS_MAX);
+        if (!read_server(r, n, s))
             return false;
     }
     return true;
+}
+
+bool reader_extend(struct manifest_reader *r, struct json_node caps, struct json_node maps,
+                   struct manifest_server *s)
+{
+    struct manifest_program *p = &s->program;
+    struct manifest_cap *more = realloc(p->cap, (p->cap_count + caps.count + 1) * sizeof *more);
+    if (!more)
+        return json_fail(&r->json, caps, "they are too many for the supervisor's memory");
+    p->cap = more;
+    for (struct json_node n = {0}; json_next(&r->json, caps, &n); p->cap_count++)
+        if (!read_cap(r, n, s->slots, p, &p->cap[p->cap_count]))
+            return false;
+    return reader_more_maps(r, maps, &p->maps);
 }

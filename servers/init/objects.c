@@ -296,7 +296,7 @@ void objects_create(void)
     for (unsigned type = 0; type < sizeof make / sizeof make[0]; type++)
         for (uint32_t i = 0; i < init.m.object_count; i++) {
             struct manifest_object *o = &init.m.object[i];
-            if (o->type != type)
+            if (!o->fresh || o->type != type)
                 continue;
             o->missing = is_missing(o);
             if (!o->missing)

@@ -6,6 +6,7 @@
 
 #include "libipc/proto/layout.h"
 #include "libipc/proto/stats.h"
+#include "libipc/proto/terminal.h"
 #include "libipc/syscall.h"
 #include "libipc/time.h"
 #include "servers/init/init.h"
@@ -38,7 +39,11 @@ static enum status query_status(struct message *m)
 {
     struct init_status s = {.unix_ns = unix_now(),
                             .uptime_ns = ns_from_ticks(now() - init.info.boot_tsc),
-                            .shutting_down = init.shutting_down};
+                            .shutting_down = init.shutting_down,
+                            .next_memory = rams_free(),
+                            .next_console = names_free(0, TERMINAL_CONSOLES_MAX),
+                            .next_log =
+                                names_free(TERMINAL_CONSOLES_MAX, TERMINAL_CONSOLES_MAX + TERMINAL_LOGS_MAX)};
     name_copy(s.name, init.m.name);
     for (uint32_t v = 0; v < init.m.vm_count; v++)
         s.vms += vm_exists(v);
@@ -123,13 +128,35 @@ static enum status query_server(struct message *m)
     return STATUS_OK;
 }
 
-static uint16_t stats_of(uint32_t n)
+static uint16_t mapped_at(uint64_t n, uint64_t address)
 {
-    const struct manifest_maps *maps = &init.server[n].program->maps;
+    if (n >= init.m.server_count || !server_exists((uint32_t)n))
+        return MANIFEST_NONE;
+    const struct manifest_maps *maps = &init.m.server[n].program.maps;
     for (uint32_t i = 0; i < maps->count; i++)
-        if (maps->map[i].address == MAP_STATS && maps->map[i].memory < BUILTIN_FIRST)
+        if (maps->map[i].address == address && maps->map[i].memory < BUILTIN_FIRST)
             return maps->map[i].memory;
     return MANIFEST_NONE;
+}
+
+// A piece of a text into the answer.
+static enum status put_text(struct message *m, const char *text, uint64_t bytes, uint64_t from)
+{
+    if (from > bytes)
+        return STATUS_NOT_FOUND;
+    uint64_t piece = bytes - from < INIT_TEXT_MAX ? bytes - from : INIT_TEXT_MAX;
+    m->words[0] = piece;
+    words_put(m, 1, text + from, piece);
+    return STATUS_OK;
+}
+
+static enum status query_config(struct message *m)
+{
+    uint16_t object = mapped_at(m->words[0], MAP_CONFIG);
+    if (object == MANIFEST_NONE || init.m.object[object].memory.fill != FILL_TEXT)
+        return STATUS_NOT_FOUND;
+    const struct json_text text = init.m.object[object].memory.content;
+    return put_text(m, text.at, text.length, m->words[1]);
 }
 
 static enum status query_counters(struct message *m)
@@ -137,8 +164,7 @@ static enum status query_counters(struct message *m)
     uint64_t n = m->words[0], first = m->words[1];
     struct stats_entry some[COUNTERS];
     uint32_t count = 0;
-    uint16_t object =
-        n < init.m.server_count && server_exists((uint32_t)n) ? stats_of((uint32_t)n) : MANIFEST_NONE;
+    uint16_t object = mapped_at(n, MAP_STATS);
     if (object == MANIFEST_NONE)
         return STATUS_NOT_FOUND;
     const struct stats_page *page = scratch_open(object_slot(object), 1);
@@ -217,13 +243,7 @@ static enum status query_crash(struct message *m)
 static enum status query_crash_text(struct message *m)
 {
     const struct crash *c = crash_find(m->words[0]);
-    uint64_t from = m->words[1];
-    if (!c || from > c->bytes)
-        return STATUS_NOT_FOUND;
-    uint64_t bytes = c->bytes - from < INIT_TEXT_MAX ? c->bytes - from : INIT_TEXT_MAX;
-    m->words[0] = bytes;
-    words_put(m, 1, c->text + from, bytes);
-    return STATUS_OK;
+    return c ? put_text(m, c->text, c->bytes, m->words[1]) : STATUS_NOT_FOUND;
 }
 
 void query(uint32_t label, struct message *m)
@@ -234,6 +254,7 @@ void query(uint32_t label, struct message *m)
         [LABEL_INIT_VM - LABEL_INIT] = query_vm,
         [LABEL_INIT_CRASH - LABEL_INIT] = query_crash,
         [LABEL_INIT_CRASH_TEXT - LABEL_INIT] = query_crash_text,
+        [LABEL_INIT_CONFIG - LABEL_INIT] = query_config,
         [LABEL_INIT_COUNTERS - LABEL_INIT] = query_counters,
     };
     // Words that were not sent are zero.

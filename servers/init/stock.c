@@ -1,6 +1,10 @@
 // Free RAM: the kernel gives it as one memory object a region.
 // SPDX-License-Identifier: MIT
 //
+// The pager gets what is left when the machine starts, but for a reserve: from that, VMs that are added later
+// get what the supervisor fills, and into it goes what those had that are destroyed. It is one memory object
+// with frames in its first slots: which frame lies where is all the same.
+//
 // Pages are taken from the ends of the regions, the largest first, so that what is left for the guests stays
 // in one piece and its 2 MiB pages stay whole.
 #include "libipc/log.h"
@@ -9,7 +13,7 @@
 #include "libipc/syscall.h"
 #include "servers/init/init.h"
 
-enum { SUPPLY_MAX = 512 };
+enum { SUPPLY_MAX = 512, RESERVE_PART = 32, RESERVE_MAX = 16384 /* 64 MiB */ };
 
 static uint64_t left[ROOT_RAM_REGIONS_MAX]; // pages, from each region's first
 
@@ -28,9 +32,33 @@ static uint32_t largest(void)
     return best;
 }
 
-void stock_take(uint32_t memory, uint64_t page, uint64_t pages, struct json_text why)
+static struct {
+    bool open; // from now on pages come from here
+    uint64_t pages;
+} reserve;
+
+static void take_reserve(uint32_t memory, uint64_t page, uint64_t pages, struct json_text why)
 {
     while (pages) {
+        uint64_t n = pages < SUPPLY_MAX ? pages : SUPPLY_MAX;
+        n = n < reserve.pages ? n : reserve.pages;
+        if (!n)
+            fatal("too little memory: %.*s wants %llu KiB more", (int)why.length, why.at,
+                  (unsigned long long)pages * 4);
+        enum status s = sys_supply(memory, page, SLOT_RESERVE, reserve.pages - n, n, SUPPLY_MOVE);
+        if (s != STATUS_OK)
+            fatal("%.*s: its memory cannot be supplied: %s", (int)why.length, why.at, status_name(s));
+        reserve.pages -= n;
+        page += n;
+        pages -= n;
+    }
+}
+
+void stock_take(uint32_t memory, uint64_t page, uint64_t pages, struct json_text why)
+{
+    if (reserve.open)
+        take_reserve(memory, page, pages, why);
+    while (!reserve.open && pages) {
         uint32_t i = largest();
         uint64_t n = pages < SUPPLY_MAX ? pages : SUPPLY_MAX;
         n = n < left[i] ? n : left[i];
@@ -45,6 +73,48 @@ void stock_take(uint32_t memory, uint64_t page, uint64_t pages, struct json_text
         page += n;
         pages -= n;
     }
+}
+
+static bool moves(uint32_t memory, uint64_t page, uint64_t pages)
+{
+    return sys_withdraw(memory, page, SLOT_RESERVE, reserve.pages, pages, SUPPLY_MOVE) == STATUS_OK;
+}
+
+// One of few pages, or with gaps.
+static void give_singly(uint32_t memory, uint64_t pages)
+{
+    for (uint64_t page = 0; page < pages; page++)
+        if (moves(memory, page, 1) &&
+            sys_protect(SLOT_RESERVE, reserve.pages, 1, RIGHT_READ | RIGHT_WRITE) == STATUS_OK)
+            reserve.pages++;
+}
+
+void stock_give(uint32_t memory)
+{
+    const struct info_memory *info = (const struct info_memory *)(const void *)utcb()->words;
+    if (!reserve.open || sys_info(memory, INFO_OBJECT) != STATUS_OK || !(info->filled - info->borrowed))
+        return;
+    uint64_t pages = info->pages;
+    bool whole = info->filled == pages && !info->borrowed;
+    if (!whole)
+        give_singly(memory, pages);
+    for (uint64_t page = 0, n; whole && page < pages; page += n) {
+        n = pages - page < SUPPLY_MAX ? pages - page : SUPPLY_MAX;
+        if (moves(memory, page, n))
+            reserve.pages += n;
+    }
+}
+
+void stock_reserve(void)
+{
+    static const struct json_text why = {"the reserve", 11};
+    uint64_t all = stock_pages(), pages = all / RESERVE_PART < RESERVE_MAX ? all / RESERVE_PART : RESERVE_MAX;
+    if (sys_create(OBJECT_MEMORY, SLOT_RESERVE, ROOT_SLOT_PROCESS, all + SUPPLY_MAX, SLOT_NONE, SLOT_NONE,
+                   0) != STATUS_OK)
+        fatal("the reserve of memory cannot be made");
+    stock_take(SLOT_RESERVE, 0, pages, why);
+    reserve.pages = pages;
+    reserve.open = true;
 }
 
 uint64_t stock_pages(void)

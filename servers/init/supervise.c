@@ -314,11 +314,17 @@ static bool take(uint32_t n, struct message *m)
         on_fault(n, m);
         return false;
     }
-    if (label > LABEL_INIT_VM_OFF && label < LABEL_INIT_END && n == init.m.control.server) {
+    if (label >= LABEL_INIT_STATUS && label < LABEL_INIT_END && n == init.m.control.server) {
         if (label == LABEL_INIT_COMMAND)
             command(m);
         else
             query(label, m);
+        return true;
+    }
+    if (label == LABEL_INIT_RAM_EMPTY && words) {
+        for (uint32_t v = 0; v < init.m.vm_count; v++)
+            vm_leave(v);
+        *m = MESSAGE(STATUS_OK, 0);
         return true;
     }
     if (label == LABEL_INIT_VM_OFF && words && init.m.server[n].vm != MANIFEST_NONE) {

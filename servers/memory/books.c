@@ -183,6 +183,59 @@ MUST_CHECK uint64_t books_take_small(struct books *b, uint64_t reserve, uint64_t
     return pages;
 }
 
+// ---- back ----
+
+// As if they had just been given: who dies before they are back finds them given, or in the pool
+// (settle_last).
+static void expect_back(struct books *b, uint32_t chunk, uint32_t pages, struct place *place)
+{
+    b->state->last = (struct books_last){.chunk = chunk, .pages = pages};
+    *place = page_of(b, chunk, b->state->given[chunk] - pages);
+}
+
+MUST_CHECK bool books_back_large(struct books *b, struct place *place)
+{
+    for (uint32_t i = 0; i < b->chunks; i++) {
+        struct chunk c = chunk_at(b, i);
+        if (c.pages != CHUNK_PAGES || b->state->given[i] != CHUNK_PAGES)
+            continue;
+        expect_back(b, i, CHUNK_PAGES, place);
+        return true;
+    }
+    return false;
+}
+
+MUST_CHECK bool books_back_small(struct books *b, uint64_t *pages, struct place *place)
+{
+    for (uint32_t n = 0; n < b->chunks; n++, b->back++) {
+        b->back = b->back < b->chunks ? b->back : 0;
+        uint32_t given = b->state->given[b->back];
+        if (!given)
+            continue;
+        *pages = *pages < given ? *pages : given;
+        expect_back(b, b->back, (uint32_t)*pages, place);
+        return true;
+    }
+    return false;
+}
+
+// They hold anything, and cursors that had passed the chunk may find it.
+void books_came_back(struct books *b)
+{
+    uint32_t chunk = b->state->last.chunk;
+    b->free += b->state->last.pages;
+    undo_last(b);
+    b->cursor = chunk < b->cursor ? chunk : b->cursor;
+    b->partial = chunk < b->partial ? chunk : b->partial;
+    if (chunk == b->open && b->state->given[chunk] < b->open_clean)
+        b->open_clean = b->state->given[chunk];
+}
+
+void books_stayed(struct books *b)
+{
+    b->state->last.pages = 0;
+}
+
 void books_fill(struct books *b)
 {
     if (b->filling != BOOKS_NONE && fill_done()) {

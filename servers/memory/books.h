@@ -42,6 +42,7 @@ struct books {
     uint32_t goal;       // chunks that are to be zero
     uint32_t cursor;     // no whole chunk is free in front of it
     uint32_t partial;    // no chunk has free pages in part in front of it
+    uint32_t back;       // single pages go back to it
     uint32_t open;       // single pages come from it
     uint32_t open_clean; // its pages before this one are zero, or given
     uint32_t filling;    // is being zeroed
@@ -59,6 +60,13 @@ MUST_CHECK uint64_t books_take_small(struct books *b, uint64_t reserve, uint64_t
 
 // The committed `last`: where its first page is, if that is in the pool still.
 MUST_CHECK bool books_last(const struct books *b, struct place *place);
+
+// Where a 2 MiB page, or up to *pages single ones in a row, can go back to. To be committed before they do,
+// and then books_came_back(), to be committed too; or books_stayed(), when they did not. False: nowhere.
+MUST_CHECK bool books_back_large(struct books *b, struct place *place);
+MUST_CHECK bool books_back_small(struct books *b, uint64_t *pages, struct place *place);
+void books_came_back(struct books *b);
+void books_stayed(struct books *b);
 
 // What was taken last did not leave the pool; `clean`: and is zero still.
 void books_return_last(struct books *b, bool clean);

@@ -5,17 +5,19 @@
 // faults by supply. Pages for its stock are zeroed by a second thread, when the CPU has nothing else to do.
 #include <stdlib.h>
 
-#include "libipc/archive.h"
 #include "libipc/json.h"
 #include "libipc/log.h"
+#include "libipc/proto/init.h"
 #include "libipc/proto/layout.h"
 #include "libipc/proto/memory.h"
 #include "libipc/server.h"
 #include "libipc/start.h"
 #include "libipc/status.h"
 #include "libipc/thread.h"
+#include "libipc/time.h"
 #include "servers/memory/config.h"
 #include "servers/memory/fill.h"
+#include "servers/memory/pager.h"
 
 const char program_name[] = "memory";
 
@@ -77,11 +79,102 @@ static enum reply_how handle_image(struct server *s, const struct message_in *in
     return REPLY_NOW;
 }
 
+// ---- memories that come and go ----
+
+static uint64_t pages_of(uint32_t slot)
+{
+    return sys_info(slot, INFO_OBJECT) == STATUS_OK ? ((const struct info_memory *)utcb()->words)->pages : 0;
+}
+
+// A number may be another memory's by now: it was empty in between, and the pager was told.
+static void find_ram(uint32_t ram)
+{
+    uint64_t pages = pages_of(MEMORY_SLOT_RAM + ram);
+    if (pages == pager.ram_pages[ram])
+        return;
+    free(pager.broken[ram]);
+    pager.broken[ram] = pages ? calloc(pages / CHUNK_PAGES / 8 + 1, 1) : NULL;
+    if (pages && !pager.broken[ram])
+        die("no heap for the books of guest memory %u", ram);
+    pager.ram_pages[ram] = pages;
+    if (pages && pager.commit) // it is open already
+        pager_add_ram(&pager, ram);
+}
+
+static uint32_t find_rams(void)
+{
+    uint32_t count = 0;
+    pager.rams = 0;
+    for (uint32_t ram = 0; ram < PAGER_RAMS_MAX; ram++) {
+        find_ram(ram);
+        if (!pager.ram_pages[ram])
+            continue;
+        count++;
+        pager.rams = ram + 1;
+    }
+    return count;
+}
+
+enum { CHUNKS_AT_ONCE = 4, PAUSE_NS = 10000 };
+
+static uint64_t next_chunk; // of the memory that is being emptied
+
+static struct ram_entry *entry(uint32_t ram)
+{
+    return &((struct ram_table *)MEMORY_MAP_RAMS)->ram[ram];
+}
+
+static bool is_wanted(uint32_t ram)
+{
+    return pager.ram_pages[ram] &&
+           __atomic_load_n(&entry(ram)->wanted, __ATOMIC_ACQUIRE) != entry(ram)->emptied;
+}
+
+// The supervisor is told before the table is: a death in between tells it once more.
+static void emptied(uint32_t ram)
+{
+    uint32_t wanted = entry(ram)->wanted;
+    struct message m = MESSAGE(LABEL_INIT_RAM_EMPTY, ram);
+    pager_emptied(&pager, ram);
+    if (sys_call(SLOT_INIT, &m) != STATUS_OK)
+        log_error("guest memory %u: the supervisor does not hear that it is empty", ram);
+    entry(ram)->emptied = wanted;
+    find_ram(ram);
+    next_chunk = 0;
+}
+
+// Some of it; faults come in between.
+static void empty(struct server *s, uint32_t ram)
+{
+    uint64_t chunks = (pager.ram_pages[ram] + CHUNK_PAGES - 1) / CHUNK_PAGES;
+    for (unsigned i = 0; i < CHUNKS_AT_ONCE && ram_filled(ram); i++) {
+        next_chunk = next_chunk < chunks ? next_chunk : 0;
+        if (!pager_take_back(&pager, ram, next_chunk++))
+            die("guest memory %u cannot be taken back", ram);
+    }
+    if (!ram_filled(ram))
+        emptied(ram);
+    s->due_at = deadline_in(PAUSE_NS);
+}
+
+static void due(struct server *s)
+{
+    for (uint32_t ram = 0; ram < pager.rams; ram++)
+        if (is_wanted(ram)) {
+            empty(s, ram);
+            return;
+        }
+    books_fill(&pager.books);
+}
+
 static void bits(struct server *s, uint64_t bits)
 {
-    (void)s;
     if (bits & MEMORY_BIT_FILLED)
         books_fill(&pager.books);
+    if (!(bits & MEMORY_BIT_RAMS))
+        return;
+    (void)find_rams();
+    due(s);
 }
 
 // ---- start ----
@@ -102,59 +195,19 @@ static void open_state(void)
     pager.scratch = state_section(&state, SECTION_SCRATCH);
 }
 
-static uint64_t pages_of(uint32_t slot)
-{
-    return sys_info(slot, INFO_OBJECT) == STATUS_OK ? ((const struct info_memory *)utcb()->words)->pages : 0;
-}
-
-static void find_rams(void)
-{
-    for (pager.rams = 0; pager.rams < PAGER_RAMS_MAX; pager.rams++) {
-        uint64_t pages = pages_of(MEMORY_SLOT_RAM + pager.rams);
-        if (!pages)
-            return;
-        pager.ram_pages[pager.rams] = pages;
-        pager.broken[pager.rams] = calloc(pages / CHUNK_PAGES / 8 + 1, 1);
-        if (!pager.broken[pager.rams])
-            die("no heap for the books of guest memory %u", pager.rams);
-    }
-}
-
-static void find_images(void)
-{
-    if (!config.images)
-        return;
-    if (sys_info(SLOT_NONE, INFO_SYSTEM) != STATUS_OK)
-        die("no system information");
-    uint64_t bytes = ((const struct info_system *)(const void *)utcb()->words)->archive_bytes;
-    const struct archive archive = {(const uint8_t *)MEMORY_MAP_ARCHIVE, bytes};
-    for (uint32_t i = 0; i < config.images; i++) {
-        const struct config_image *c = &config.image[i];
-        struct archive_file file;
-        enum archive_status found = archive_find(&archive, "", c->file.at, c->file.length, &file);
-        if (found != ARCHIVE_OK || c->ram >= pager.rams)
-            die("image " JSON_TEXT_FORMAT ": %s", JSON_TEXT_ARGUMENTS(c->file),
-                found != ARCHIVE_OK ? archive_status_text(found) : "there is no such guest memory");
-        uint64_t first = file.offset / PAGE_BYTES;
-        pager.image[pager.images++] =
-            (struct image){c->ram, first, (file.offset + file.size + PAGE_BYTES - 1) / PAGE_BYTES - first};
-    }
-}
-
 static void open_pager(void)
 {
     char error[JSON_ERROR_MAX];
     if (!config_read(&config, (const char *)MAP_CONFIG, error))
         die("%s", error);
     open_state();
-    find_rams();
-    find_images();
+    uint32_t rams = find_rams();
+    pager.table = (const struct ram_table *)MEMORY_MAP_RAMS;
     pager.commit = commit;
     books_open(&pager.books, state_section(&state, SECTION_BOOKS),
                (const struct pool_table *)MEMORY_MAP_POOLS, (uint32_t)config.stock / 2);
     pager_open(&pager);
-    log_info("%llu MiB are free for %u memories of guests", (unsigned long long)pager.books.free >> 8,
-             pager.rams);
+    log_info("%llu MiB are free for %u memories of guests", (unsigned long long)pager.books.free >> 8, rams);
 }
 
 int main(void)
@@ -169,6 +222,7 @@ int main(void)
                                    .handlers = handlers,
                                    .handler_count = sizeof handlers / sizeof handlers[0],
                                    .bits = bits,
+                                   .due = due,
                                    .state = &state};
     log_use_ring(SLOT_LOG_SIGNAL);
     open_pager();
@@ -179,7 +233,7 @@ int main(void)
         status = fill_init();
     if (status != STATUS_OK)
         die("cannot start: %s", status_name(status));
-    books_fill(&pager.books);
+    due(&server); // what a dead one did not finish
     status = server_run(&server);
     die("the endpoint is gone: %s", status_name(status));
 }

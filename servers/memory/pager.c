@@ -7,6 +7,7 @@
 #include "servers/memory/pager.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "libipc/abi/caps.h"
 #include "libipc/proto/memory.h"
@@ -148,9 +149,11 @@ static enum status renew(const struct pager *p, uint32_t ram, uint64_t page, uin
 MUST_CHECK enum status pager_image(struct pager *p, uint32_t ram, uint64_t number, uint64_t first,
                                    uint64_t page, uint64_t pages)
 {
-    const struct image *i = number < p->images ? &p->image[number] : NULL;
-    if (!i || i->ram != ram || !pages || pages > MEMORY_IMAGE_MOST || first >= i->pages ||
-        pages > i->pages - first || page >= p->ram_pages[ram] || pages > p->ram_pages[ram] - page)
+    const struct ram_entry *entry = &p->table->ram[ram];
+    const struct ram_image *i =
+        number < entry->images && number < MEMORY_IMAGES_MAX ? &entry->image[number] : NULL;
+    if (!i || !pages || pages > MEMORY_IMAGE_MOST || first >= i->pages || pages > i->pages - first ||
+        page >= p->ram_pages[ram] || pages > p->ram_pages[ram] - page)
         return STATUS_BAD_ARG;
     for (uint64_t n = page / CHUNK_PAGES; n <= (page + pages - 1) / CHUNK_PAGES; n++)
         set_broken(p, ram, n);
@@ -222,17 +225,95 @@ static bool give_scratch(struct pager *p, uint32_t ram, uint64_t page)
     return status == STATUS_OK || status == STATUS_EXISTS;
 }
 
+// ---- back ----
+
+// A 2 MiB page does not fit where the memory ends in the middle of one.
+static void note_tail(struct pager *p, uint32_t ram)
+{
+    if (p->ram_pages[ram] % CHUNK_PAGES)
+        set_broken(p, ram, p->ram_pages[ram] / CHUNK_PAGES);
+}
+
+static bool take_back_large(struct pager *p, uint32_t ram, uint64_t page)
+{
+    struct place place;
+    if (page + CHUNK_PAGES > p->ram_pages[ram] || !books_back_large(&p->books, &place))
+        return false;
+    commit_books(p);
+    bool came = pages_withdraw(ram, page, place, CHUNK_PAGES) == STATUS_OK;
+    if (came)
+        books_came_back(&p->books);
+    else // it is no 2 MiB page
+        books_stayed(&p->books);
+    commit_books(p);
+    return came;
+}
+
+static bool take_back_small(struct pager *p, uint32_t ram, uint64_t page, uint64_t *pages)
+{
+    struct place place;
+    if (!books_back_small(&p->books, pages, &place))
+        return false;
+    commit_books(p);
+    bool came = pages_withdraw(ram, page, place, *pages) == STATUS_OK;
+    if (came)
+        books_came_back(&p->books);
+    else
+        books_stayed(&p->books);
+    commit_books(p);
+    return came;
+}
+
+// Pages in a row of one kind, up to the end of the chunk.
+static uint64_t run_of(uint32_t ram, uint64_t page, uint64_t end, enum page_kind kind)
+{
+    uint64_t n = 1;
+    while (page + n < end && n < CHUNK_PAGES - 1 && page_kind(ram, page + n) == kind)
+        n++;
+    return n;
+}
+
+bool pager_take_back(struct pager *p, uint32_t ram, uint64_t chunk)
+{
+    struct place nowhere = {0, p->books.pools.pool[0].first};
+    uint64_t page = chunk * CHUNK_PAGES, end = page + CHUNK_PAGES, pages;
+    if (take_back_large(p, ram, page))
+        return true;
+    end = end < p->ram_pages[ram] ? end : p->ram_pages[ram];
+    for (; page < end; page += pages) {
+        enum page_kind kind = page_kind(ram, page);
+        pages = run_of(ram, page, end, kind);
+        if (kind == PAGE_OWN && !take_back_small(p, ram, page, &pages))
+            return false;
+        if (kind == PAGE_BORROWED && pages_withdraw(ram, page, nowhere, pages) != STATUS_OK)
+            return false;
+    }
+    return true;
+}
+
+void pager_emptied(struct pager *p, uint32_t ram)
+{
+    memset(&p->scratch[ram], 0, sizeof p->scratch[ram]);
+    p->commit(&(struct state_range){&p->scratch[ram], sizeof p->scratch[ram]}, 1);
+    memset(p->broken[ram], 0, p->ram_pages[ram] / CHUNK_PAGES / 8 + 1);
+    note_tail(p, ram);
+}
+
 // ---- all of it ----
+
+void pager_add_ram(struct pager *p, uint32_t ram)
+{
+    scratch_open(p, &p->scratch[ram]);
+    note_tail(p, ram);
+}
 
 void pager_open(struct pager *p)
 {
     finish_copy(p);
     commit_books(p); // what became of the last pages is known now
-    for (uint32_t ram = 0; ram < p->rams; ram++) {
-        scratch_open(p, &p->scratch[ram]);
-        if (p->ram_pages[ram] % CHUNK_PAGES)
-            set_broken(p, ram, p->ram_pages[ram] / CHUNK_PAGES);
-    }
+    for (uint32_t ram = 0; ram < p->rams; ram++)
+        if (p->ram_pages[ram])
+            pager_add_ram(p, ram);
 }
 
 // Where something is already, small pages are given, and only there a borrowed one can be.

@@ -7,19 +7,13 @@
 // hang.
 #pragma once
 
+#include "libipc/proto/memory.h"
 #include "libipc/state.h"
 #include "servers/memory/books.h"
 
 enum {
-    PAGER_RAMS_MAX = 64,
-    PAGER_IMAGES_MAX = 64,
+    PAGER_RAMS_MAX = MEMORY_RAMS_MAX,
     PAGER_SCRATCH = 16 // pages of a VM: more than one instruction of its guest touches
-};
-
-// What a guest may have of the archive.
-struct image {
-    uint64_t ram; // number of its memory
-    uint64_t first, pages;
 };
 
 // A section of the state object.
@@ -35,12 +29,11 @@ struct scratch {
 
 struct pager {
     struct books books;
-    struct scratch *scratch; // [PAGER_RAMS_MAX]
-    uint32_t rams;
-    uint64_t ram_pages[PAGER_RAMS_MAX];
-    uint8_t *broken[PAGER_RAMS_MAX]; // a bit a chunk: something is there already, so no 2 MiB page can be
-    uint32_t images;
-    struct image image[PAGER_IMAGES_MAX];
+    struct scratch *scratch;            // [PAGER_RAMS_MAX]
+    uint32_t rams;                      // numbers up to this one, not all of them in use
+    uint64_t ram_pages[PAGER_RAMS_MAX]; // 0: not in use
+    uint8_t *broken[PAGER_RAMS_MAX];    // a bit a chunk: something is there already, so no 2 MiB page can be
+    const struct ram_table *table;      // what each guest may have of the archive
     // Makes these bytes of the state true before what follows.
     void (*commit)(const struct state_range *ranges, size_t count);
 };
@@ -50,8 +43,16 @@ enum pager_outcome { PAGER_GIVEN, PAGER_SCRATCHED, PAGER_REFUSED /* it will neve
 // After books_open() and with everything but the books set up.
 void pager_open(struct pager *p);
 
+// Later: a memory that is in use from now on, with ram_pages and broken set up.
+void pager_add_ram(struct pager *p, uint32_t ram);
+
 // `rights`: enum right of the access.
 enum pager_outcome pager_fault(struct pager *p, uint32_t ram, uint64_t page, uint32_t rights);
+
+// All pages of chunk `chunk` of a guest's memory go back to the pools. False: they cannot.
+MUST_CHECK bool pager_take_back(struct pager *p, uint32_t ram, uint64_t chunk);
+// It holds nothing any more.
+void pager_emptied(struct pager *p, uint32_t ram);
 
 // Pages of a guest's memory become those of an image, whatever they were. A status: BAD_ARG, or the kernel's.
 MUST_CHECK enum status pager_image(struct pager *p, uint32_t ram, uint64_t number, uint64_t first,

@@ -36,7 +36,14 @@ MUST_CHECK enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archiv
 
 MUST_CHECK enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to, uint64_t pages)
 {
-    return sys_withdraw(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + to.pool, to.page, pages, SUPPLY_MOVE);
+    return sys_withdraw(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + to.pool, to.page, pages,
+                        pages == CHUNK_PAGES ? SUPPLY_LARGE : SUPPLY_MOVE);
+}
+
+uint64_t ram_filled(uint32_t ram)
+{
+    const struct info_memory *info = (const struct info_memory *)(const void *)utcb()->words;
+    return sys_info(MEMORY_SLOT_RAM + ram, INFO_OBJECT) == STATUS_OK ? info->filled : 0;
 }
 
 // Gives the page the rights that it has already; the kernel's answer tells what it is.

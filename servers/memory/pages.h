@@ -23,8 +23,11 @@ MUST_CHECK enum status pages_supply(uint32_t ram, uint64_t page, struct place fr
 // Shares pages of the archive, read-only.
 MUST_CHECK enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archive_page, uint64_t pages);
 
-// Empties slots: pages of its own go to the place, which must be empty for them; borrowed ones just end.
+// Empties slots: pages of its own go to the place, which must be empty for them; borrowed ones just end. 512
+// of them are a 2 MiB page.
 MUST_CHECK enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to, uint64_t pages);
+
+uint64_t ram_filled(uint32_t ram); // pages that a guest's memory holds
 
 // What a slot of a guest's memory holds. Splits a 2 MiB page.
 enum page_kind { PAGE_MISSING, PAGE_BORROWED, PAGE_OWN };

@@ -1,7 +1,8 @@
 // Manifests of any content: read and given back; what is accepted refers to what is there
 // SPDX-License-Identifier: MIT
 //
-// LINK: libipc/json.c servers/init/manifest.c servers/init/manifest_objects.c servers/init/manifest_servers.c
+// LINK: libipc/json.c servers/init/manifest.c servers/init/manifest_objects.c
+// LINK: servers/init/manifest_change.c servers/init/manifest_servers.c
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -76,6 +76,26 @@ enum status ask_crash_text(uint64_t number, uint64_t from, char *to, uint64_t *b
     return STATUS_OK;
 }
 
+enum status ask_config(uint64_t server, uint64_t from, char *to, uint64_t *bytes)
+{
+    static const char text[] = "{\"size\": 4096, \"store\": \"ram\", \"base\": 1, \"more\": []}";
+    (void)server, (void)from;
+    *bytes = sizeof text - 1;
+    memcpy(to, text, *bytes);
+    return STATUS_OK;
+}
+
+enum status ask_printed(const char *name, uint64_t *from, char *to, uint64_t *bytes)
+{
+    world_place();
+    if (strcmp(name, "nobody") == 0)
+        return STATUS_NOT_FOUND;
+    *bytes = *from < 40000 ? ASK_PRINTED : 0;
+    memset(to, name[0], *bytes);
+    *from += *bytes;
+    return STATUS_OK;
+}
+
 enum status ask_counters(uint64_t server, uint64_t first, struct stats_entry to[ASK_COUNTERS],
                          uint64_t *count)
 {

@@ -26,6 +26,7 @@ enum {
 
 struct slot {
     bool filled, borrowed;
+    bool single; // it was moved without the rest of its 2 MiB page
     uint64_t content;
 };
 
@@ -36,6 +37,7 @@ static struct {
     struct scratch scratch[PAGER_RAMS_MAX], committed_scratch[PAGER_RAMS_MAX];
     struct pager pager;
     struct pool_table pools;
+    struct ram_table table;
     uint8_t broken[WORLD_RAMS][8];
     uint64_t steps, cut;  // the server dies in front of this step
     uint64_t zeroed;      // pages
@@ -73,15 +75,26 @@ enum status pages_supply(uint32_t ram, uint64_t page, struct place from, uint64_
             return STATUS_NOT_FOUND;
         if (world.ram[ram][page + i].filled)
             return STATUS_EXISTS;
+        if (pages == CHUNK_PAGES && world_place((struct place){from.pool, from.page + i})->single)
+            return STATUS_NOT_FOUND;
     }
     if (world.no_quota && pages < CHUNK_PAGES)
         return STATUS_NO_QUOTA;
     for (uint64_t i = 0; i < pages; i++) {
         struct slot *s = world_place((struct place){from.pool, from.page + i});
         world.ram[ram][page + i] = *s;
+        world.ram[ram][page + i].single |= pages != CHUNK_PAGES;
         s->filled = false;
     }
     return STATUS_OK;
+}
+
+uint64_t ram_filled(uint32_t ram)
+{
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < WORLD_RAM_PAGES; i++)
+        count += world.ram[ram][i].filled;
+    return count;
 }
 
 enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archive_page, uint64_t pages)
@@ -91,7 +104,7 @@ enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archive_page, uin
         if (world.ram[ram][page + i].filled)
             return STATUS_EXISTS;
     for (uint64_t i = 0; i < pages; i++)
-        world.ram[ram][page + i] = (struct slot){true, true, WORLD_ARCHIVE + archive_page + i};
+        world.ram[ram][page + i] = (struct slot){true, true, true, WORLD_ARCHIVE + archive_page + i};
     return STATUS_OK;
 }
 
@@ -102,11 +115,15 @@ enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to, uint64_
         const struct slot *s = &world.ram[ram][page + i];
         if (s->filled && !s->borrowed && world_place((struct place){to.pool, to.page + i})->filled)
             return STATUS_EXISTS;
+        if (pages == CHUNK_PAGES && (!s->filled || s->borrowed || s->single))
+            return STATUS_NOT_FOUND;
     }
     for (uint64_t i = 0; i < pages; i++) {
         struct slot *s = &world.ram[ram][page + i];
-        if (s->filled && !s->borrowed)
+        if (s->filled && !s->borrowed) {
+            s->single |= pages != CHUNK_PAGES;
             *world_place((struct place){to.pool, to.page + i}) = *s;
+        }
         s->filled = s->borrowed = false;
     }
     return STATUS_OK;
@@ -201,11 +218,8 @@ static inline void world_start(uint32_t goal)
     memcpy(world.scratch, world.committed_scratch, sizeof world.scratch);
     memset(world.broken, 0, sizeof world.broken);
     (void)fill_end();
-    *p = (struct pager){.scratch = world.scratch,
-                        .rams = WORLD_RAMS,
-                        .images = 1,
-                        .image = {{.ram = 0, .first = WORLD_IMAGE, .pages = WORLD_IMAGE_PAGES}},
-                        .commit = world_commit};
+    *p = (struct pager){
+        .scratch = world.scratch, .rams = WORLD_RAMS, .table = &world.table, .commit = world_commit};
     for (uint32_t i = 0; i < WORLD_RAMS; i++) {
         p->ram_pages[i] = WORLD_RAM_PAGES;
         p->broken[i] = world.broken[i];
@@ -219,10 +233,11 @@ static inline void world_begin(uint64_t first, uint64_t pages)
 {
     memset(&world, 0, sizeof world);
     world.pools.count = WORLD_POOLS;
+    world.table.ram[0] = (struct ram_entry){.images = 1, .image = {{WORLD_IMAGE, WORLD_IMAGE_PAGES}}};
     for (uint32_t p = 0; p < WORLD_POOLS; p++) {
         world.pools.pool[p] = (struct pool){first, pages, WORLD_POOL_PAGES};
         for (uint64_t i = first; i < first + pages; i++)
-            world.pool[p][i] = (struct slot){true, false, WORLD_DIRT};
+            world.pool[p][i] = (struct slot){.filled = true, .content = WORLD_DIRT};
     }
 }
 

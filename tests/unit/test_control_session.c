@@ -61,7 +61,7 @@ static void test_queries(void **unused)
     opened();
     expect("{\"execute\": \"query-status\", \"id\": {\"a\": [1]}}",
            "{\"return\": {\"name\": \"t\", \"state\": \"running\", \"uptime_ns\": 5, \"vms\": 1, "
-           "\"servers\": 1}, "
+           "\"servers\": 1, \"next\": {\"memory\": 0, \"console\": 0, \"log\": 0}}, "
            "\"id\": {\"a\": [1]}}\n");
     expect("{\"id\": \"x\", \"execute\": \"query-servers\", \"arguments\": {}}\r",
            "{\"return\": [{\"name\": \"s\", \"kind\": \"k\", \"vm\": null, \"state\": \"running\", "
@@ -78,6 +78,23 @@ static void test_queries(void **unused)
     expect_error("{\"execute\": \"query-stats\", \"arguments\": {\"name\": \"b\"}}", "NotFound");
     types("{\"execute\": \"query-stats\"}\n");
     assert_non_null(strstr(w.said, "\"counters\": {\"reads\": 9}"));
+}
+
+static void test_log(void **unused)
+{
+    (void)unused;
+    opened();
+    w.said_bytes = 0;
+    types("{\"execute\": \"query-log\", \"arguments\": {\"name\": \"alpha\", \"from\": 20000}}\n");
+    assert_non_null(strstr(w.said, "{\"return\": {\"text\": \"aaaa"));
+    assert_non_null(strstr(w.said, "aaa\", \"next\": 36128}}\n"));
+    expect("{\"execute\": \"query-log\", \"arguments\": {\"from\": 50000}}",
+           "{\"return\": {\"text\": \"\", \"next\": 50000}}\n");
+    expect_error("{\"execute\": \"query-log\", \"arguments\": {\"name\": \"nobody\"}}", "NotFound");
+    expect_error("{\"execute\": \"query-log\", \"arguments\": {\"from\": -1}}", "BadArguments");
+    expect_error("{\"execute\": \"query-log\", \"arguments\": {\"from\": 18446744073709551616}}",
+                 "BadArguments");
+    expect_error("{\"execute\": \"query-log\", \"arguments\": {\"from\": \"1\"}}", "BadArguments");
 }
 
 // The longest list of crashes, all of whose text is escaped, does not fit: an error, and the next command
@@ -283,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_lengths), cmocka_unit_test(test_deaf_client),
         cmocka_unit_test(test_killed),  cmocka_unit_test(test_wild_ring),
         cmocka_unit_test(test_events),  cmocka_unit_test(test_command),
+        cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

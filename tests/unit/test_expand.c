@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: MIT
 //
 // LINK: libipc/json.c servers/init/manifest.c servers/init/manifest_objects.c
-// LINK: servers/init/manifest_servers.c tools/arena.c tools/check.c tools/config.c tools/expand.c
+// LINK: servers/init/manifest_change.c servers/init/manifest_servers.c
+// LINK: tools/arena.c tools/check.c tools/config.c tools/expand.c tools/expand_part.c
 // LINK: tools/check_disk.c tools/expand_control.c tools/expand_devices.c tools/expand_disk.c
 // LINK: tools/expand_disk_host.c tools/expand_host.c tools/expand_rows.c tools/expand_terminal.c
-// LINK: tools/expand_vm.c
-// LINK: tools/file.c tools/guest_image.c tools/json_text.c tools/kinds.c tools/manifest.c
-// LINK: tools/report.c tools/schema.c -lyaml
+// LINK: tools/expand_vm.c tools/file.c tools/guest_image.c tools/json_text.c tools/kinds.c
+// LINK: tools/manifest.c tools/report.c tools/schema.c -lyaml
 #include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -298,12 +298,10 @@ static void images_are_shared(void **state)
     (void)state;
     struct fixture f;
     make(&f, "name: x\nvms:\n" VM("a", "memory: 8G, initrd: initrd") VM("b", "memory: 64M, initrd: initrd"));
-    assert_true(
-        says(object(&f, "memory.config")->memory.content,
-             "[{\"ram\": 0, \"file\": \"guest/a/kernel\"}, {\"ram\": 0, \"file\": \"guest/a/initrd\"}, "
-             "{\"ram\": 2, \"file\": \"guest/a/kernel\"}, {\"ram\": 2, \"file\": \"guest/a/initrd\"}]"));
+    assert_int_equal(f.m.vm[1].image_count, 2);
+    assert_true(json_is(f.m.object[f.m.vm[1].images[1]].name, "b.initrd"));
     assert_true(json_is(object(&f, "b.initrd")->memory.content, "guest/a/initrd"));
-    assert_true(says(object(&f, "vmm.b.config")->memory.content, "\"number\": 2}"));
+    assert_true(says(object(&f, "vmm.b.config")->memory.content, "\"number\": 1}"));
     const struct manifest_program *m = &server(&f, "vmm.b")->program;
     uint32_t i = 0;
     while (i < m->cap_count && m->cap[i].slot != VMM_SLOT_MEMORY)
@@ -313,12 +311,78 @@ static void images_are_shared(void **state)
     drop(&f);
 }
 
+// What is in use of the manifest, in numbers.
+static uint64_t census(const struct manifest *m)
+{
+    uint64_t sum = m->drain_count;
+    for (uint32_t i = 0; i < m->object_count; i++) {
+        const struct manifest_object *o = &m->object[i];
+        bool table = o->type == MANIFEST_MEMORY && o->memory.fill == FILL_NAMES;
+        sum += o->type == MANIFEST_FREE ? 0 : 1000000 + (table ? o->memory.name_count : 0);
+    }
+    for (uint32_t i = 0; i < m->server_count; i++)
+        sum += 1000 * (m->server[i].program.cap_count + m->server[i].program.maps.count);
+    return sum;
+}
+
+// A VM of a configuration is added to a machine that runs, removed, and added again.
+static void part(void **state)
+{
+    (void)state;
+    static const char yaml[] = "name: x\nvms:\n" VM("a", "memory: 64M, console: true")
+        VM("b", "memory: 8G, console: true, initrd: initrd");
+    const struct expand_numbers numbers = {.vm = "b", .memory = 5, .console = 3, .log = 20};
+    struct report r = {.to = stderr};
+    struct fixture f;
+    struct config config;
+    struct plan plan;
+    char path[64], error[JSON_ERROR_MAX], *text = NULL;
+    size_t bytes;
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, console: true"));
+    write_file("c.yaml", yaml, strlen(yaml));
+    snprintf(path, sizeof path, "%s/c.yaml", folder);
+    assert_true(config_read(&f.arena, &r, path, &config));
+    assert_true(expand_part(&f.arena, &r, &config, &numbers, &plan));
+    FILE *to = open_memstream(&text, &bytes);
+    manifest_write_part(&plan, to);
+    fclose(to);
+    assert_true(bytes < 64 << 10);
+    manifest_settle(&f.m);
+    uint64_t before = census(&f.m);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        if (!manifest_add(&f.m, text, bytes, error))
+            fail_msg("%s", error);
+        manifest_settle(&f.m);
+        assert_false(manifest_add(&f.m, text, bytes, error)); // it is there
+        uint16_t vm = server(&f, "vmm.b")->vm;
+        assert_int_equal(object(&f, "b.ram-high")->memory.badge, 7);
+        assert_string_equal(
+            mapped(&f, &server(&f, "memory")->program.maps, MEMORY_MAP_RAM + 6 * MANIFEST_RAM_STRIDE),
+            "b.ram-high");
+        assert_string_equal(
+            mapped(&f, &server(&f, "terminal")->program.maps, TERMINAL_MAP_LOGS + 20 * UINT64_C(0x200000)),
+            "vmm.b.log");
+        assert_true(json_is(object(&f, "b.kernel")->memory.content, "guest/a/kernel"));
+        assert_true(census(&f.m) > before);
+        manifest_remove_vm(&f.m, vm);
+        assert_int_equal(census(&f.m), before);
+        assert_null(server(&f, "vmm.b"));
+    }
+    assert_false(expand_part(&f.arena, &(struct report){.to = fopen("/dev/null", "w")}, &config,
+                             &(struct expand_numbers){.vm = "c"}, &plan));
+    free(text);
+    drop(&f);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_vm),           cmocka_unit_test(large_memory),
-        cmocka_unit_test(no_console),       cmocka_unit_test(consoles_and_logs),
-        cmocka_unit_test(memory_is_apart),  cmocka_unit_test(stand_ins_have_less),
-        cmocka_unit_test(images_are_shared)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(one_vm),
+                                       cmocka_unit_test(large_memory),
+                                       cmocka_unit_test(no_console),
+                                       cmocka_unit_test(consoles_and_logs),
+                                       cmocka_unit_test(memory_is_apart),
+                                       cmocka_unit_test(stand_ins_have_less),
+                                       cmocka_unit_test(images_are_shared),
+                                       cmocka_unit_test(part)};
     return cmocka_run_group_tests_name("expand", tests, make_folder, drop_folder);
 }

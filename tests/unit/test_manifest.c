@@ -1,7 +1,8 @@
 // The manifest's reader: what it makes of a good one, and one line for each kind of mistake
 // SPDX-License-Identifier: MIT
 //
-// LINK: libipc/json.c servers/init/manifest.c servers/init/manifest_objects.c servers/init/manifest_servers.c
+// LINK: libipc/json.c servers/init/manifest.c servers/init/manifest_objects.c
+// LINK: servers/init/manifest_change.c servers/init/manifest_servers.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -263,10 +264,67 @@ static void too_many(void **state)
     manifest_free(&m);
 }
 
+#define NEW_OBJECTS                                                                                          \
+    "{\"name\": \"q2\", \"type\": \"quota\", \"bytes\": 100},"                                               \
+    "{\"name\": \"n2\", \"type\": \"notification\", \"payer\": \"q2\"}"
+#define NEW_VM "{\"name\": \"v2\", \"quota\": \"q2\", \"memory\": []}"
+#define NEW_SERVER(more)                                                                                     \
+    "{\"name\": \"s2\", \"image\": \"i\", \"account\": \"a\", \"priority\": 3, \"quota\": 9, \"slots\": "    \
+    "64, \"heap\": 0, \"caps\": [], \"maps\": []" more "}"
+#define OWN ", \"vm\": \"v2\", \"payer\": \"q2\""
+
+// A part that is wrong changes nothing; the good one can be added behind it.
+static void parts(void **state)
+{
+    static const struct {
+        const char *objects, *vms, *servers, *more, *error;
+    } rows[] = {
+        {NEW_OBJECTS, "", "", "", "vms: 0 of them"},
+        {NEW_OBJECTS, NEW_VM, NEW_SERVER(""), "", "is not the VM's"},
+        {NEW_OBJECTS, "{\"name\": \"v2\", \"quota\": \"q\", \"memory\": []}", "", "", "another VM's"},
+        {NEW_OBJECTS ", {\"name\": \"e\", \"type\": \"endpoint\"}", NEW_VM, "", "", "a second object"},
+        {NEW_OBJECTS ", {\"name\": \"e2\", \"type\": \"endpoint\"}", NEW_VM, "", "", "is not paid by"},
+        {NEW_OBJECTS ", {\"name\": \"i2\", \"type\": \"irq\", \"gsi\": 4, \"payer\": \"q2\"}", NEW_VM, "", "",
+         "only when the machine starts"},
+        {NEW_OBJECTS, NEW_VM, "", ", \"extends\": [{\"server\": \"t\"}]", "there is no server"},
+        {NEW_OBJECTS, NEW_VM, "",
+         ", \"extends\": [{\"server\": \"s\", \"caps\": [{\"slot\": 4, \"object\": \"n2\", \"rights\": "
+         "\"s\"}, "
+         "{\"slot\": 3, \"object\": \"n2\", \"rights\": \"s\"}]}]",
+         "is taken already"},
+        {NEW_OBJECTS, NEW_VM, "", ", \"names\": [{\"memory\": \"m\", \"entry\": 1, \"text\": \"x\"}]",
+         "a table of names"},
+        {NEW_OBJECTS, NEW_VM, "", ", \"faults\": []", "unknown key"},
+        {NEW_OBJECTS, NEW_VM, NEW_SERVER(OWN),
+         ", \"extends\": [{\"server\": \"s\", \"caps\": [{\"slot\": 4, \"object\": \"n2\", \"rights\": "
+         "\"s\"}]}]",
+         NULL},
+    };
+    static char text[2048];
+    struct manifest m;
+    char error[JSON_ERROR_MAX];
+    (void)state;
+    assert_true(read_parts(&m, (struct parts){0}, error));
+    manifest_settle(&m);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int n = snprintf(text, sizeof text, "{\"objects\": [%s], \"vms\": [%s], \"servers\": [%s]%s}",
+                         rows[i].objects, rows[i].vms, rows[i].servers, rows[i].more);
+        bool added = manifest_add(&m, text, (size_t)n, error);
+        if (added != !rows[i].error || (!added && !strstr(error, rows[i].error)))
+            fail_msg("%s: %s", text, error);
+        assert_int_equal(m.server[0].program.cap_count, added ? 2 : 1);
+        for (uint32_t k = 5; k < m.object_count; k++)
+            assert_int_equal(m.object[k].type == MANIFEST_FREE, !added || k >= 7);
+    }
+    assert_true(json_is(m.server[1].name, "s2"));
+    assert_int_equal(m.server[1].vm, 0);
+    manifest_free(&m);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(good), cmocka_unit_test(failed),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(good),      cmocka_unit_test(failed),
                                        cmocka_unit_test(all_types), cmocka_unit_test(mistakes),
-                                       cmocka_unit_test(too_many)};
+                                       cmocka_unit_test(too_many),  cmocka_unit_test(parts)};
     return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static void test_small(void **unused)
 {
     (void)unused;
     world_begin(0, WORLD_POOL_PAGES);
-    world.ram[0][3] = (struct slot){true, false, 7};
+    world.ram[0][3] = (struct slot){true, false, true, 7};
     world_start(2);
     assert_int_equal(fault(0, 5, RIGHT_WRITE), PAGER_GIVEN);
     assert_int_equal(fault(1, WORLD_RAM_PAGES - 1, RIGHT_WRITE), PAGER_GIVEN);
@@ -189,8 +189,8 @@ static void test_settled_already(void **unused)
     (void)unused;
     world_begin(0, WORLD_POOL_PAGES);
     world_start(1);
-    world.ram[0][5] = (struct slot){true, false, 77};
-    world.ram[0][900] = (struct slot){true, false, 78};
+    world.ram[0][5] = (struct slot){true, false, true, 77};
+    world.ram[0][900] = (struct slot){true, false, true, 78};
     assert_int_equal(fault(0, 5, RIGHT_WRITE), PAGER_GIVEN);
     assert_int_equal(fault(0, 5, RIGHT_READ), PAGER_GIVEN);
     assert_int_equal(fault(0, 900, RIGHT_WRITE), PAGER_GIVEN);
@@ -299,6 +299,49 @@ static void test_killed(void **unused)
     }
 }
 
+static void take_back(uint32_t ram)
+{
+    for (uint64_t chunk = 0; ram_filled(ram); chunk++)
+        assert_true(pager_take_back(&world.pager, ram, chunk % (WORLD_RAM_PAGES / CHUNK_PAGES + 1)));
+    pager_emptied(&world.pager, ram);
+}
+
+// A memory is filled and taken back, killed in front of any step, again and again: nothing gets lost, and who
+// has it next finds zeros.
+static void test_taken_back(void **unused)
+{
+    (void)unused;
+    static uint64_t before, page;
+    srand(5);
+    for (volatile int turn = 0; turn < 40; turn++) {
+        world_begin(turn % 2 ? 0 : 77, WORLD_POOL_PAGES - 300);
+        before = world_pool_pages();
+        world_start(2);
+        for (volatile int round = 0; round < 6; round++) {
+            if (round % 2)
+                assert_int_equal(share(), STATUS_OK);
+            for (int i = 0; i < 60; i++) {
+                page = (uint64_t)rand() % WORLD_RAM_PAGES;
+                assert_int_equal(fault((uint32_t)rand() % WORLD_RAMS, page, RIGHT_READ), PAGER_GIVEN);
+            }
+            if (setjmp(world.out))
+                world_start(2);
+            world.cut = round < 4 ? world.steps + 1 + (uint64_t)rand() % 3000 : 0;
+            take_back(0);
+            world.cut = 0;
+            for (uint64_t i = 0; i < WORLD_RAM_PAGES; i++)
+                assert_false(world.ram[0][i].filled);
+            world_start(2);
+            assert_int_equal(world.pager.books.free, world_pool_pages());
+        }
+        take_back(1);
+        assert_int_equal(world_pool_pages(), before);
+        assert_int_equal(world.pager.books.free, before);
+        assert_int_equal(fault(0, 5, RIGHT_READ), PAGER_GIVEN);
+        assert_int_equal(world.ram[0][5].content, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_scratch),
         cmocka_unit_test(test_no_quota),
         cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,7 @@ enum outcome command_archive(struct invocation *v);
 enum outcome command_disk_image(struct invocation *v);
 enum outcome command_run(struct invocation *v);
 enum outcome command_ps(struct invocation *v);
+enum outcome command_vm_create(struct invocation *v);
 enum outcome command_vm_start(struct invocation *v);
 enum outcome command_vm_stop(struct invocation *v);
 enum outcome command_vm_pause(struct invocation *v);
