@@ -2,7 +2,7 @@
 # until then there may be no compiler to ask for its include folder.
 # SPDX-License-Identifier: MIT
 
-CONFIG  ?= one-vm
+CONFIG  ?= two-vms
 MACHINE ?= qemu
 
 # $(call build_first,targets): standard input is the machine's, not that of compilers and installers.
@@ -18,7 +18,7 @@ help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' mk/targets.mk
 	@echo '  V=1 shows the commands. Everything that is made lies in $(B)/.'
 
-run: ## boot CONFIG=one-vm (config/*.yaml) on MACHINE=qemu (or kvm, bochs)
+run: ## boot CONFIG=two-vms (config/*.yaml) on MACHINE=qemu (or kvm, bochs)
 	$(call build_first,system)
 	$(Q)exec $(TOOL) run $(CONFIG) --machine $(MACHINE)
 

@@ -14,7 +14,7 @@
 #include "tools/machines.h"
 #include "tools/patience.h"
 
-enum { STEP_MS = 100, LOOK_MS = 500, CONTROL_MS = 1000 };
+enum { STEP_MS = 200, ASK_MS = 500, CONTROL_MS = 1000, SILENCE_MS = 3000 };
 
 static void connect_line(struct boot_progress *p)
 {
@@ -26,7 +26,7 @@ static void connect_line(struct boot_progress *p)
     p->lock = machine_open(p->path, MACHINE_LINE_LOCK, O_RDWR | O_CREAT);
     if (p->lock >= 0)
         (void)!flock(p->lock, LOCK_EX | LOCK_NB);
-    p->next_look = patience_from_now(LOOK_MS);
+    p->next = patience_from_now(ASK_MS);
 }
 
 // Without carriage returns and whatever else a guest's text may do to a terminal.
@@ -38,42 +38,44 @@ static void print_line(const char *line, size_t length)
     fputc('\n', stderr);
 }
 
-static void print_lines(struct boot_progress *p)
+// False: nothing came.
+static bool print_lines(struct boot_progress *p)
 {
     struct pollfd fd = {.fd = p->line, .events = POLLIN};
     size_t room, length;
     const char *line;
     char *to = lines_room(&p->in, &room);
     if (!to || poll(&fd, 1, STEP_MS) <= 0)
-        return;
+        return false;
     ssize_t n = recv(p->line, to, room, MSG_DONTWAIT);
     if (n == 0)
         p->done = true;
     lines_added(&p->in, n > 0 ? (size_t)n : 0);
     while ((line = lines_next(&p->in, &length)))
         print_line(line, length);
+    return true;
 }
 
-// The VMs, once control answers.
-static void look(struct boot_progress *p)
+static void ask(struct boot_progress *p)
 {
     struct control c;
     enum outcome o;
+    if (control_open_run(&c, &(struct report){0}, p->name, p->path, CONTROL_MS) == DONE) {
+        p->vms = control_execute(&c, "query-vms", NULL, &o);
+        control_close(&c);
+    }
+    p->next = patience_from_now(p->vms ? SILENCE_MS : ASK_MS);
+}
+
+static void print_vms(const struct boot_progress *p)
+{
     size_t i;
     json_t *vm;
-    if (control_open_run(&c, &(struct report){0}, p->name, p->path, CONTROL_MS) != DONE)
-        return;
-    json_t *list = control_execute(&c, "query-vms", NULL, &o);
-    control_close(&c);
-    if (!list)
-        return;
     fprintf(stderr, "%s:", p->name);
-    json_array_foreach(list, i, vm)
+    json_array_foreach(p->vms, i, vm)
         fprintf(stderr, "%s %s %s", i ? "," : "", json_string_value(json_object_get(vm, "name")),
                 json_string_value(json_object_get(vm, "state")));
     fprintf(stderr, "; `bulkhead console` attaches, `bulkhead shutdown` ends it\n");
-    json_decref(list);
-    p->done = true;
 }
 
 void boot_progress_step(struct boot_progress *p)
@@ -82,13 +84,16 @@ void boot_progress_step(struct boot_progress *p)
         connect_line(p);
         return;
     }
-    print_lines(p);
-    if (!p->done && !patience_left(p->next_look)) {
-        look(p);
-        p->next_look = patience_from_now(LOOK_MS);
-    }
-    if (p->done)
-        boot_progress_end(p);
+    bool silent = !print_lines(p), late = !patience_left(p->next);
+    if (!p->vms && late)
+        ask(p);
+    else if (p->vms && (silent || late))
+        p->done = true;
+    if (!p->done)
+        return;
+    if (p->vms)
+        print_vms(p);
+    boot_progress_end(p);
 }
 
 void boot_progress_end(struct boot_progress *p)
@@ -99,5 +104,7 @@ void boot_progress_end(struct boot_progress *p)
             close(p->lock);
     }
     p->line = -1;
+    json_decref(p->vms);
+    p->vms = NULL;
     lines_free(&p->in);
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,8 +13,9 @@ struct boot_progress {
     int line;                // its first serial line; -1: not connected
     int lock;                // of the line
     struct lines in;
-    uint64_t next_look; // at its control, a deadline
-    bool done;          // its VMs run, and the line is left to others
+    uint64_t next; // deadline: when to ask its control, or not to wait for silence any longer
+    json_t *vms;   // what its control said; NULL: nothing yet
+    bool done;     // it said so, the line has fallen silent, and it is left to others
 };
 
 // Prints what has come, on standard error; takes a moment.

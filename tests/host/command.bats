@@ -325,7 +325,7 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     socat -u "UNIX-LISTEN:$BULKHEAD_RUNS/one/line" "OPEN:/dev/null" 3>&- &
     until [ -S "$BULKHEAD_RUNS/one/line" ]; do sleep 0.1; done
     run bulkhead console gamma
-    [ "$status" -eq 1 ] && [[ $output == *"there is no console gamma; VMs are: alpha, beta"* ]]
+    [ "$status" -eq 1 ] && [[ $output == *"there is no console gamma; VMs are: alpha, beta; or log"* ]]
 }
 
 @test "console: attaches to what was named and types what it is given" {

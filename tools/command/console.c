@@ -113,14 +113,14 @@ static void talk(struct session *s)
     }
 }
 
-// Names that the terminal knows are those of VMs, with a port of theirs behind a dot or not.
+// Names that the terminal knows are those of VMs, with a port of theirs behind a dot or not, and the log.
 static enum outcome check_name(struct invocation *v, const char *name)
 {
     enum outcome o;
     size_t i, length = strcspn(name, ".");
     json_t *vm, *list = control_ask(v, "query-vms", NULL, &o);
     const char *names = "";
-    bool found = false;
+    bool found = strcmp(name, "log") == 0;
     json_array_foreach(list, i, vm)
     {
         const char *n = json_string_value(json_object_get(vm, "name"));
@@ -129,7 +129,7 @@ static enum outcome check_name(struct invocation *v, const char *name)
     }
     json_decref(list);
     if (o == DONE && !found) {
-        report_error(&v->report, 0, "there is no console %s; VMs are: %s", name, names);
+        report_error(&v->report, 0, "there is no console %s; VMs are: %s; or log", name, names);
         return REFUSED;
     }
     return o;

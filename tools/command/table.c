@@ -53,7 +53,8 @@ const struct command commands[] = {
     {"vm destroy", "NAME...", "gives back all that VMs had which are off, failed or new", NULL, TALKS, 1,
      MANY, ARGUMENT_VM, false, command_vm_destroy},
     {"console", "[NAME]", "attaches to a console of a machine without terminal, or to the overview",
-     "NAME is a VM, for its COM1, or VM.PORT. Ctrl-] q leaves; Ctrl-] ? tells of the terminal's own keys.",
+     "NAME is a VM, for its COM1, VM.PORT, or log. Ctrl-] q leaves; Ctrl-] ? tells of the terminal's own "
+     "keys.",
      TALKS, 0, 1, ARGUMENT_VM, false, command_console},
     {"log", "[NAME]", "prints the system's log, or what a console has printed", NULL, O(FOLLOW) | TALKS, 0, 1,
      ARGUMENT_VM, false, command_log},
