@@ -42,6 +42,10 @@ static int make(void **state)
     char error[JSON_ERROR_MAX];
     size_t bytes;
     plan = (struct plan){.arena = &arena, .name = "x", .log = "info", .poll_us = 1, .cpu_us = 1};
+    expand_object(&s, MANIFEST_NOTIFICATION, "terminal.bits", NULL); // what every plan has
+    expand_memory(&s, "rams", NULL, PAGE, FILL_ZERO);
+    plan.rams.memory = "rams";
+    plan.rams.signal = "terminal.bits";
     add_client(&s, "a", "a.root", false);
     add_client(&s, "b", "shared", true);
     expand_disk_driver(&s);
