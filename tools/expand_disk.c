@@ -4,7 +4,7 @@
 #include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"
 
-enum { PARTITION_HEAP = 64 << 10, DATA_QUOTA = 32 << 10 };
+enum { PARTITION_HEAP = 64 << 10 };
 
 static const char *disk_config(const struct scope *s, const struct config_vm *vm, const struct config_disk *d)
 {
@@ -24,17 +24,16 @@ static uint64_t tables(uint64_t bytes)
     return (bytes / 512 + bytes / 512 / 512 + 4 * PAGE) / PAGE * PAGE;
 }
 
-// A quota of its own: what a disk holds is no part of what its VM costs.
-static void add_data(const struct scope *s, const struct config_disk *d, struct plan_server *server)
+static uint64_t add_data(const struct scope *s, const struct config_disk *d, struct plan_server *server)
 {
     uint64_t bytes = d->base_path ? disk_overlay_bytes(d->size.number, d->space.number) : d->size.number;
     if (d->store.number == DISK_STORE_PARTITION)
         bytes = d->base_path ? disk_partition_memory(d->size.number) : 0;
     if (!bytes || d->store.number == DISK_STORE_NONE)
-        return;
-    expand_object(s, MANIFEST_QUOTA, "@.store", NULL)->quota = tables(bytes) + DATA_QUOTA;
-    expand_memory(s, "@.data", "@.store", bytes, FILL_ZERO);
+        return 0;
+    expand_memory(s, "@.data", "%.quota", bytes, FILL_DATA);
     expand_map(s, &server->program.maps, (struct kind_map){DISK_MAP_DATA, "@.data", "rw"});
+    return tables(bytes);
 }
 
 // What it held at first is in the archive once for all disks of that file, and mapped from there.
@@ -62,8 +61,8 @@ void expand_disks(struct scope *s, const struct config_vm *c)
         const struct config_disk *d = config_disk(c, i);
         s->part = d->name.text;
         struct plan_server *server = expand_device(s, KIND_DISK, s->device++, disk_config(s, c, d));
-        add_data(s, d, server);
-        expand_find_object(s->plan, expand_name(s, "%.quota"))->quota += add_base(s, d, server);
+        uint64_t quota = add_data(s, d, server) + add_base(s, d, server);
+        expand_find_object(s->plan, expand_name(s, "%.quota"))->quota += quota;
         if (d->partition_name)
             add_partition(s, d, server);
     }

@@ -65,6 +65,7 @@ static const char *const manifest_type_names[] = {"quota",  "account", "endpoint
 // "fill" of a memory object.
 enum manifest_fill {
     FILL_ZERO,  // zeroed pages, all at once
+    FILL_DATA,  // the same, but what is in them is a guest's, as its RAM is: no part of what its VM costs
     FILL_NONE,  // left empty: its pager's
     FILL_FILE,  // "file": pages of the boot archive, read-only
     FILL_TEXT,  // "text": a JSON object as it stands in the manifest, and a NUL, in zeroed pages
@@ -74,8 +75,8 @@ enum manifest_fill {
     FILL_BAR    // "device", "bar": the first pages of a memory BAR
 };
 
-static const char *const manifest_fill_names[] = {"zero",  "none",  "file", "text", "names",
-                                                  "pools", "clock", "bar",  NULL};
+static const char *const manifest_fill_names[] = {"zero",  "data",  "none",  "file", "text",
+                                                  "names", "pools", "clock", "bar",  NULL};
 
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 

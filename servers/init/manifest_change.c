@@ -108,7 +108,8 @@ static bool check_object(struct manifest_reader *r, struct json_node where, uint
     static const uint32_t types = 1u << MANIFEST_QUOTA | 1u << MANIFEST_ACCOUNT | 1u << MANIFEST_ENDPOINT |
                                   1u << MANIFEST_NOTIFICATION | 1u << MANIFEST_MEMORY | 1u << MANIFEST_VM |
                                   1u << MANIFEST_SPACE | 1u << MANIFEST_VCPU;
-    static const uint32_t fills = 1u << FILL_ZERO | 1u << FILL_NONE | 1u << FILL_FILE | 1u << FILL_TEXT;
+    static const uint32_t fills =
+        1u << FILL_ZERO | 1u << FILL_DATA | 1u << FILL_NONE | 1u << FILL_FILE | 1u << FILL_TEXT;
     const struct manifest_object *o = &r->m->object[i];
     if (!manifest_belongs(r->m, i, vm))
         return json_fail(&r->json, where, "object \"%.*s\" is not paid by the VM's quota",

@@ -169,9 +169,9 @@ static void fill_bar(const struct manifest_object *o, uint32_t slot)
 static void make_memory(const struct manifest_object *o, uint32_t slot)
 {
     static void (*const fill[])(const struct manifest_object *, uint32_t) = {
-        [FILL_ZERO] = fill_zero,   [FILL_NONE] = fill_nothing, [FILL_FILE] = fill_file,
-        [FILL_TEXT] = fill_text,   [FILL_NAMES] = fill_names,  [FILL_POOLS] = fill_pools,
-        [FILL_CLOCK] = fill_clock, [FILL_BAR] = fill_bar,
+        [FILL_ZERO] = fill_zero,   [FILL_DATA] = fill_zero,   [FILL_NONE] = fill_nothing,
+        [FILL_FILE] = fill_file,   [FILL_TEXT] = fill_text,   [FILL_NAMES] = fill_names,
+        [FILL_POOLS] = fill_pools, [FILL_CLOCK] = fill_clock, [FILL_BAR] = fill_bar,
     };
     uint32_t pager = SLOT_NONE;
     bool based = o->memory.fill == FILL_FILE || o->memory.fill == FILL_NONE;

@@ -49,7 +49,8 @@ uint64_t overhead_bytes(uint32_t number)
     const struct manifest_vm *vm = &init.m.vm[number];
     uint64_t bytes = 0, set_aside = 0;
     for (uint32_t i = 0; i < init.m.object_count; i++)
-        if (init.m.object[i].type == MANIFEST_MEMORY && init.m.object[i].payer == vm->quota && !is_ram(vm, i))
+        if (init.m.object[i].type == MANIFEST_MEMORY && init.m.object[i].payer == vm->quota &&
+            init.m.object[i].memory.fill != FILL_DATA && !is_ram(vm, i))
             bytes += filled_bytes(object_slot((uint16_t)i));
     for (uint32_t n = 0; n < init.m.server_count; n++)
         if (init.m.server[n].payer == vm->quota)

@@ -68,7 +68,8 @@ static bool is_mapped(uint32_t n, uint16_t object)
 static uint64_t own_bytes(uint32_t n, uint16_t object)
 {
     const struct manifest_object *o = &init.m.object[object];
-    if (o->type != MANIFEST_MEMORY || (o->memory.fill != FILL_ZERO && o->memory.fill != FILL_TEXT))
+    if (o->type != MANIFEST_MEMORY ||
+        (o->memory.fill != FILL_ZERO && o->memory.fill != FILL_DATA && o->memory.fill != FILL_TEXT))
         return 0;
     for (uint32_t other = 0; other < init.m.server_count; other++)
         if (other != n && server_exists(other) && is_mapped(other, object))
