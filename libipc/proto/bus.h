@@ -80,4 +80,5 @@ struct device_page {
     struct line_page line; // the device's
     uint32_t resets;       // the bus's
     uint32_t control;      // enum bus_control, the bus's
+    uint32_t told;         // the bus's own: what the device was signalled of
 };

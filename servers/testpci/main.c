@@ -26,6 +26,7 @@ struct device {
     uint32_t scratch;
     uint32_t queue;
     uint32_t line;
+    uint32_t done[TESTPCI_DOORBELLS];
     uint32_t interrupts; // ever: one is told behind the commit of it
     uint32_t reserved;
 };
@@ -40,9 +41,19 @@ static uint32_t control(void)
     return __atomic_load_n(&page->control, __ATOMIC_ACQUIRE);
 }
 
+// NULL: the guest has named none, or keeps the device off its memory.
+static struct testpci_queue *queue(unsigned i)
+{
+    bool reachable = device->queue && control() & BUS_CONTROL_MASTER;
+    return reachable ? (struct testpci_queue *)(DEVICE_MAP_RAM + device->queue) + i : NULL;
+}
+
 static void publish(struct server *s)
 {
     (void)s;
+    for (unsigned i = 0; i < TESTPCI_DOORBELLS; i++)
+        if (queue(i))
+            __atomic_store_n(&queue(i)->done, device->done[i], __ATOMIC_RELEASE);
     bool changed = page->line.level != device->line || raised;
     if (page->line.level != device->line) {
         __atomic_store_n(&page->line.level, device->line, __ATOMIC_RELEASE);
@@ -79,16 +90,18 @@ static void look_for_reset(struct server *s)
     server_changed(s, device, sizeof *device);
 }
 
-// The guest's memory is the log: what is done twice is the same.
-static void serve(struct server *s, unsigned i, bool always)
+// A vector that was committed may not have come to the page, so `again` raises it once more; the line's level
+// is state, and is published as such.
+static void serve(struct server *s, unsigned i, bool again)
 {
-    if (!device->queue || !(control() & BUS_CONTROL_MASTER))
+    const struct testpci_queue *q = queue(i);
+    if (!q)
         return;
-    struct testpci_queue *q = (struct testpci_queue *)(DEVICE_MAP_RAM + device->queue) + i;
     uint32_t requests = __atomic_load_n(&q->requests, __ATOMIC_ACQUIRE);
-    if (requests == q->done && !always)
+    if (requests == device->done[i] && !(again && control() & BUS_CONTROL_MSIX))
         return;
-    __atomic_store_n(&q->done, requests, __ATOMIC_RELEASE);
+    device->done[i] = requests;
+    server_changed(s, &device->done[i], sizeof device->done[i]);
     interrupt(s, UINT64_C(1) << i);
 }
 

@@ -19,10 +19,11 @@ enum { WINDOW = 0x200000 };
 static struct {
     struct pci_route routes[PCI_ROUTES_MAX];
     unsigned count;
-    bool routes_due;         // the kernel does not have them all
-    uint32_t pages_due;      // devices whose page is to be written, or which are to be told
-    uint32_t awake;          // devices that the guest has
-    uint32_t raise_due;      // devices of which all vectors are to be raised: some may be lost
+    bool routes_due;     // the kernel does not have them all
+    uint32_t pages_due;  // devices whose page is to be written, or which are to be told
+    uint32_t awake;      // devices that the guest has
+    uint32_t taken_from; // devices whose page has vectors that were taken, and not cleared yet
+    uint64_t taken[BUS_DEVICES];
     uint32_t lines;          // devices whose line is up
     bool start_waits;        // the guest begins when all devices have registered
     struct message_in start; // that exit
@@ -83,16 +84,33 @@ static uint32_t control(unsigned n)
            (pci_function_msix_enabled(fn) ? BUS_CONTROL_MSIX : 0U);
 }
 
+// The device is told once of each change, and once more if we die in between.
 static void publish_page(unsigned n)
 {
+    enum { CONTROL_BITS = 2 };
     struct device_page *page = device_page(n);
+    uint32_t resets = registered()->resets, now = resets << CONTROL_BITS | control(n);
+    if (page->told == now)
+        return;
     __atomic_store_n(&page->control, control(n), __ATOMIC_RELEASE);
-    __atomic_store_n(&page->resets, registered()->resets, __ATOMIC_RELEASE);
+    __atomic_store_n(&page->resets, resets, __ATOMIC_RELEASE);
     (void)!sys_signal(VMM_SLOT_DEVICE_BITS + n); // notifications outlive their servers
+    page->told = now;
+}
+
+static void clear_taken(void)
+{
+    for (uint32_t left = bus.taken_from; left; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+        __atomic_fetch_and(&device_page(n)->line.pending, ~bus.taken[n], __ATOMIC_ACQ_REL);
+        bus.taken[n] = 0;
+    }
+    bus.taken_from = 0;
 }
 
 void bus_publish(void)
 {
+    clear_taken();
     if (bus.routes_due)
         for (unsigned i = 0; i < bus.count; i++)
             change_route(&bus.routes[i], 0);
@@ -126,7 +144,8 @@ static void deliver(unsigned vcpu, unsigned n, uint64_t raised)
         exits_widen(vcpu, PART_MSIX, &m->masked, sizeof m->masked + sizeof m->pending);
 }
 
-// What was taken and not committed comes again with the next incarnation, which raises all.
+// A vector is cleared in its page behind the commit of what it caused: then a death in between takes it once
+// more, and never loses it. A device that raises it again meanwhile does so before the guest runs on.
 bool bus_look(unsigned vcpu)
 {
     bool moved = false;
@@ -134,12 +153,13 @@ bool bus_look(unsigned vcpu)
         unsigned n = (unsigned)__builtin_ctz(left);
         struct line_page *line = &device_page(n)->line;
         struct pci_function *fn = function(n);
-        uint64_t pending = bus.raise_due >> n & 1 ? UINT64_MAX : 0;
+        uint64_t pending = __atomic_load_n(&line->pending, __ATOMIC_ACQUIRE) & ~bus.taken[n];
         bool level = __atomic_load_n(&line->level, __ATOMIC_ACQUIRE) & 1;
-        if (__atomic_load_n(&line->pending, __ATOMIC_ACQUIRE))
-            pending |= __atomic_exchange_n(&line->pending, 0, __ATOMIC_ACQ_REL);
-        if (pending)
+        if (pending) {
             deliver(vcpu, n, pending);
+            bus.taken[n] |= pending;
+            bus.taken_from |= 1U << n;
+        }
         if (level == fn->intx)
             continue;
         pci_function_drive_intx(fn, level);
@@ -147,7 +167,6 @@ bool bus_look(unsigned vcpu)
         bus.lines ^= 1U << n;
         moved = true;
     }
-    bus.raise_due = 0;
     return moved;
 }
 
@@ -160,7 +179,7 @@ bool bus_waits(void)
         if (__atomic_load_n(&line->pending, __ATOMIC_ACQUIRE) || ((level ^ bus.lines >> n) & 1))
             return true;
     }
-    return bus.raise_due;
+    return false;
 }
 
 void bus_changed(struct vm_exit *x, uint32_t effects)
@@ -208,10 +227,8 @@ uint32_t bus_pins(void)
 
 void bus_start(void)
 {
-    if (!vm.machine->power_on)
-        return;
-    wake();
-    bus.raise_due = bus.awake;
+    if (vm.machine->power_on)
+        wake();
 }
 
 static const struct pci_route *own_route(const struct vcpu_access *a)
@@ -270,16 +287,13 @@ static void let_start(struct server *s)
         die("%s: the kernel refuses its start: %s", vm.config.name, status_name(status));
 }
 
-// The same again: a new incarnation of the device. What it, or we, had raised may be lost.
+// The same again: a new incarnation of the device.
 static enum status known_already(unsigned n, const struct bus_function *f)
 {
     if (memcmp(f, &registered()->function[n], sizeof *f) != 0) {
         log_error("device %u: it is another function than the one that the guest has", n);
         return STATUS_EXISTS;
     }
-    bus.raise_due |= bus.awake & 1U << n;
-    if (bus.raise_due)
-        interrupts_told();
     return STATUS_OK;
 }
 

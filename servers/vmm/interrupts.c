@@ -52,6 +52,18 @@ void interrupts_told(void)
     interrupts_kick((1u << VM_CPUS) - 1);
 }
 
+// What the last incarnation saw and committed is in the chips; what it did not commit is still on the pages.
+// A vCPU whose exit is on its way here looks anyway: to kick it all the same would keep the guest from its
+// next instruction for as long as we start again and again.
+void interrupts_start(void)
+{
+    const struct info_vcpu *info = (const struct info_vcpu *)(const void *)utcb()->words;
+    vm.lines_told = true;
+    for (unsigned n = 0; n < VM_CPUS; n++)
+        if (sys_info(VMM_SLOT_VCPU + n, INFO_OBJECT) != STATUS_OK || info->pending != PENDING_EXIT)
+            interrupts_kick(1u << n);
+}
+
 static void set_lines(uint32_t levels, uint32_t *kick)
 {
     struct vm_machine *m = vm.machine;
@@ -259,13 +271,4 @@ void interrupts_answer(struct vm_exit *x, struct message *answer)
     answer->words[REPLY_DEADLINE] = next_deadline(x);
     vm.changed |= 1 << PART_ANSWER;
     vm.calm[x->n] = (struct vm_calm){!nmi, offer, answer->words[REPLY_DEADLINE]};
-}
-
-// Every enabled vector may have been lost with the last incarnation: have all lines looked at again.
-void interrupts_start(void)
-{
-    unsigned line;
-    for (unsigned n = 0; n < line_records(); n++)
-        vm.machine->line_changes[n] = __atomic_load_n(&line_record(n, &line)->changes, __ATOMIC_ACQUIRE) - 1;
-    interrupts_told();
 }

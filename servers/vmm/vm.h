@@ -183,7 +183,7 @@ void interrupts_told(void);      // pages of device servers have something: the 
 void interrupts_answer(struct vm_exit *x, struct message *answer);
 void interrupts_answer_calm(const struct vm_exit *x, struct message *answer);
 void interrupts_effects(struct vm_exit *x, uint32_t effects); // enum port_effect
-void interrupts_start(void); // after a start of ours: every enabled vector once
+void interrupts_start(void);                                  // after a start of ours
 void interrupts_kick(uint32_t cpus);
 void interrupts_show_priority(struct vm_exit *x); // after a write to the local APIC; wants GROUP_CR
 
