@@ -108,6 +108,15 @@ static void check_pair(struct report *r, const struct config_vm *before, const s
                      vm->name.text, before->name.line);
 }
 
+static void check_fault(struct report *r, const struct config_fault *f)
+{
+    if (!f->every.line == !f->requests.line)
+        report_error(r, f->line, "a fault has %s, expected 'every' or 'requests'",
+                     f->every.line ? "a time and a number of requests" : "no time");
+    if (f->requests.line && f->kind.number != INJECT_KILL)
+        report_error(r, f->kind.line, "kind: fail, expected kill, as it has a number of requests");
+}
+
 bool check_config(struct arena *a, struct report *r, const char *path, struct config *config)
 {
     unsigned errors = r->errors;
@@ -119,6 +128,8 @@ bool check_config(struct arena *a, struct report *r, const char *path, struct co
             check_pair(r, config_vm(config, j), config_vm(config, i));
     }
     check_partitions(r, config);
+    for (size_t i = 0; i < config->faults.count; i++)
+        check_fault(r, config_fault(config, i));
     if (config->faults.count > MANIFEST_FAULTS_MAX)
         report_error(r, config->line, "faults: %zu, expected at most %d", config->faults.count,
                      MANIFEST_FAULTS_MAX);

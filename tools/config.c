@@ -58,8 +58,9 @@ static const struct schema vm_keys[] = {
 static const struct schema fault_keys[] = {
     {KEY(config_fault, server), SCHEMA_TEXT, .required = true},
     {KEY(config_fault, kind), SCHEMA_CHOICE, .choices = manifest_fault_names},
-    {KEY(config_fault, every), SCHEMA_TIME, .required = true, .least = 10 * US, .most = 3600 * S},
-    {KEY(config_fault, count), SCHEMA_NUMBER, .least = 1, .most = 1000000, .otherwise = 1},
+    {KEY(config_fault, every), SCHEMA_TIME, .least = 10 * US, .most = 3600 * S},
+    {KEY(config_fault, requests), SCHEMA_NUMBER, .least = 1, .most = 1000000},
+    {KEY(config_fault, count), SCHEMA_NUMBER, .least = 1, .most = FAULT_COUNT_MAX, .otherwise = 1},
     {0},
 };
 

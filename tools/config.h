@@ -29,7 +29,7 @@ struct config_vm {
 
 struct config_fault {
     unsigned line;
-    struct value server, kind, every, count;
+    struct value server, kind, every, requests, count;
 };
 
 struct config_log {

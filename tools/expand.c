@@ -19,8 +19,9 @@ static bool add_faults(struct report *r, struct plan *p, const struct config *co
             report_error(r, f->server.line, "server: there is no '%s', expected one of %s", f->server.text,
                          names);
         }
-        *PLAN_ADD(p, &p->faults, struct plan_fault) = (struct plan_fault){
-            f->server.text, (enum manifest_fault)f->kind.number, f->every.number / 1000, f->count.number};
+        *PLAN_ADD(p, &p->faults, struct plan_fault) =
+            (struct plan_fault){f->server.text, (enum manifest_fault)f->kind.number, f->every.number / 1000,
+                                f->requests.number, f->count.number};
     }
     return r->errors == errors;
 }
@@ -75,4 +76,12 @@ bool expand_part(struct arena *a, struct report *r, const struct config *config,
 {
     struct plan whole;
     return expand_all(a, r, config, numbers, &whole) && part_of(r, &whole, numbers->vm, part);
+}
+
+void expand_restarts(struct plan *plan, uint64_t requests)
+{
+    PLAN_EACH(struct plan_server, s, &plan->servers)
+    if (s->vm)
+        *PLAN_ADD(plan, &plan->faults, struct plan_fault) =
+            (struct plan_fault){s->name, INJECT_KILL, 0, requests, FAULT_COUNT_MAX};
 }

@@ -18,3 +18,6 @@ struct expand_numbers {
 // what servers that are there get besides. False: something was reported.
 bool expand_part(struct arena *a, struct report *r, const struct config *config,
                  const struct expand_numbers *numbers, struct plan *part);
+
+// A test instrument: every server of every VM dies after each so many requests.
+void expand_restarts(struct plan *plan, uint64_t requests);

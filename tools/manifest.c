@@ -175,8 +175,9 @@ static void write_vm(const struct plan_vm *vm, FILE *to)
 static void write_faults(const struct plan *p, FILE *to)
 {
     PLAN_EACH(struct plan_fault, f, &p->faults)
-    fprintf(to, "%s    {\"server\": \"%s\", \"kind\": \"%s\", \"every_us\": %llu, \"count\": %llu}",
-            comma(f, p->faults.items), f->server, manifest_fault_names[f->kind], (number)f->every_us,
+    fprintf(to, "%s    {\"server\": \"%s\", \"kind\": \"%s\", \"%s\": %llu, \"count\": %llu}",
+            comma(f, p->faults.items), f->server, manifest_fault_names[f->kind],
+            f->requests ? "requests" : "every_us", (number)(f->requests ? f->requests : f->every_us),
             (number)f->count);
 }
 

@@ -98,7 +98,8 @@ struct plan_vm {
 struct plan_fault {
     const char *server;
     enum manifest_fault kind;
-    uint64_t every_us, count;
+    uint64_t every_us, requests; // one of them is 0
+    uint64_t count;
 };
 
 // A file of the archive.

@@ -27,7 +27,7 @@ enum manifest_limit {
     MANIFEST_OBJECTS_MAX = 1024,
     MANIFEST_SERVERS_MAX = 128,
     MANIFEST_VMS_MAX = 32,
-    MANIFEST_FAULTS_MAX = 16,
+    MANIFEST_FAULTS_MAX = 256,
     MANIFEST_CAPS_MAX = 160,  // of one server
     MANIFEST_MAPS_MAX = 400,  // of one server or space
     MANIFEST_NAMES_MAX = 400, // of one memory object
@@ -80,7 +80,8 @@ static const char *const manifest_fill_names[] = {"zero",  "data",  "none",  "fi
 
 static const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 
-// "kind" of an entry in "faults".
+// "kind" of an entry in "faults". It happens each "every_us", or after each so many "requests" of the server.
+#define FAULT_COUNT_MAX 1000000
 enum manifest_fault {
     INJECT_KILL,
     INJECT_FAIL // a death that counts as one without a completed request, whatever it did

@@ -207,6 +207,8 @@ void vms_shut_down(bool force);
 _Noreturn void supervise(void);
 struct info_thread server_info(uint32_t n);    // what its threads did; of messages the last unanswered one
 void server_kill(uint32_t n, const char *why); // as if it had died
+void server_count_requests(uint32_t n);        // of a new incarnation, where a fault counts them
+void faults_end(void);                         // those that would go on for ever
 
 static inline bool server_exists(uint32_t n)
 {

@@ -214,6 +214,7 @@ enum status server_start(uint32_t n, enum start_kind kind)
     run->starts++;
     if (m->takes_console && run->starts == 1)
         must(n, sys_machine(ROOT_SLOT_SYSTEM, MACHINE_RELEASE_CONSOLE, 0), "the console", 0);
+    server_count_requests(n);
     must(n, sys_thread_ctl(server_slot(n, SERVER_THREAD), THREAD_RESUME, 0), "thread", 1);
     return STATUS_OK;
 }

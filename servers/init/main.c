@@ -48,6 +48,8 @@ static void read_manifest(void)
     init.schedule = calloc(init.m.injection_count + 1, sizeof *init.schedule);
     if (!init.server || !init.vm || !init.schedule)
         fatal("the manifest is too large for the supervisor's memory");
+    for (uint32_t i = 0; i < init.m.injection_count; i++)
+        schedule_requests(&init.schedule[i], init.m.injection[i].count);
     log_level = (enum log_level)init.m.log;
 }
 

@@ -100,7 +100,7 @@ static const struct json_field vm_fields[] = {
 struct raw_fault {
     struct json_text server;
     uint32_t kind;
-    uint64_t every_us, count;
+    uint64_t every_us, requests, count;
 };
 
 static const struct json_field fault_fields[] = {
@@ -109,8 +109,11 @@ static const struct json_field fault_fields[] = {
      .offset = offsetof(struct raw_fault, kind),
      .kind = JSON_CHOICE,
      .names = manifest_fault_names},
-    READER_RANGE(raw_fault, every_us, 1, UINT64_C(3600000000)),
-    READER_RANGE(raw_fault, count, 1, UINT64_C(1000000)),
+    {JSON_FIELD(struct raw_fault, every_us), .kind = JSON_NUMBER, .optional = true, .least = 1,
+     .most = UINT64_C(3600000000)},
+    {JSON_FIELD(struct raw_fault, requests), .kind = JSON_NUMBER, .optional = true, .least = 1,
+     .most = UINT64_C(1000000)},
+    READER_RANGE(raw_fault, count, 1, FAULT_COUNT_MAX),
 };
 
 void *reader_array(struct manifest_reader *r, struct json_node node, uint32_t most, size_t bytes,
@@ -358,14 +361,16 @@ static bool read_faults(struct manifest_reader *r, struct json_node array)
     if (!m->injection)
         return false;
     for (struct json_node n = {0}; json_next(&r->json, array, &n); m->injection_count++) {
-        struct raw_fault raw;
+        struct raw_fault raw = {0};
         uint16_t s = 0;
         if (!json_read(&r->json, n, "a fault", JSON_FIELDS(fault_fields), &raw))
             return false;
         if (!reader_find_server(r, n, raw.server, &s))
             return false;
+        if (!raw.every_us == !raw.requests || (raw.requests && raw.kind != INJECT_KILL))
+            return json_fail(&r->json, n, "a fault: expected either \"every_us\" or, to kill, \"requests\"");
         m->injection[m->injection_count] =
-            (struct manifest_injection){raw.every_us, raw.count, s, (uint8_t)raw.kind};
+            (struct manifest_injection){raw.every_us, raw.requests, raw.count, s, (uint8_t)raw.kind};
     }
     return true;
 }

@@ -148,7 +148,9 @@ struct manifest_rams {
 };
 
 struct manifest_injection {
-    uint64_t every_us, count;
+    uint64_t every_us; // 0: after each so many requests
+    uint64_t requests;
+    uint64_t count;
     uint16_t server;
     uint8_t kind; // enum manifest_fault
 };

@@ -11,6 +11,14 @@ bool policy_progress(const struct info_thread *last)
     return last->waits > 1;
 }
 
+// The first wait completes nothing, each further one what came by the one before.
+uint64_t policy_calls_ahead(const struct info_thread *now, uint64_t requests)
+{
+    if (now->waits <= requests)
+        return requests + 1 - now->waits + 1;
+    return policy_progress(now) ? 0 : 2;
+}
+
 uint64_t policy_back_off_ns(uint32_t barren)
 {
     return barren ? BACK_OFF_FIRST_NS << (barren - 1) : 0;
@@ -32,6 +40,11 @@ enum hang policy_hang(struct watch *w, const struct info_thread *now, uint64_t c
 void schedule_start(struct schedule *s, uint64_t start, uint64_t every, uint64_t count)
 {
     *s = (struct schedule){.next = start + every, .every = every, .left = count};
+}
+
+void schedule_requests(struct schedule *s, uint64_t count)
+{
+    *s = (struct schedule){.next = UINT64_MAX, .left = count};
 }
 
 bool schedule_due(struct schedule *s, uint64_t now)

@@ -17,6 +17,11 @@
 // waits again.
 bool policy_progress(const struct info_thread *last);
 
+// A server dies as a test when it has completed so many requests, at the system call behind the answer: what
+// it did of the next one is committed, or not, and not answered. So each incarnation completes one at least.
+// How many calls further on to look again, the one before which it has stopped counted; 0: it is to die.
+uint64_t policy_calls_ahead(const struct info_thread *now, uint64_t requests);
+
 // How long to wait before the next start, after the barren-th death in a row without progress; 0: not at all.
 uint64_t policy_back_off_ns(uint32_t barren);
 
@@ -40,5 +45,6 @@ struct schedule {
 };
 
 void schedule_start(struct schedule *s, uint64_t start, uint64_t every, uint64_t count);
-bool schedule_due(struct schedule *s, uint64_t now); // true: once more
-uint64_t schedule_next(const struct schedule *s);    // UINT64_MAX: never
+void schedule_requests(struct schedule *s, uint64_t count); // one that no time is for
+bool schedule_due(struct schedule *s, uint64_t now);        // true: once more
+uint64_t schedule_next(const struct schedule *s);           // UINT64_MAX: never

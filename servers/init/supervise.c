@@ -149,6 +149,99 @@ void server_kill(uint32_t n, const char *why)
     die_of(n, why, NULL);
 }
 
+// Like any other death, but that there is nothing to find out.
+static void inject(uint32_t i)
+{
+    uint32_t n = init.m.injection[i].server;
+    if (init.server[n].state != SERVER_RUNS)
+        return;
+    struct info_thread info = server_info(n);
+    bool progress = policy_progress(&info);
+    log_debug("%.*s is killed, as the manifest says", (int)name_of(n).length, name_of(n).at);
+    init.schedule[i].done++;
+    if (init.m.injection[i].kind == INJECT_FAIL) {
+        bury(n, false);
+        return;
+    }
+    stop(n);
+    init.server[n].barren = progress ? 0 : init.server[n].barren;
+    start_again(n);
+}
+
+static void log_injections(uint32_t i)
+{
+    const struct schedule *s = &init.schedule[i];
+    struct json_text name = name_of(init.m.injection[i].server);
+    log_info("faults: %.*s was killed %llu times of %llu, and started %u times", (int)name.length, name.at,
+             (unsigned long long)s->done, (unsigned long long)init.m.injection[i].count,
+             init.server[init.m.injection[i].server].starts);
+}
+
+// The fault of a server that counts its requests; m.injection_count: none.
+static uint32_t counting_fault(uint32_t n)
+{
+    uint32_t i = 0;
+    while (i < init.m.injection_count && (init.m.injection[i].server != n || !init.m.injection[i].requests))
+        i++;
+    return i;
+}
+
+void server_count_requests(uint32_t n)
+{
+    uint32_t i = counting_fault(n);
+    if (i == init.m.injection_count || !init.schedule[i].left ||
+        init.server[n].program != &init.m.server[n].program)
+        return;
+    const struct info_thread fresh = {0};
+    uint64_t calls = policy_calls_ahead(&fresh, init.m.injection[i].requests);
+    (void)!sys_thread_ctl(server_slot(n, SERVER_THREAD), THREAD_STOP_AT, calls);
+}
+
+// It has stopped before a system call. True: it goes on.
+static bool look_at_requests(uint32_t n)
+{
+    uint32_t i = counting_fault(n);
+    struct info_thread info = server_info(n);
+    uint64_t calls = policy_calls_ahead(&info, init.m.injection[i].requests);
+    if (calls)
+        return sys_thread_ctl(server_slot(n, SERVER_THREAD), THREAD_STOP_AT, calls) == STATUS_OK;
+    init.schedule[i].left--;
+    inject(i);
+    if (!init.schedule[i].left)
+        log_injections(i);
+    return false;
+}
+
+// Who has stopped before a system call goes on; what else comes now is nobody's any more.
+static void let_go(void)
+{
+    struct message m = {0};
+    uint64_t badge;
+    enum status s = sys_reply_wait(SLOT_OWN_ENDPOINT, WAIT_POLL, SLOT_OWN_REPLY, SLOT_OWN_REPLY, &m, &badge);
+    if (s == STATUS_STALE) // there was nobody to answer
+        s = sys_reply_wait(SLOT_OWN_ENDPOINT, WAIT_POLL, SLOT_NONE, SLOT_OWN_REPLY, &m, &badge);
+    while (s == STATUS_OK && TAG_LABEL(m.tag) == LABEL_FAULT && m.words[0] == FAULT_SYSCALL_COUNT)
+        s = sys_reply_wait(SLOT_OWN_ENDPOINT, WAIT_POLL, SLOT_OWN_REPLY, SLOT_OWN_REPLY, &m, &badge);
+}
+
+// The servers' last lines are still to be printed.
+void faults_end(void)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < init.m.injection_count; i++) {
+        uint32_t n = init.m.injection[i].server;
+        if (!init.m.injection[i].requests || !init.schedule[i].left)
+            continue;
+        log_injections(i);
+        init.schedule[i].left = 0;
+        any = true;
+        if (init.server[n].state == SERVER_RUNS)
+            (void)!sys_thread_ctl(server_slot(n, SERVER_THREAD), THREAD_STOP_AT, 0);
+    }
+    if (any)
+        let_go();
+}
+
 static const char *exception_name(uint64_t vector)
 {
     static const char *const names[] = {"division by zero",
@@ -174,7 +267,7 @@ static const char *exception_name(uint64_t vector)
     return vector < sizeof names / sizeof names[0] ? names[vector] : "exception";
 }
 
-static void on_fault(uint32_t n, const struct message *m)
+static void on_death(uint32_t n, const struct message *m)
 {
     enum { VECTOR_PAGE_FAULT = 14, ERROR_WRITE = 2, ERROR_FETCH = 16 };
     struct fault_message f = {m->words[0], m->words[1],      m->words[2],
@@ -247,34 +340,6 @@ static void look_for_hangs(void)
                 break;
 }
 
-// Like any other death, but that there is nothing to find out.
-static void inject(uint32_t i)
-{
-    uint32_t n = init.m.injection[i].server;
-    if (init.server[n].state != SERVER_RUNS)
-        return;
-    struct info_thread info = server_info(n);
-    bool progress = policy_progress(&info);
-    log_debug("%.*s is killed, as the manifest says", (int)name_of(n).length, name_of(n).at);
-    init.schedule[i].done++;
-    if (init.m.injection[i].kind == INJECT_FAIL) {
-        bury(n, false);
-        return;
-    }
-    stop(n);
-    init.server[n].barren = progress ? 0 : init.server[n].barren;
-    start_again(n);
-}
-
-static void log_injections(uint32_t i)
-{
-    const struct schedule *s = &init.schedule[i];
-    struct json_text name = name_of(init.m.injection[i].server);
-    log_info("faults: %.*s was killed %llu times of %llu, and started %u times", (int)name.length, name.at,
-             (unsigned long long)s->done, (unsigned long long)init.m.injection[i].count,
-             init.server[init.m.injection[i].server].starts);
-}
-
 static void do_due(void)
 {
     uint64_t t = now();
@@ -311,7 +376,9 @@ static bool take(uint32_t n, struct message *m)
     struct json_text name = name_of(n);
     uint32_t label = TAG_LABEL(m->tag), words = TAG_WORDS(m->tag);
     if (label == LABEL_FAULT) {
-        on_fault(n, m);
+        if (m->words[0] == FAULT_SYSCALL_COUNT && counting_fault(n) < init.m.injection_count)
+            return look_at_requests(n);
+        on_death(n, m);
         return false;
     }
     if (label >= LABEL_INIT_STATUS && label < LABEL_INIT_END && n == init.m.control.server) {

@@ -33,8 +33,9 @@ void vms_start(void)
 {
     uint64_t start = now();
     for (uint32_t i = 0; i < init.m.injection_count; i++)
-        schedule_start(&init.schedule[i], start, ticks_from_ns(init.m.injection[i].every_us * NS_PER_US),
-                       init.m.injection[i].count);
+        if (init.m.injection[i].every_us)
+            schedule_start(&init.schedule[i], start, ticks_from_ns(init.m.injection[i].every_us * NS_PER_US),
+                           init.m.injection[i].count);
     for (uint32_t v = 0; v < init.m.vm_count; v++) {
         if (!init.m.vm[v].autostart)
             continue;
@@ -95,5 +96,6 @@ void vm_end(uint32_t v, enum vm_end end, uint8_t status)
 void vms_end(void)
 {
     event_send(EVENT_SHUTDOWN, init.m.name, 0, "");
+    faults_end();
     end_machine(status_of_all());
 }

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "libipc/proto/bus.h"
 #include "libipc/proto/layout.h"
 #include "libipc/proto/memory.h"
 #include "libipc/proto/terminal.h"
@@ -374,6 +375,30 @@ static void part(void **state)
     drop(&f);
 }
 
+static void test_devices_of_a_vm(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nvms:\n" VM(
+                 "a", "memory: 64M, test_devices: true") "faults:\n"
+                                                         "  - {server: testpci.a, requests: 7, count: 3}\n");
+    assert_true(says(object(&f, "vmm.a.config")->memory.content, "\"devices\": [15]"));
+    assert_string_equal(mapped(&f, &server(&f, "vmm.a")->program.maps, VMM_MAP_LINE + 15 * 0x200000),
+                        "a.line15");
+    const struct manifest_server *device = server(&f, "testpci.a");
+    assert_string_equal(mapped(&f, &device->program.maps, DEVICE_MAP_LINE), "a.line15");
+    assert_string_equal(mapped(&f, &device->program.maps, DEVICE_MAP_RAM), "a.ram");
+    assert_string_equal(mapped(&f, &device->failed.maps, FAILED_MAP_LINE), "a.line15");
+    assert_string_equal(mapped(&f, &device->failed.maps, DEVICE_MAP_RAM), "");
+    uint32_t i = 0;
+    while (device->program.cap[i].slot != DEVICE_SLOT_BUS)
+        i++;
+    assert_int_equal(device->program.cap[i].badge, BUS_BADGE_DEVICE + 15);
+    assert_int_equal(f.m.injection[0].requests, 7);
+    assert_int_equal(f.m.injection[0].every_us, 0);
+    drop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(one_vm),
@@ -383,6 +408,8 @@ int main(void)
                                        cmocka_unit_test(memory_is_apart),
                                        cmocka_unit_test(stand_ins_have_less),
                                        cmocka_unit_test(images_are_shared),
-                                       cmocka_unit_test(part)};
+                                       cmocka_unit_test(part),
+
+                                       cmocka_unit_test(test_devices_of_a_vm)};
     return cmocka_run_group_tests_name("expand", tests, make_folder, drop_folder);
 }

@@ -24,6 +24,34 @@ static void progress_is_a_completed_request(void **state)
     assert_true(policy_progress(&(struct info_thread){.waits = 2}));
 }
 
+static void a_count_of_requests_is_never_overstepped(void **state)
+{
+    (void)state;
+    // A server that serves calls and calls others meanwhile: what it does by turns.
+    static const bool waits[] = {false, true, true, false, false, true, false, true, true, true, true, true};
+    for (uint64_t requests = 1; requests < 5; requests++) {
+        struct info_thread now = {0};
+        uint64_t stop = policy_calls_ahead(&now, requests), calls = 0;
+        for (unsigned i = 0; i < sizeof waits && stop;
+             i++) { // the i-th system call, which is still to be made
+            if (++calls == stop) {
+                stop = policy_calls_ahead(&now, requests);
+                calls = 1;
+            }
+            now.waits += stop && waits[i];
+            now.messages = now.waits;
+            now.unanswered = now.waits != 0;
+        }
+        assert_int_equal(stop, 0);
+        assert_int_equal(now.waits, requests + 1);
+    }
+    // one that keeps its calls has completed nothing
+    struct info_thread keeps = {.waits = 9, .messages = 8, .unanswered = 8};
+    assert_int_equal(policy_calls_ahead(&keeps, 3), 2);
+    keeps.unanswered--;
+    assert_int_equal(policy_calls_ahead(&keeps, 3), 0);
+}
+
 static void pauses_double(void **state)
 {
     (void)state;
@@ -91,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(progress_is_a_completed_request),
+        cmocka_unit_test(a_count_of_requests_is_never_overstepped),
         cmocka_unit_test(pauses_double),
         cmocka_unit_test(computing_has_a_limit),
         cmocka_unit_test(blocked_on_nobody_is_hung_at_the_second_look),

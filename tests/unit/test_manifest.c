@@ -41,6 +41,8 @@ struct parts {
     "{\"name\": \"d\", \"type\": \"device\", \"vendor\": \"0x1af4\", \"device\": \"0x1042\", " text "}"
 #define PART(text) OBJECTS ", " DEVICE("\"index\": 0") ", {\"name\": \"x\", " text "}"
 
+#define NO_TIME "line 5: a fault: expected either \"every_us\" or, to kill, \"requests\""
+
 static bool read_parts(struct manifest *m, struct parts p, char error[JSON_ERROR_MAX])
 {
     static char text[8192]; // what was read points into it
@@ -233,6 +235,10 @@ static const struct {
      "line 4: slot: 64, the server has 64"},
     {{.faults = "{\"server\": \"t\", \"kind\": \"kill\", \"every_us\": 8, \"count\": 2}"},
      "line 5: server: there is no server \"t\""},
+    {{.faults = "{\"server\": \"s\", \"kind\": \"kill\", \"count\": 2}"}, NO_TIME},
+    {{.faults = "{\"server\": \"s\", \"kind\": \"kill\", \"every_us\": 8, \"requests\": 1, \"count\": 2}"},
+     NO_TIME},
+    {{.faults = "{\"server\": \"s\", \"kind\": \"fail\", \"requests\": 1, \"count\": 2}"}, NO_TIME},
 };
 
 static void mistakes(void **state)

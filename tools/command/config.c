@@ -61,6 +61,9 @@ bool config_plan(struct invocation *v, const char *config, uint64_t memory, cons
     if (!config_load(v, config, &c))
         return false;
     c.ata = machine && strcmp(machine, "bochs") == 0;
-    return (!memory || check_machine(&v->report, &c, memory << 20)) &&
-           expand(&v->arena, &v->report, &c, plan);
+    if ((memory && !check_machine(&v->report, &c, memory << 20)) || !expand(&v->arena, &v->report, &c, plan))
+        return false;
+    if (given(v, OPTION_RESTART_EVERY))
+        expand_restarts(plan, v->line.options.value[OPTION_RESTART_EVERY].number);
+    return true;
 }

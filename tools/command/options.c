@@ -29,6 +29,8 @@ const struct option_row option_rows[OPTIONS] = {
                              "`disks` beside this command"},
     [OPTION_REPLACE] = {"--replace", .help = "drops the data of partitions that are not as wanted"},
     [OPTION_FOLLOW] = {"--follow", "-f", .help = "goes on with what comes"},
+    [OPTION_RESTART_EVERY] = {"--restart-every", .value = "N", .most = 1000000,
+                              .help = "a test: each server of a VM dies after every N requests"},
 };
 
 const struct option_row *option_find(const char *name)

@@ -22,6 +22,7 @@ enum option {
     OPTION_FOLLOW,
     OPTION_DISK,
     OPTION_REPLACE,
+    OPTION_RESTART_EVERY,
     OPTIONS
 };
 

@@ -18,14 +18,14 @@ const struct command commands[] = {
      "from\n"
      "elsewhere. Ctrl-A X stops it. The variables MACHINE, MEMORY and SMP give defaults.\n"
      "CONFIG is a file, or a name in config/.",
-     O(MACHINE) | O(MEMORY) | O(SMP) | O(HEADLESS) | O(RUN) | O(DISK) | O(PROGRAMS), 1, 1, ARGUMENT_CONFIG,
-     true, command_run},
+     O(MACHINE) | O(MEMORY) | O(SMP) | O(HEADLESS) | O(RUN) | O(DISK) | O(PROGRAMS) | O(RESTART_EVERY), 1, 1,
+     ARGUMENT_CONFIG, true, command_run},
     {"check", "CONFIG", "says what is wrong with a configuration, a line each", config_text, O(MEMORY), 1, 1,
      ARGUMENT_CONFIG, false, command_check},
     {"manifest", "CONFIG", "prints all that it stands for: objects, capabilities, windows", config_text,
-     O(MACHINE), 1, 1, ARGUMENT_CONFIG, false, command_manifest},
+     O(MACHINE) | O(RESTART_EVERY), 1, 1, ARGUMENT_CONFIG, false, command_manifest},
     {"archive", "CONFIG OUT.cpio", "makes its boot archive (also of a manifest, FILE.json)", config_text,
-     O(MACHINE) | O(PROGRAMS), 2, 2, ARGUMENT_CONFIG, false, command_archive},
+     O(MACHINE) | O(PROGRAMS) | O(RESTART_EVERY), 2, 2, ARGUMENT_CONFIG, false, command_archive},
     {"disk-image", "CONFIG FILE [PARTITION=FILE...]",
      "makes the image of the machine's disk, or brings it up to date",
      "One partition for each disk that is stored there. What is there by that name and size keeps its data;\n"
