@@ -43,7 +43,7 @@ static uint64_t add_base(const struct scope *s, const struct config_disk *d, str
         return 0;
     expand_memory(s, "@.base", "%.quota", d->base_bytes, FILL_FILE);
     expand_find_object(s->plan, expand_name(s, "@.base"))->memory.file =
-        expand_file(s, s->part, d->base_path, 0)->name;
+        expand_file(s, "disk", d->base_path, 0)->name;
     expand_map(s, &server->program.maps, (struct kind_map){DISK_MAP_BASE, "@.base", "r"});
     return tables(d->base_bytes);
 }

@@ -6,6 +6,7 @@
 #include "libipc/proto/layout.h"
 #include "libipc/proto/memory.h"
 #include "tools/expand_parts.h"
+#include "tools/file.h"
 #include "tools/json_text.h"
 
 #define RAM_HOLE (3 * GIB) // from here to 4 GiB a PC has its devices
@@ -31,14 +32,26 @@ static uint32_t add_ram(struct scope *s, struct plan_vm *vm, struct list *maps, 
     return number;
 }
 
+// The check has read it; what is gone since then is missed when it is packed.
+static uint64_t sum_of(const char *path)
+{
+    struct file f;
+    if (!file_open(&f, path))
+        return 0;
+    uint64_t sum = file_sum(&f);
+    file_close(&f);
+    return sum;
+}
+
 const struct plan_file *expand_file(const struct scope *s, const char *what, const char *path, size_t aligned)
 {
     PLAN_EACH(struct plan_file, f, &s->plan->files)
     if (strcmp(f->path, path) == 0 && f->aligned == aligned)
         return f;
     struct plan_file *f = PLAN_ADD(s->plan, &s->plan->files, struct plan_file);
-    *f = (struct plan_file){arena_format(s->plan->arena, "%s%s/%s", MANIFEST_GUEST, s->vm, what), path,
-                            aligned};
+    *f = (struct plan_file){
+        arena_format(s->plan->arena, "%s%s-%016llx", MANIFEST_GUEST, what, (unsigned long long)sum_of(path)),
+        path, aligned};
     return f;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,6 +46,22 @@ void file_close(struct file *f)
     if (f->size)
         munmap((void *)(uintptr_t)f->bytes, f->size);
     *f = (struct file){0};
+}
+
+// FNV-1a, of words and of the bytes behind them.
+uint64_t file_sum(const struct file *f)
+{
+    static const uint64_t prime = 0x100000001b3;
+    uint64_t sum = 0xcbf29ce484222325 ^ f->size, word;
+    size_t at = 0;
+    for (; f->size - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, f->bytes + at, sizeof word);
+        sum = (sum ^ word) * prime;
+        sum ^= sum >> 32;
+    }
+    for (; at < f->size; at++)
+        sum = (sum ^ f->bytes[at]) * prime;
+    return sum;
 }
 
 bool new_file_open(struct new_file *f, const char *path)

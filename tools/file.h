@@ -15,6 +15,8 @@ struct file {
 // Maps a file. False: errno says why (EISDIR: not a plain file).
 bool file_open(struct file *f, const char *path);
 void file_close(struct file *f);
+// A number that tells files of different content apart; not one that nobody could imitate.
+uint64_t file_sum(const struct file *f);
 
 // A file that appears under its name only when it is complete.
 struct new_file {

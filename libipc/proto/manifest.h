@@ -17,10 +17,11 @@
 #define MANIFEST_VERSION 1u
 #define MANIFEST_FILE    "manifest"
 #define MANIFEST_INIT    "init"
-#define MANIFEST_PROGRAM "bin/"   // + image: a stripped ELF file, page aligned in the archive
-#define MANIFEST_SYMBOLS "sym/"   // + image: libipc/proto/symbols.h
-#define MANIFEST_GUEST   "guest/" // + VM/kernel, VM/initrd
-#define MANIFEST_ALIGN   4096u    // of programs and of files that fill memory objects
+#define MANIFEST_PROGRAM "bin/" // + image: a stripped ELF file, page aligned in the archive
+#define MANIFEST_SYMBOLS "sym/" // + image: libipc/proto/symbols.h
+#define MANIFEST_GUEST                                                                                       \
+    "guest/" // + kernel, initrd or disk, and a sum of the content: who names the same file finds it
+#define MANIFEST_ALIGN 4096u // of programs and of files that fill memory objects
 
 enum manifest_limit {
     MANIFEST_NAME_MAX = 31, // characters

@@ -407,22 +407,27 @@ static bool take(uint32_t n, struct message *m)
     return true;
 }
 
+// At once: what is due uses the UTCB, where the answer's words are.
+static void answer(struct message *m)
+{
+    uint64_t badge;
+    (void)!sys_reply_wait(SLOT_NONE, WAIT_POLL, SLOT_OWN_REPLY, SLOT_NONE, m, &badge); // STALE: it is gone
+}
+
 _Noreturn void supervise(void)
 {
     struct message m = {0};
-    uint32_t answer = SLOT_NONE;
     uint64_t badge;
     next_look = now();
     for (;;) {
         utcb()->deadline = next_due();
-        enum status s = sys_reply_wait(SLOT_OWN_ENDPOINT, init.ending ? WAIT_POLL : WAIT_DEADLINE, answer,
+        enum status s = sys_reply_wait(SLOT_OWN_ENDPOINT, init.ending ? WAIT_POLL : WAIT_DEADLINE, SLOT_NONE,
                                        SLOT_OWN_REPLY, &m, &badge);
         if (init.ending)
             vms_end();
-        answer = SLOT_NONE;
-        if (s == STATUS_OK && badge - 1 < init.m.server_count)
-            answer = take((uint32_t)badge - 1, &m) ? SLOT_OWN_REPLY : SLOT_NONE;
-        else if (s != STATUS_OK && s != STATUS_TIMEOUT && s != STATUS_STALE)
+        if (s == STATUS_OK && badge - 1 < init.m.server_count && take((uint32_t)badge - 1, &m))
+            answer(&m);
+        if (s != STATUS_OK && s != STATUS_TIMEOUT && s != STATUS_STALE)
             fatal("the supervisor cannot wait: %s", status_name(s));
         do_due();
     }
