@@ -4,7 +4,7 @@
 #include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"
 
-enum { PARTITION_HEAP = 64 << 10 };
+enum { PARTITION_HEAP = 64 << 10, VIRTIO_BLOCK = 2, SECTOR = 512 };
 
 static const char *disk_config(const struct scope *s, const struct config_vm *vm, const struct config_disk *d)
 {
@@ -48,6 +48,20 @@ static uint64_t add_base(const struct scope *s, const struct config_disk *d, str
     return tables(d->base_bytes);
 }
 
+// What stands in for it fails the guest's requests, in the guest's memory.
+static void add_stand_in(struct scope *s, const struct config_vm *vm, const struct config_disk *d,
+                         struct plan_server *server)
+{
+    const char *config = arena_format(
+        s->plan->arena, "{\"virtio\": %d, \"queues\": %llu, \"memory\": %llu, \"sectors\": %llu}",
+        VIRTIO_BLOCK, (unsigned long long)d->queues.number, (unsigned long long)vm->memory.number,
+        (unsigned long long)d->size.number / SECTOR);
+    expand_set_text(expand_find_object(s->plan, expand_name(s, "@.failed")), config);
+    expand_map(s, &server->failed.maps, (struct kind_map){MAP_STATS, "@.stats", "rw"});
+    PLAN_EACH(struct plan_map, m, &s->guest_ram)
+    expand_map(s, &server->failed.maps, (struct kind_map){DEVICE_MAP_RAM + m->address, m->memory, "rw"});
+}
+
 // Several requests are under way there, in memory of the server's.
 static void add_partition(struct scope *s, const struct config_disk *d, struct plan_server *server)
 {
@@ -61,6 +75,7 @@ void expand_disks(struct scope *s, const struct config_vm *c)
         const struct config_disk *d = config_disk(c, i);
         s->part = d->name.text;
         struct plan_server *server = expand_device(s, KIND_DISK, s->device++, disk_config(s, c, d));
+        add_stand_in(s, c, d, server);
         uint64_t quota = add_data(s, d, server) + add_base(s, d, server);
         expand_find_object(s->plan, expand_name(s, "%.quota"))->quota += quota;
         if (d->partition_name)

@@ -179,14 +179,17 @@ enum memory_slot {
 // Its configuration, all of it optional:
 //   "state": bytes of the state object, whose stored replies hold
 //   "line": true: the lines of FAILED_MAP_LINE are to fall
+//   "virtio": number of the virtio device that it was, with "queues", "memory" and "sectors" as that had
+//   them; what it
+//       mapped of state, counters, line page and guest memory lies where it had it
 //   "bus": true: it was a PCI function, whose page FAILED_MAP_LINE is; the bus is told that it may be missing
 //   "prints": true: what comes through FAILED_MAP_OUTPUT goes to the kernel's debug output
 //   "channels": how many block channels lie where a driver has them: what is SUBMITTED ends with an error
 //   "logs": true: lines of TERMINAL_MAP_LOGS up to "level" go into FAILED_MAP_OUTPUT
-enum failed_slot {
-    FAILED_SLOT_VMM = SLOT_SPECIFIC,      // send: the VMM's notification, VMM_BIT_LINES
-    FAILED_SLOT_PEER = SLOT_SPECIFIC + 1, // send: the notification of who is at the output's other end
-    FAILED_SLOT_BUS = SLOT_SPECIFIC + 2,  // send: the monitor's endpoint, BUS_BADGE_DEVICE + number
+enum failed_slot {                       // as enum device_slot
+    FAILED_SLOT_BUS = DEVICE_SLOT_BUS,   // send: the monitor's endpoint, BUS_BADGE_DEVICE + number
+    FAILED_SLOT_VMM = DEVICE_SLOT_VMM,   // send: the VMM's notification, VMM_BIT_LINES
+    FAILED_SLOT_PEER = DEVICE_SLOT_PEER, // send: the notification of who is at the output's other end
 };
 #define FAILED_MAP_LINE   UINT64_C(0x11000000)
 #define FAILED_MAP_OUTPUT UINT64_C(0x11200000)

@@ -43,6 +43,12 @@ static void mend(struct virtio_server *s)
     s->virtio.state->status |= VIRTIO_NEEDS_RESET;
 }
 
+// For a device that has failed for good: its state is what it is.
+static bool stands_in(void)
+{
+    return program_start.kind == START_FAILED;
+}
+
 static void open_state(struct virtio_server *s)
 {
     struct virtio *v = &s->virtio;
@@ -54,13 +60,15 @@ static void open_state(struct virtio_server *s)
     };
     const struct state_layout layout = {s->state_kind, s->version, LOG_BYTES, 3 + (s->device_bytes != 0),
                                         sections};
-    enum state_status status =
-        state_open(&s->state, (void *)MAP_STATE, DEVICE_STATE_BYTES, &layout, program_start.kind);
+    enum state_status status = state_open(&s->state, (void *)MAP_STATE, DEVICE_STATE_BYTES,
+                                          stands_in() ? NULL : &layout, program_start.kind);
     if (status != STATE_OK && status != STATE_EMPTY && status != STATE_DAMAGED)
         die("the state object cannot be used (%u)", status);
     v->state = state_section(&s->state, VIRTIO_SECTION);
     v->queue_state = state_section(&s->state, VIRTIO_QUEUES_SECTION);
     s->device = state_section(&s->state, DEVICE_SECTION);
+    if (!v->state || !v->queue_state)
+        die("nothing is left of the state");
     s->fresh = status == STATE_EMPTY || (status == STATE_DAMAGED && !s->state.recovered);
     if (status == STATE_EMPTY)
         virtio_init_state(v);
@@ -151,7 +159,8 @@ static void register_function(const struct virtio_server *s)
         struct bus_function function;
         uint64_t words[BUS_FUNCTION_WORDS];
     } u = {.words = {0}};
-    virtio_function(&s->virtio, &u.function);
+    if (!stands_in()) // else what is registered stays
+        virtio_function(&s->virtio, &u.function);
     struct message m = {.tag = TAG(LABEL_BUS_REGISTER, BUS_FUNCTION_WORDS)};
     memcpy(m.words, u.words, sizeof m.words);
     memcpy(utcb()->words + MESSAGE_REGISTERS, u.words + MESSAGE_REGISTERS, sizeof u.words - sizeof m.words);

@@ -56,7 +56,7 @@ const char *const virtq_fault_names[VIRTQ_FAULTS] = {
 
 typedef volatile uint64_t __attribute__((aligned(1), may_alias)) guest_word;
 typedef uint16_t __attribute__((may_alias)) guest_index;
-typedef uint64_t __attribute__((aligned(4), may_alias)) guest_pair;
+typedef volatile struct virtq_used guest_used;
 
 static uint16_t load_index(const uint8_t *at)
 {
@@ -285,9 +285,9 @@ void virtq_done(struct virtqueue *q, uint16_t position, uint32_t written)
     f->done = true;
     f->written = written;
     while (q->done != q->next && (f = &q->flight[slot(q, q->done)])->done) {
-        guest_pair *to = (guest_pair *)(void *)(q->device + VIRTQ_RING_ENTRIES +
-                                                sizeof(struct virtq_used) * slot(q, q->done));
-        __atomic_store_n(to, f->head | (uint64_t)f->written << 32, __ATOMIC_RELAXED);
+        guest_used *to = (guest_used *)(void *)(q->device + VIRTQ_RING_ENTRIES) + slot(q, q->done);
+        to->head = f->head;
+        to->written = f->written;
         VIRTQ_STORED();
         q->done++;
     }

@@ -5,7 +5,7 @@
 // interrupt lines are low. Only what the dead server had committed and not answered yet is answered as it
 // would have been. The state object stays as it is. Other servers go on: the terminal's stand-in hands their
 // logs to the host's line, that of the host's line gives everything to the kernel's debug output, that of a
-// disk's driver answers with errors.
+// disk's driver answers with errors, that of a virtio device keeps its registers and fails its requests.
 //
 // Life: read the configuration, lower the lines, then answer and hand on for ever.
 #include <string.h>
@@ -20,8 +20,10 @@
 #include "libipc/start.h"
 #include "libipc/status.h"
 #include "libipc/thread.h"
+#include "servers/common/virtio.h"
 #include "servers/failed/channels.h"
 #include "servers/failed/forward.h"
+#include "servers/failed/virtio.h"
 
 const char program_name[] = "failed";
 
@@ -31,6 +33,7 @@ enum { PRINT_BYTES = 64 }; // at once: the kernel waits for the line meanwhile
 static struct {
     uint64_t state; // bytes
     uint64_t channels;
+    uint64_t virtio, queues, sectors; // its number, 0: it is none
     bool line, bus, prints, logs;
     uint32_t level;
 } config;
@@ -47,6 +50,12 @@ static void read_config(void)
          .offset = offsetof(typeof(config), channels),
          .kind = JSON_NUMBER,
          .most = DRIVER_CHANNELS_MAX},
+        {.key = "virtio", .offset = offsetof(typeof(config), virtio), .kind = JSON_NUMBER},
+        {.key = "queues",
+         .offset = offsetof(typeof(config), queues),
+         .kind = JSON_NUMBER,
+         .most = VIRTIO_QUEUES_MAX},
+        {.key = "sectors", .offset = offsetof(typeof(config), sectors), .kind = JSON_NUMBER},
         {.key = "line", .offset = offsetof(typeof(config), line), .kind = JSON_BOOL},
         {.key = "bus", .offset = offsetof(typeof(config), bus), .kind = JSON_BOOL},
         {.key = "prints", .offset = offsetof(typeof(config), prints), .kind = JSON_BOOL},
@@ -167,6 +176,8 @@ int main(void)
                                    .bits = handle_bits};
     log_use_ring(SLOT_LOG_SIGNAL);
     read_config();
+    if (config.virtio)
+        virtio_stand_in((uint16_t)config.virtio, (uint16_t)config.queues, config.sectors);
     if (config.line)
         lower_lines();
     if (config.bus)

@@ -69,3 +69,14 @@ teardown() {
     machine_expect '^\[init\] VM alpha cannot go on$'
     [ "$(machine_exit_status)" -eq 3 ]
 }
+
+@test "what a guest asks of a disk without a server is an I/O error, at once and later" {
+    boot disk.alpha.d "$(vm alpha 'while dd if=/dev/vda of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null; do sleep 0.1; done; echo ended; sleep 1; dd if=/dev/zero of=/dev/vda bs=4k count=1 oflag=direct 2>&1; poweroff' \
+        'disks: [{name: d, size: 1M}]')"
+    machine_expect '^\[init\] error: disk.alpha.d has failed for good, after 6 deaths in a row'
+    machine_expect '^ended$'
+    machine_expect "^dd: error writing '/dev/vda': Input/output error$"
+    machine_expect '^\[init\] VM alpha is powered off$'
+    [ "$(machine_exit_status)" -eq 0 ]
+    [ "$(machine_output | grep -c ' died: ')" -eq 0 ]
+}

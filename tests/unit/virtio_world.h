@@ -22,7 +22,7 @@ static void world_step(void);
 #include "servers/common/virtq_stream.c"
 #include "servers/common/virtqueue.c"
 
-enum { WORLD_RAM = 1 << 20, WORLD_QUEUES = 4, WORLD_DEVICE_STATE = 64, WORLD_RING = 0x8000 };
+enum { WORLD_RAM = 1 << 20, WORLD_USED = 0x60000, WORLD_QUEUES = 4, WORLD_DEVICE_STATE = 64, WORLD_RING = 0x8000 };
 
 // The driver's side of a queue.
 struct world_queue {
@@ -132,7 +132,7 @@ static void world_start(void)
 static inline void world_begin(const struct virtio_kind *kind)
 {
     memset(&world, 0, sizeof world);
-    memset(world_ram, 0, sizeof world_ram);
+    memset(world_ram, 0, WORLD_USED);
     world.v.kind = kind;
     world.v.state = &world.state;
     world.v.queue_state = world.queues;
