@@ -293,6 +293,12 @@ static bool says(struct json_text text, const char *what)
     return memmem(text.at, text.length, what, strlen(what));
 }
 
+static bool same_file(struct fixture *f, const char *a, const char *b)
+{
+    struct json_text x = object(f, a)->memory.content, y = object(f, b)->memory.content;
+    return says(x, "guest/") == x.at && x.length == y.length && memcmp(x.at, y.at, x.length) == 0;
+}
+
 // A file that two VMs have is in the archive once; each monitor names its own entry to the pager.
 static void images_are_shared(void **state)
 {
@@ -301,7 +307,7 @@ static void images_are_shared(void **state)
     make(&f, "name: x\nvms:\n" VM("a", "memory: 8G, initrd: initrd") VM("b", "memory: 64M, initrd: initrd"));
     assert_int_equal(f.m.vm[1].image_count, 2);
     assert_true(json_is(f.m.object[f.m.vm[1].images[1]].name, "b.initrd"));
-    assert_true(json_is(object(&f, "b.initrd")->memory.content, "guest/a/initrd"));
+    assert_true(same_file(&f, "a.initrd", "b.initrd"));
     assert_true(says(object(&f, "vmm.b.config")->memory.content, "\"number\": 1}"));
     const struct manifest_program *m = &server(&f, "vmm.b")->program;
     uint32_t i = 0;
@@ -363,7 +369,7 @@ static void part(void **state)
         assert_string_equal(
             mapped(&f, &server(&f, "terminal")->program.maps, TERMINAL_MAP_LOGS + 20 * UINT64_C(0x200000)),
             "vmm.b.log");
-        assert_true(json_is(object(&f, "b.kernel")->memory.content, "guest/a/kernel"));
+        assert_true(same_file(&f, "a.kernel", "b.kernel"));
         assert_true(census(&f.m) > before);
         manifest_remove_vm(&f.m, vm);
         assert_int_equal(census(&f.m), before);
