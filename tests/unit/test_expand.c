@@ -296,7 +296,7 @@ static bool says(struct json_text text, const char *what)
 static bool same_file(struct fixture *f, const char *a, const char *b)
 {
     struct json_text x = object(f, a)->memory.content, y = object(f, b)->memory.content;
-    return says(x, "guest/") == x.at && x.length == y.length && memcmp(x.at, y.at, x.length) == 0;
+    return says(x, "guest/") && x.length == y.length && memcmp(x.at, y.at, x.length) == 0;
 }
 
 // A file that two VMs have is in the archive once; each monitor names its own entry to the pager.
