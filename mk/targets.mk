@@ -11,7 +11,7 @@ $(Q)scripts/deps </dev/null
 +$(Q)$(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) $(1) </dev/null
 endef
 
-.PHONY: help all system tests run test test-vmx unit fuzz lint iso bench flat-tests deps clean
+.PHONY: help all system tests run test test-vmx campaign unit fuzz lint iso bench flat-tests deps clean
 
 help: ## this text
 	@echo 'Bulkhead. Two commands to begin with: make run, make test.'
@@ -29,6 +29,10 @@ test: ## everything: lint, unit tests, fuzzers, kernel tests, scenarios; ends wi
 test-vmx: ## the long tests of Intel's VMX, in Bochs: hours
 	$(call build_first,all)
 	$(Q)PARTS=tests/vmx PART_SECONDS=$${PART_SECONDS:-21600} exec tests/run
+
+campaign: ## long campaigns: many boots of two VMs
+	$(call build_first,system)
+	$(Q)PARTS=tests/campaign PART_SECONDS=$${PART_SECONDS:-21600} exec tests/run
 
 unit: ## host unit tests with sanitizers
 	$(call build_first,$(B)/unit-tests)
