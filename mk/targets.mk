@@ -22,9 +22,9 @@ run: ## boot CONFIG=two-vms (config/*.yaml) on MACHINE=qemu (or kvm, bochs)
 	$(call build_first,system)
 	$(Q)exec $(TOOL) run $(CONFIG) --machine $(MACHINE)
 
-test: ## everything: lint, unit tests, fuzzers, kernel tests, scenarios; ends with a count
+test: ## everything: lint, unit tests, fuzzers, kernel tests, scenarios; ends with a count. RESTART_EVERY=N: see docs/testing.md
 	$(call build_first,all)
-	$(Q)exec tests/run
+	$(Q)$(if $(RESTART_EVERY),PART_SECONDS=$${PART_SECONDS:-7200}) exec tests/run $(if $(RESTART_EVERY),50-system)
 
 test-vmx: ## the long tests of Intel's VMX, in Bochs: hours
 	$(call build_first,all)

@@ -35,10 +35,21 @@ machine_start() {
     exec {lock}>&- {input}>&-
 }
 
+# machine_archive CONFIGURATION OUT.cpio: its boot archive. With RESTART_EVERY=N every server of every VM dies after each N
+# requests.
+machine_archive() {
+    "$MACHINE_ROOT/build/bulkhead" archive ${RESTART_EVERY:+--restart-every "$RESTART_EVERY"} "$1" "$2"
+}
+
 # machine_boot CONFIG [QEMU-ARGUMENT...]: starts our system with the boot archive of that configuration.
 machine_boot() {
+    local archive=$MACHINE_ROOT/build/$1.cpio
+    if [ -n "${RESTART_EVERY:-}" ]; then
+        archive=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/$1.cpio
+        machine_archive "$MACHINE_ROOT/config/$1.yaml" "$archive"
+    fi
     machine_start test -kernel "$MACHINE_ROOT/build/bulkhead.elf" -append 'exit-port exit-on-panic' \
-        -initrd "$MACHINE_ROOT/build/$1.cpio" "${@:2}"
+        -initrd "$archive" "${@:2}"
 }
 
 # machine_expect REGEX: waits until the output after the last match matches this Perl expression; the match and its groups

@@ -1,11 +1,13 @@
 #!/usr/bin/env bats
 # Debian uses disks in memory while their servers and the VM's monitor die hundreds of times: tests/configs/disks.yaml
 # SPDX-License-Identifier: MIT
+#
+# bats file_tags=restarts
 
 load ../lib/machine
 
 setup_file() {
-    build/bulkhead archive tests/configs/disks.yaml "$BATS_FILE_TMPDIR/disks.cpio"
+    machine_archive tests/configs/disks.yaml "$BATS_FILE_TMPDIR/disks.cpio"
     machine_start test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_FILE_TMPDIR/disks.cpio"
     machine_expect '^bulkhead guest: ready, tsc=\d+$'
     machine_expect '^guest# '
