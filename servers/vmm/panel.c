@@ -29,9 +29,10 @@ void panel_look(struct vm_exit *x)
         pm_press_power_button(&vm.machine->platform.pm);
         interrupts_effects(x, PORT_LINE);
     }
-    bool reset = now.resets != seen->resets;
-    *seen = now;
-    vm.changed |= 1 << PART_HEAD;
-    if (reset)
+    seen->powers = now.powers;
+    // A reset is a checkpoint of its own: only the answer behind it says that it was done.
+    if (now.resets != seen->resets)
         power_reset(x, "its button");
+    seen->resets = now.resets;
+    vm.changed |= 1 << PART_HEAD;
 }

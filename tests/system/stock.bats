@@ -23,7 +23,7 @@ measure() {
 
 setup_file() {
     measure with ''
-    measure without 's/{"images"/{"stock": 0, "images"/'
+    measure without '/"memory.config"/s/"text": {/&"stock": 0/'
 }
 
 teardown_file() {

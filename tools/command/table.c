@@ -22,8 +22,10 @@ const struct command commands[] = {
      ARGUMENT_CONFIG, true, command_run},
     {"check", "CONFIG", "says what is wrong with a configuration, a line each", config_text, O(MEMORY), 1, 1,
      ARGUMENT_CONFIG, false, command_check},
-    {"manifest", "CONFIG", "prints all that it stands for: objects, capabilities, windows", config_text,
-     O(MACHINE) | O(RESTART_EVERY), 1, 1, ARGUMENT_CONFIG, false, command_manifest},
+    {"manifest", "CONFIG [VM]", "prints all that it stands for: objects, capabilities, windows",
+     "With VM: the part that this VM is, as control's vm-create takes it.\n"
+     "CONFIG is a file, or a name in config/.",
+     O(MACHINE) | O(RESTART_EVERY), 1, 2, ARGUMENT_CONFIG, false, command_manifest},
     {"archive", "CONFIG OUT.cpio", "makes its boot archive (also of a manifest, FILE.json)", config_text,
      O(MACHINE) | O(PROGRAMS) | O(RESTART_EVERY), 2, 2, ARGUMENT_CONFIG, false, command_archive},
     {"disk-image", "CONFIG FILE [PARTITION=FILE...]",
