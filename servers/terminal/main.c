@@ -141,7 +141,6 @@ static void open_terminal(void)
     open_state();
     terminal_open(&terminal, (void *)TERMINAL_MAP_OUTPUT, (void *)TERMINAL_MAP_INPUT,
                   (void *)TERMINAL_MAP_LOG);
-    terminal.spoke = now(); // perhaps somebody was in the middle of a line
 }
 
 int main(void)

@@ -22,29 +22,33 @@ enum skip { SKIP_NOTHING, SKIP_ESCAPE, SKIP_SEQUENCE, SKIP_STRING };
 
 static bool is_waiting(const struct terminal *t, uint32_t stream)
 {
-    return terminal_has(t, stream) && terminal_shows(t, stream) && stream_waiting(&t->source[stream]);
+    return stream != STREAM_NONE && stream_waiting(&t->source[stream]);
 }
 
 // Each in its turn, but for the owner.
 static uint32_t next_waiting(const struct terminal *t)
 {
-    for (uint32_t i = 1; i <= STREAMS_MAX; i++) {
-        uint32_t stream = (t->turn + i) % STREAMS_MAX;
-        if (stream != t->view->owner && is_waiting(t, stream))
+    uint32_t first = STREAM_NONE;
+    for (uint32_t i = 0; i < t->show_count; i++) {
+        uint32_t stream = t->shows[i];
+        if (stream == t->view->owner || !is_waiting(t, stream))
+            continue;
+        if (stream > t->turn)
             return stream;
+        first = first < stream ? first : stream;
     }
-    return STREAM_NONE;
+    return first;
 }
 
 static uint64_t hold_until(const struct terminal *t)
 {
-    return earlier(t->spoke + ticks_from_ns(SILENT_NS), t->held + ticks_from_ns(HOLD_NS));
+    return earlier(t->view->spoke + ticks_from_ns(SILENT_NS), t->held + ticks_from_ns(HOLD_NS));
 }
 
 static uint32_t choose(struct terminal *t, uint64_t now)
 {
     uint32_t owner = t->view->owner, other = next_waiting(t);
-    uint32_t going_on = owner != STREAM_NONE && is_waiting(t, owner) ? owner : STREAM_NONE;
+    uint32_t going_on = is_waiting(t, owner) ? owner : STREAM_NONE;
     t->waits = owner != STREAM_NONE && other != STREAM_NONE;
     if (!t->waits) {
         t->held = 0;
@@ -60,11 +64,13 @@ static uint32_t choose(struct terminal *t, uint64_t now)
     return other;
 }
 
-static void sleep(struct terminal *t)
+// False: something came.
+static bool sleep(struct terminal *t)
 {
-    for (uint32_t i = 0; i < STREAMS_MAX; i++)
-        if (terminal_has(t, i) && terminal_shows(t, i))
-            (void)!stream_sleep(&t->source[i]);
+    bool sleeps = true;
+    for (uint32_t i = 0; i < t->show_count; i++)
+        sleeps = stream_sleep(&t->source[t->shows[i]]) && sleeps;
+    return sleeps;
 }
 
 // True: the byte belongs to a control sequence.
@@ -152,7 +158,7 @@ static void show(struct terminal *t, uint32_t stream, uint64_t now)
             tell_missed(t, stream, missed);
     }
     t->stream[stream].shown = s->position;
-    t->spoke = now;
+    t->view->spoke = now;
 }
 
 bool terminal_show(struct terminal *t, uint64_t now)
@@ -161,10 +167,8 @@ bool terminal_show(struct terminal *t, uint64_t now)
     if (t->view->keys.state == KEYS_NAME || !output_has_room(t))
         return false;
     uint32_t stream = choose(t, now);
-    if (stream == STREAM_NONE) {
-        sleep(t);
+    if (stream == STREAM_NONE && !sleep(t))
         stream = choose(t, now); // what came in between woke nobody
-    }
     if (stream != STREAM_NONE)
         show(t, stream, now);
     return stream != STREAM_NONE;

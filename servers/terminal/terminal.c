@@ -50,9 +50,14 @@ static void tell(struct terminal *t, uint32_t stream)
 
 static void tell_all(struct terminal *t)
 {
-    for (uint32_t i = 0; i < STREAMS_MAX; i++)
-        if (terminal_has(t, i))
-            tell(t, i);
+    t->show_count = 0;
+    for (uint32_t i = 0; i < STREAMS_MAX; i++) {
+        if (!terminal_has(t, i))
+            continue;
+        tell(t, i);
+        if (terminal_shows(t, i))
+            t->shows[t->show_count++] = i;
+    }
 }
 
 // Who has the line leaves it.
@@ -139,7 +144,7 @@ void terminal_publish(struct terminal *t)
         publish_log(t, t->changed_log);
     if (t->input.position != v->input && ring_publish_consumed(&t->input, v->input))
         t->signal_uart = true;
-    if (t->changed_shows)
+    if (t->changed_shows || t->fresh)
         tell_all(t);
     t->changed_view = t->changed_shows = t->fresh = false;
     t->changed_stream = STREAM_NONE;

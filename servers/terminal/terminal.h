@@ -37,6 +37,7 @@ struct terminal_view {
     uint32_t shared;   // but for the log, whose lines come between its own
     uint32_t owner;    // the stream that is in the middle of a line; STREAM_NONE: none
     uint32_t reserved;
+    uint64_t spoke; // TSC tick of the owner's last output: who dies often still sees that it is silent
     struct keys keys;
 };
 
@@ -76,10 +77,10 @@ struct terminal {
     bool signal_uart;
     uint64_t signal_consoles; // a bit each
 
-    uint32_t turn, log_turn; // who was the last
-    uint64_t spoke;          // TSC tick of the last output of the line's owner
-    uint64_t held;           // since when others wait for its end; 0: nobody does
-    bool waits;              // somebody does now
+    uint32_t shows[STREAMS_MAX], show_count; // the streams that the line shows, in their order
+    uint32_t turn, log_turn;                 // who was the last
+    uint64_t held;                           // since when others wait for its end; 0: nobody does
+    bool waits;                              // somebody does now
 };
 
 #define TERMINAL_LOG_STRIDE     UINT64_C(0x200000)

@@ -53,8 +53,7 @@ static inline void world_open(void)
                                 .names = &world.names,
                                 .level = LOG_INFO,
                                 .logs = world.logs,
-                                .consoles = world.consoles,
-                                .spoke = world.now};
+                                .consoles = world.consoles};
     terminal_open(&world.t, world_output_memory, world_input_memory, world_log_stream);
 }
 

@@ -71,6 +71,24 @@ static void lines_are_whole(void **state)
     assert_string_equal(world_shown(), "[c0] ls\r\n");
 }
 
+// However often the terminal dies, it sees when somebody has been silent for long enough.
+static void patience_is_kept(void **state)
+{
+    (void)state;
+    world_begin(2);
+    world_prints(0, "$ ");
+    world_prints(1, "other\n");
+    assert_string_equal(world_shown(), "[c0] $ ");
+    for (int i = 0; i < 4; i++) {
+        world.now += 60 * NS_PER_MS;
+        world_open();
+        assert_string_equal(world_shown(), "");
+    }
+    world.now += 60 * NS_PER_MS;
+    world_open();
+    assert_string_equal(world_shown(), "\r\n[c1] other\r\n");
+}
+
 // Who never ends a line cannot keep the others back for ever, nor until they overflow.
 static void patience_ends(void **state)
 {
@@ -245,6 +263,7 @@ int main(void)
         cmocka_unit_test(control_sequences),
         cmocka_unit_test(lines_are_whole),
         cmocka_unit_test(patience_ends),
+        cmocka_unit_test(patience_is_kept),
         cmocka_unit_test(the_host_is_slow),
         cmocka_unit_test(faulty_rings_are_left_behind),
         cmocka_unit_test(logs_never_wait),
