@@ -71,7 +71,7 @@ TINY_C      := $(WARN) -I. -ffreestanding -nostdinc -O2 -fno-pic -fno-pie -fno-s
                -fcf-protection=none -fno-asynchronous-unwind-tables
 TINY_COMMON := kernel.c machine.c image.S
 TINY_LD     := ld --fatal-warnings -no-warn-rwx-segments -z max-page-size=4096 -T tests/kernels/kernel.ld
-TINY        := $(if $(wildcard tests/kernels/kernel.ld),$(addprefix $(B)/kernels/,pvh multiboot bzimage stock pae pci life))
+TINY        := $(if $(wildcard tests/kernels/kernel.ld),$(addprefix $(B)/kernels/,pvh multiboot bzimage stock talk life pae pci))
 
 $(eval $(call compile,tiny32,$(CC),-m32 $(TINY_C) -isystem $(CC_INC)))
 $(eval $(call compile,tiny64,$(CC),-m64 $(TINY_C) -mno-red-zone -isystem $(CC_INC)))
@@ -88,5 +88,6 @@ $(eval $(call tiny,multiboot,tiny32,multiboot.S told_multiboot.c $(TINY_COMMON),
 $(eval $(call tiny,bzimage,tiny64,bzimage.S told_bzimage.c $(TINY_COMMON),--oformat binary))
 $(eval $(call tiny,stock,tiny32,pvh.S stock.c machine.c,-m elf_i386))
 $(eval $(call tiny,life,tiny32,pvh.S life.c machine.c,-m elf_i386))
+$(eval $(call tiny,talk,tiny32,pvh.S told_pvh.c talk.c machine.c,-m elf_i386))
 $(eval $(call tiny,pae,tiny32,multiboot.S pae.c machine.c,-m elf_i386))
 $(eval $(call tiny,pci,tiny32,pvh.S told_pvh.c pci.c pci_machine.c machine.c,-m elf_i386))
