@@ -128,6 +128,7 @@ int main(void)
     if (program_start.kind != START_FRESH) {
         bus_start();
         interrupts_start();
+        panel_start();
     }
     power_report();
     s = server_run(&vm.server);

@@ -1,8 +1,8 @@
 // The buttons of the VM's front panel.
 // SPDX-License-Identifier: MIT
 //
-// A press makes the vCPU come out; its KICK exit acts on it. After a start of the monitor, which kicks too,
-// the counts tell what was missed.
+// A press makes the vCPU come out; its KICK exit acts on it. After a start of the monitor the counts tell what
+// was missed.
 #include "libipc/proto/panel.h"
 #include "libipc/log.h"
 #include "libipc/proto/layout.h"
@@ -19,6 +19,13 @@ void panel_power_up(void)
 {
     if (vm.config.panel)
         vm.machine->panel = counts();
+}
+
+void panel_start(void)
+{
+    const struct vm_panel *seen = &vm.machine->panel, now = vm.config.panel ? counts() : *seen;
+    if (now.powers != seen->powers || now.resets != seen->resets)
+        interrupts_kick((1u << VM_CPUS) - 1);
 }
 
 void panel_look(struct vm_exit *x)

@@ -232,6 +232,7 @@ void memory_e820(void (*add)(void *ctx, uint64_t base, uint64_t bytes, uint32_t 
 bool boot_load(struct vcpu_state *state);
 
 // panel.c
+void panel_start(void);             // after a start of ours
 void panel_power_up(void);          // what was pressed before does not count
 void panel_look(struct vm_exit *x); // acts on presses
 
