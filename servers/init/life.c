@@ -9,6 +9,7 @@
 #include "libipc/proto/panel.h"
 #include "libipc/status.h"
 #include "libipc/syscall.h"
+#include "libipc/time.h"
 #include "servers/init/init.h"
 
 static const char *const state_names[] = {
@@ -137,6 +138,8 @@ void vm_start(uint32_t v, const struct init_command *c, struct init_answer *a)
         refuse(a, INIT_WRONG_STATE, "the machine is shutting down");
         return;
     }
+    log_debug("VM %.*s is switched on at %llu", (int)init.m.vm[v].name.length, init.m.vm[v].name.at,
+              (unsigned long long)now());
     if (!attempt(start, v, a->text, sizeof a->text)) {
         a->outcome = INIT_NO_MEMORY;
         stop_servers(v);

@@ -5,6 +5,7 @@
 #include "libipc/log.h"
 #include "libipc/proto/init.h"
 #include "libipc/proto/layout.h"
+#include "libipc/time.h"
 #include "servers/vmm/acpi/acpi.h"
 
 enum { RTC_HOLE = 0xc0000000 };
@@ -55,6 +56,7 @@ void power_up(struct vcpu_state *state)
 {
     log_info("%s: power on, %llu MiB", vm.config.name, (unsigned long long)vm.config.memory >> 20);
     start(state, true);
+    log_debug("%s: its guest begins at %llu", vm.config.name, (unsigned long long)now());
 }
 
 void power_reset(struct vm_exit *x, const char *by)
