@@ -9,11 +9,11 @@ load ../lib/machine
 # measure NAME EDIT: figures of a run whose manifest was edited, into the file NAME
 measure() {
     local folder=$BATS_FILE_TMPDIR/$1
-    mkdir -p "$folder/guest/alpha"
-    cp build/kernels/stock "$folder/guest/alpha/kernel"
+    mkdir -p "$folder/guest"
     printf '%s\n' 'name: stock' 'vms:' \
-        "  - {name: alpha, memory: 64M, kernel: $folder/guest/alpha/kernel}" >"$folder/stock.yaml"
+        "  - {name: alpha, memory: 64M, kernel: $MACHINE_ROOT/build/kernels/stock}" >"$folder/stock.yaml"
     build/bulkhead manifest "$folder/stock.yaml" | sed "$2" >"$folder/stock.json"
+    cp build/kernels/stock "$folder/$(sed -n 's/.*"file": "\([^"]*\)".*/\1/p' "$folder/stock.json")"
     build/bulkhead archive "$folder/stock.json" "$folder/stock.cpio"
     machine_start bench -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$folder/stock.cpio"
     [ "$(machine_exit_status)" -eq 0 ]
