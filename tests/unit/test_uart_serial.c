@@ -25,6 +25,7 @@ static struct {
     uint64_t printed, read;         // that the console sent and got
     uint64_t accesses, cut;         // the driver dies in front of this access
     bool slow;                      // the line takes characters only when told to
+    bool missing;                   // nothing is at the ports
     jmp_buf out;
 } w;
 
@@ -59,7 +60,7 @@ static void access_begins(void)
 uint8_t port_read(unsigned offset)
 {
     access_begins();
-    return (uint8_t)uart_read(&w.device, offset).value;
+    return w.missing ? 0xff : (uint8_t)uart_read(&w.device, offset).value;
 }
 
 void port_write(unsigned offset, uint8_t value)
@@ -149,6 +150,23 @@ static void test_takes_over(void **unused)
     console_reads(CAPACITY);
     assert_int_equal(w.read, 10);
     assert_true(s.peer_stirred);
+}
+
+// Where nothing is, all that is printed is dropped, and whoever prints is not held up.
+static void test_missing(void **unused)
+{
+    (void)unused;
+    struct serial s;
+    begin(&s);
+    assert_true(serial_is_there());
+    w.missing = true;
+    assert_false(serial_is_there());
+    for (unsigned i = 0; i < 5 * CAPACITY; i++) {
+        (void)console_prints();
+        serial_drop(&s);
+        assert_int_equal(s.output.position, w.printed);
+    }
+    assert_int_equal(w.seen, 0);
 }
 
 // The FIFOs were off, with a character in the receiver.
@@ -300,7 +318,7 @@ int main(void)
         cmocka_unit_test(test_takes_over),  cmocka_unit_test(test_turns_on),
         cmocka_unit_test(test_input_waits), cmocka_unit_test(test_output_waits),
         cmocka_unit_test(test_wicked_peer), cmocka_unit_test(test_wild_positions),
-        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_killed),      cmocka_unit_test(test_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
