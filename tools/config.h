@@ -43,8 +43,8 @@ struct config_hang {
 };
 
 struct config {
-    bool ata; // the machine's disk is an ATA one, not virtio: who starts the machine says so
     unsigned line;
+    bool ata; // the machine's disk is an ATA one, not virtio: who starts the machine says so
     struct value name, keep, control;
     struct config_log log;
     struct config_hang hang;
