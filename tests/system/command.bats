@@ -80,6 +80,17 @@ state() {
     [[ $output != *beta* ]]
 }
 
+@test "disk lists them, and log tells what the system and the consoles have printed" {
+    run bulkhead disk
+    echo "$output"
+    [[ $output =~ alpha\ +root\ +disk.alpha.root\ +ram\ +32\ MiB\ +[1-9][0-9]*\ +0 ]]
+    run bulkhead log
+    echo "$output"
+    [[ $output == *"[init] vm_overhead_kib alpha: "*"[vmm.alpha] alpha: power on"* ]]
+    run bulkhead log alpha
+    [[ $output == *alpha-42* ]] && [[ $output != *beta-42* ]]
+}
+
 @test "every server of a VM is killed, and its user notices nothing" {
     bulkhead kill vmm.alpha console.alpha disk.alpha.root memory terminal uart
     at_console alpha 'echo 3 >/proc/sys/vm/drop_caches; cat /mnt/note; echo still-$((6*7))' still-42
@@ -116,6 +127,23 @@ state() {
     at_console beta 'echo third-$((6*7))' third-42
 }
 
+@test "a VM is added while the others run, used, and destroyed" {
+    sed "s#\.\./build#$PWD/build#" config/two-vms.yaml >"$BATS_TEST_TMPDIR/three.yaml"
+    sed -n '/name: beta/,$ s/beta/gamma/; /name: gamma/,$ p' "$BATS_TEST_TMPDIR/three.yaml" >"$BATS_TEST_TMPDIR/gamma"
+    cat "$BATS_TEST_TMPDIR/gamma" >>"$BATS_TEST_TMPDIR/three.yaml"
+    bulkhead vm create "$BATS_TEST_TMPDIR/three.yaml" gamma
+    [ "$(state gamma)" = created ]
+    bulkhead vm start gamma
+    at_console gamma 'echo gamma-$((6*7))' gamma-42
+    run bulkhead vm destroy gamma
+    [ "$status" -eq 1 ]
+    bulkhead vm stop --force gamma
+    bulkhead vm destroy gamma
+    [ -z "$(state gamma)" ]
+    run bulkhead vm start gamma
+    [ "$status" -eq 1 ]
+}
+
 @test "shutdown ends VMs and machine, and both commands end well" {
     bulkhead shutdown
     until [ -e "$STATUS" ]; do sleep 0.1; done
@@ -123,4 +151,33 @@ state() {
     [ "$(<"$STATUS")" -eq 0 ]
     run bulkhead ps
     [ "$status" -eq 3 ]
+}
+
+# starting_machine: one that has been started, and need not come far; its process is in PID
+starting_machine() {
+    rm -f "$BULKHEAD_RUNS/one-vm/line" # a killed one's
+    build/bulkhead run one-vm --headless </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    PID=$!
+    until [ -S "$BULKHEAD_RUNS/one-vm/line" ]; do sleep 0.1; done
+}
+
+@test "two machines of one name are refused, and a signal stops a machine: status 5" {
+    starting_machine
+    run build/bulkhead run one-vm --headless
+    [ "$status" -eq 1 ] && [[ $output == "bulkhead: one-vm runs already; --run NAME "* ]]
+    kill "$PID"
+    wait "$PID" || status=$?
+    [ "$status" -eq 5 ]
+    [ ! -e "$BULKHEAD_RUNS/one-vm/control" ]
+}
+
+@test "no emulator outlives a command that is killed, and the next one starts over" {
+    starting_machine
+    kill -KILL "$PID"
+    flock "$BULKHEAD_RUNS/one-vm/lock" true
+    run build/bulkhead ps --run one-vm
+    [ "$status" -eq 3 ]
+    starting_machine
+    kill "$PID"
+    wait "$PID" || [ $? -eq 5 ]
 }

@@ -130,21 +130,35 @@ static char **command_line(const struct run *r)
     return words.items;
 }
 
-static bool start(const struct run *r)
+_Noreturn static void become_machine(const struct run *r, char **words, pid_t parent)
 {
-    char **words = command_line(r);
-    fflush(NULL);
-    child = fork();
-    if (child < 0)
-        return report_error(&r->v->report, 0, "%s", strerror(errno));
-    if (child)
-        return true;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (r->headless && !freopen("/dev/null", "r", stdin))
+    if (getppid() != parent || (r->headless && !freopen("/dev/null", "r", stdin)))
         _exit(MACHINE_REFUSED);
     execv(words[0], words);
     fprintf(stderr, "bulkhead: %s: %s\n", words[0], strerror(errno));
     _exit(MACHINE_REFUSED);
+}
+
+// Signals wait until there is somebody to hand them on to.
+static bool start(const struct run *r)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    char **words = command_line(r);
+    pid_t parent = getpid();
+    sigset_t ends, before;
+    sigemptyset(&ends);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        sigaddset(&ends, signals[i]);
+    sigprocmask(SIG_BLOCK, &ends, &before);
+    fflush(NULL);
+    child = fork();
+    for (size_t i = 0; child > 0 && i < sizeof signals / sizeof signals[0]; i++)
+        sigaction(signals[i], &(struct sigaction){.sa_handler = pass_on}, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (child == 0)
+        become_machine(r, words, parent);
+    return child > 0 || report_error(&r->v->report, 0, "%s", strerror(errno));
 }
 
 static enum outcome wait_for_end(const struct run *r)
@@ -152,8 +166,6 @@ static enum outcome wait_for_end(const struct run *r)
     struct boot_progress progress = {.name = r->name, .path = r->path, .line = -1};
     int status;
     pid_t ended;
-    for (const int *s = (const int[]){SIGINT, SIGTERM, SIGHUP, 0}; *s; s++)
-        sigaction(*s, &(struct sigaction){.sa_handler = pass_on}, NULL);
     while ((ended = waitpid(child, &status, r->headless && !progress.done ? WNOHANG : 0)) != child) {
         if (ended < 0 && errno != EINTR)
             return REFUSED;
