@@ -15,7 +15,7 @@ enum start_kind { START_FRESH, START_RESTART, START_UPGRADE, START_FAILED };
 #define PROGRAM_TEXT   UINT64_C(0x400000)
 #define PROGRAM_DATA   UINT64_C(0x800000)
 #define PROGRAM_WINDOW UINT64_C(0x200000) // bytes of either
-#define PROGRAM_STACK  UINT64_C(0x10000)
+#define PROGRAM_STACK  UINT64_C(0x8000)
 
 struct program_start {
     uint64_t heap_end;

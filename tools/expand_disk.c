@@ -4,7 +4,7 @@
 #include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"
 
-enum { PARTITION_HEAP = 64 << 10, VIRTIO_BLOCK = 2, SECTOR = 512 };
+enum { REQUESTS_HEAP = 48 << 10, VIRTIO_BLOCK = 2, SECTOR = 512 };
 
 static const char *disk_config(const struct scope *s, const struct config_vm *vm, const struct config_disk *d)
 {
@@ -62,11 +62,10 @@ static void add_stand_in(struct scope *s, const struct config_vm *vm, const stru
     expand_map(s, &server->failed.maps, (struct kind_map){DEVICE_MAP_RAM + m->address, m->memory, "rw"});
 }
 
-// Several requests are under way there, in memory of the server's.
-static void add_partition(struct scope *s, const struct config_disk *d, struct plan_server *server)
+// Its queues, and its requests, of which several are under way in a partition.
+static uint64_t heap_of(const struct config_disk *d)
 {
-    server->heap = PARTITION_HEAP;
-    expand_channel(s, server, d->partition_name, false);
+    return (1 + d->queues.number) * PAGE + (d->partition_name ? REQUESTS_HEAP : 0);
 }
 
 void expand_disks(struct scope *s, const struct config_vm *c)
@@ -75,10 +74,11 @@ void expand_disks(struct scope *s, const struct config_vm *c)
         const struct config_disk *d = config_disk(c, i);
         s->part = d->name.text;
         struct plan_server *server = expand_device(s, KIND_DISK, s->device++, disk_config(s, c, d));
+        server->heap = heap_of(d);
         add_stand_in(s, c, d, server);
         uint64_t quota = add_data(s, d, server) + add_base(s, d, server);
         expand_find_object(s->plan, expand_name(s, "%.quota"))->quota += quota;
         if (d->partition_name)
-            add_partition(s, d, server);
+            expand_channel(s, server, d->partition_name, false);
     }
 }

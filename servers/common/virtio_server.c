@@ -11,7 +11,7 @@
 #include "libipc/status.h"
 #include "libipc/thread.h"
 
-enum { DEVICE_SECTION = 1, VCPUS_MAX = 32, LOG_BYTES = 4 << 10, TOKENS_MAX = 64, TOKEN_WORDS = 4 };
+enum { DEVICE_SECTION = 1, REPLIES = 8, LOG_BYTES = 4 << 10, TOKENS_MAX = 64, TOKEN_WORDS = 4 };
 
 // ---- at the start ----
 
@@ -55,7 +55,7 @@ static void open_state(struct virtio_server *s)
     const struct state_section sections[] = {
         {VIRTIO_SECTION, sizeof(struct virtio_state)},
         {VIRTIO_QUEUES_SECTION, v->kind->queues * (uint32_t)sizeof(struct virtq_state)},
-        {REPLIES_SECTION, VCPUS_MAX * sizeof(struct stored_reply)},
+        {REPLIES_SECTION, REPLIES * sizeof(struct stored_reply)},
         {DEVICE_SECTION, s->device_bytes},
     };
     const struct state_layout layout = {s->state_kind, s->version, LOG_BYTES, 3 + (s->device_bytes != 0),
@@ -184,7 +184,7 @@ _Noreturn void virtio_server_run(struct virtio_server *s)
                                 .tries = SERVER_TRIES,
                                 .state = &s->state,
                                 .stored = state_section(&s->state, REPLIES_SECTION),
-                                .stored_count = VCPUS_MAX};
+                                .stored_count = REPLIES};
     for (uint32_t i = 0; i < s->virtio.kind->queues; i++) {
         s->virtio.queue[i].owner = s;
         s->virtio.queue[i].commit = commit_queue;

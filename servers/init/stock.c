@@ -13,7 +13,12 @@
 #include "libipc/syscall.h"
 #include "servers/init/init.h"
 
-enum { SUPPLY_MAX = 512, RESERVE_PART = 32, RESERVE_MAX = 16384 /* 64 MiB */ };
+enum {
+    SUPPLY_MAX = 512,
+    LARGE = 512 /* pages of 2 MiB */,
+    RESERVE_PART = 32,
+    RESERVE_MAX = 16384 /* 64 MiB */
+};
 
 static uint64_t left[ROOT_RAM_REGIONS_MAX]; // pages, from each region's first
 
@@ -54,10 +59,37 @@ static void take_reserve(uint32_t memory, uint64_t page, uint64_t pages, struct 
     }
 }
 
+// A 2 MiB page whole, which takes no page table: from the beginning of a region, because at its end odd pages
+// go.
+static bool take_large(uint32_t memory, uint64_t page)
+{
+    uint32_t i = largest();
+    uint64_t skip = -init.info.ram_first[i] % LARGE;
+    if (left[i] < skip + LARGE || sys_supply(memory, page, ROOT_SLOT_RAM + i, init.info.ram_first[i] + skip,
+                                             LARGE, SUPPLY_LARGE) != STATUS_OK)
+        return false;
+    init.info.ram_first[i] += skip + LARGE;
+    left[i] -= skip + LARGE;
+    return true;
+}
+
+static uint64_t take_large_ones(uint32_t memory, uint64_t page, uint64_t pages)
+{
+    uint64_t taken = 0;
+    while (page % LARGE == 0 && pages - taken >= LARGE && take_large(memory, page + taken))
+        taken += LARGE;
+    return taken;
+}
+
 void stock_take(uint32_t memory, uint64_t page, uint64_t pages, struct json_text why)
 {
     if (reserve.open)
         take_reserve(memory, page, pages, why);
+    else if (pages > LARGE) { // a smaller object has one page table
+        uint64_t taken = take_large_ones(memory, page, pages);
+        page += taken;
+        pages -= taken;
+    }
     while (!reserve.open && pages) {
         uint32_t i = largest();
         uint64_t n = pages < SUPPLY_MAX ? pages : SUPPLY_MAX;

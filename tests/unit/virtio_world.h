@@ -22,7 +22,13 @@ static void world_step(void);
 #include "servers/common/virtq_stream.c"
 #include "servers/common/virtqueue.c"
 
-enum { WORLD_RAM = 1 << 20, WORLD_USED = 0x60000, WORLD_QUEUES = 4, WORLD_DEVICE_STATE = 64, WORLD_RING = 0x8000 };
+enum {
+    WORLD_RAM = 1 << 20,
+    WORLD_USED = 0x60000,
+    WORLD_QUEUES = 4,
+    WORLD_DEVICE_STATE = 64,
+    WORLD_RING = 0x8000
+};
 
 // The driver's side of a queue.
 struct world_queue {
