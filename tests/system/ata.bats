@@ -59,6 +59,17 @@ teardown() {
     [ "$(machine_exit_status)" -eq 0 ]
 }
 
+# bats test_tags=qemu
+@test "a disk that is shorter than its table says has no partitions, and the log says why" {
+    truncate -s 8M "$disk"
+    boot absent 0 kill 60000000 1 test -drive "$(ide "$disk")"
+    machine_expect '^\[drivers/ata\] error: ata0 slave: the partition table \(usable sectors 2048 to [0-9]+ of 16384\) and its copy \(no header in sector 16383\) are damaged$'
+    machine_expect "^\[drivers/ata\] error: there is no partition 'test'$"
+    machine_expect '^\[blocks\] 0 sectors, flags 0, presence 2$'
+    machine_expect '^\[blocks\] a request where nothing is: 1$'
+    [ "$(machine_exit_status)" -eq 0 ]
+}
+
 # bats test_tags=bochs, brief
 @test "Bochs: kills lose nothing, and the disk keeps it" {
     boot work 300 kill 50000 8 --machine bochs --disk "$disk" test
