@@ -4,7 +4,6 @@
 
 enum { COM1 = 0x3f8, COM1_INTERRUPTS = 0x3f9, COM1_STATUS = 0x3fd };
 enum { STATUS_DATA = 0x01, STATUS_EMPTY = 0x20, INTERRUPT_DATA = 0x01 };
-enum { VECTOR = 0x40, CODE = 0x10, GATE = 0x8e, TIMER_ONE_SHOT = VECTOR, DIVIDE_BY_1 = 0xb };
 enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71, RESET_CONTROL = 0xcf9, PM1_CONTROL = 0x604 };
 enum { SLEEP_S5 = 5 << 10 | 1 << 13 }; // as our ACPI tables say
 
@@ -57,34 +56,6 @@ void cmos_write(uint8_t index, uint8_t value)
 {
     out8(CMOS_INDEX, index);
     out8(CMOS_DATA, value);
-}
-
-static volatile uint32_t *lapic(unsigned offset)
-{
-    return (volatile uint32_t *)(uintptr_t)(0xfee00000 + offset);
-}
-
-extern char timer_interrupt[];
-asm("timer_interrupt: movl $0, 0xfee000b0\n" // end of interrupt
-    "iret\n");
-
-void machine_rest(uint32_t ticks)
-{
-    static uint64_t table[VECTOR + 1];
-    static struct {
-        uint16_t limit;
-        uint32_t base;
-    } __attribute__((packed)) pointer = {sizeof table - 1, 0};
-    uintptr_t handler = (uintptr_t)timer_interrupt;
-    table[VECTOR] =
-        (uint64_t)(handler >> 16) << 48 | (uint64_t)GATE << 40 | (uint64_t)CODE << 16 | (handler & 0xffff);
-    pointer.base = (uint32_t)(uintptr_t)table;
-    asm volatile("lidt %0" : : "m"(pointer));
-    *lapic(0xf0) = 0x1ff; // enabled
-    *lapic(0x3e0) = DIVIDE_BY_1;
-    *lapic(0x320) = TIMER_ONE_SHOT;
-    *lapic(0x380) = ticks;
-    asm volatile("sti; hlt; cli" : : : "memory");
 }
 
 static _Noreturn void stop(void)

@@ -24,7 +24,7 @@ void say_number(const char *text, uint64_t n);
 uint8_t cmos_read(uint8_t index);
 void cmos_write(uint8_t index, uint8_t value);
 
-// Sleeps until the local APIC's timer has counted so many ticks.
+// rest.c: sleeps until the local APIC's timer has counted so many ticks.
 void machine_rest(uint32_t ticks);
 
 _Noreturn void machine_reset(void);
