@@ -44,16 +44,17 @@ static void check_old(struct report *r, const struct disk_old *old, const struct
     if ((wanted && kept_as(old, wanted)) || may_go(old, p))
         return;
     if (!wanted)
-        report_error(r, 0, "partition '%s' of %s holds data, but no disk here has it: --replace drops it",
-                     p->name, old->path);
-    else if (wanted->content)
-        report_error(r, wanted->line, "partition '%s' of %s holds data: --replace puts %s there", p->name,
-                     old->path, wanted->content);
-    else
         report_error(
-            r, wanted->line,
-            "partition '%s' of %s has %llu KiB and holds data, expected %llu KiB: --replace drops it",
-            p->name, old->path, kib(gpt_sectors(p)), kib(wanted->bytes / GPT_SECTOR));
+            r, 0, "partition '%s' of %s holds data, but no disk here has it: disk-image --replace drops it",
+            p->name, old->path);
+    else if (wanted->content)
+        report_error(r, wanted->line, "partition '%s' of %s holds data: disk-image --replace puts %s there",
+                     p->name, old->path, wanted->content);
+    else
+        report_error(r, wanted->line,
+                     "partition '%s' of %s has %llu KiB and holds data, expected %llu KiB: disk-image "
+                     "--replace drops it",
+                     p->name, old->path, kib(gpt_sectors(p)), kib(wanted->bytes / GPT_SECTOR));
 }
 
 static void check_part(struct report *r, const struct list *parts, size_t i)

@@ -191,10 +191,11 @@ static void refusals(void **state)
     const struct disk_part resized[] = {{"alpha.root", 3 * MIB, 5, NULL}, {"beta.root", MIB, 9, NULL}};
     expect_refusal(resized, 2,
                    "c.yaml:9: partition 'beta.root' of %s has 1028 KiB and holds data, expected 1024 KiB: "
-                   "--replace drops it\n");
-    expect_refusal(two, 1,
-                   "c.yaml: partition 'beta.root' of %s holds data, but no disk here has it: --replace drops "
-                   "it\n");
+                   "disk-image --replace drops it\n");
+    expect_refusal(
+        two, 1,
+        "c.yaml: partition 'beta.root' of %s holds data, but no disk here has it: disk-image --replace drops "
+        "it\n");
     assert_int_equal(get("beta.root", MIB), 'b');
     assert_true(make(resized, 2, true));
     assert_int_equal(get("beta.root", 0), 0);
