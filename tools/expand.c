@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "libipc/proto/disk.h"
 #include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"
 
@@ -71,11 +72,28 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
     return expand_all(a, r, config, NULL, plan);
 }
 
+// The driver of the host's disk has its channels from the beginning.
+static bool check_disks(struct report *r, const struct config *config, const char *vm)
+{
+    unsigned errors = r->errors;
+    for (size_t i = 0; i < config->vms.count; i++) {
+        const struct config_vm *c = config_vm(config, i);
+        for (size_t k = 0; strcmp(c->name.text, vm) == 0 && k < c->disks.count; k++) {
+            const struct config_disk *d = config_disk(c, k);
+            if (d->store.number == DISK_STORE_PARTITION)
+                report_error(r, d->line, "disk %s: a VM that is added has none on the host's disk",
+                             d->name.text);
+        }
+    }
+    return r->errors == errors;
+}
+
 bool expand_part(struct arena *a, struct report *r, const struct config *config,
                  const struct expand_numbers *numbers, struct plan *part)
 {
     struct plan whole;
-    return expand_all(a, r, config, numbers, &whole) && part_of(r, &whole, numbers->vm, part);
+    return check_disks(r, config, numbers->vm) && expand_all(a, r, config, numbers, &whole) &&
+           part_of(r, &whole, numbers->vm, part);
 }
 
 void expand_restarts(struct plan *plan, uint64_t requests)

@@ -375,8 +375,10 @@ static void part(void **state)
         assert_int_equal(census(&f.m), before);
         assert_null(server(&f, "vmm.b"));
     }
-    assert_false(expand_part(&f.arena, &(struct report){.to = fopen("/dev/null", "w")}, &config,
+    FILE *nowhere = fopen("/dev/null", "w");
+    assert_false(expand_part(&f.arena, &(struct report){.to = nowhere}, &config,
                              &(struct expand_numbers){.vm = "c"}, &plan));
+    fclose(nowhere);
     free(text);
     drop(&f);
 }
