@@ -17,7 +17,7 @@ static uint32_t next_log(const struct terminal *t, struct log_line *line)
 {
     for (uint32_t i = 1; i <= TERMINAL_LOGS_MAX; i++) {
         uint32_t log = (t->log_turn + i) % TERMINAL_LOGS_MAX;
-        if (t->log[log].use && (log_line_first(&t->line[log], line) || is_faulty(&t->line[log])))
+        if (terminal_logs(t, log) && (log_line_first(&t->line[log], line) || is_faulty(&t->line[log])))
             return log;
     }
     return LOG_NONE;
@@ -26,7 +26,7 @@ static uint32_t next_log(const struct terminal *t, struct log_line *line)
 static void sleep(struct terminal *t)
 {
     for (uint32_t i = 0; i < TERMINAL_LOGS_MAX; i++)
-        if (t->log[i].use)
+        if (terminal_logs(t, i))
             (void)!ring_sleep_empty(&t->line[i]);
 }
 

@@ -122,7 +122,7 @@ static void publish_stream(struct terminal *t, uint32_t stream)
 
 static void publish_log(struct terminal *t, uint32_t log)
 {
-    if (!t->log[log].use)
+    if (!terminal_logs(t, log))
         return;
     if (t->fresh)
         open_log(t, log);

@@ -100,7 +100,14 @@ static inline const char *terminal_name(const struct terminal *t, uint32_t strea
 
 static inline bool terminal_has(const struct terminal *t, uint32_t stream)
 {
-    return stream == STREAM_LOG || (stream < STREAMS_MAX && t->stream[stream].use);
+    return stream == STREAM_LOG ||
+           (stream < STREAMS_MAX && t->stream[stream].use &&
+            t->stream[stream].use == name_use(&t->names->console[stream - STREAM_CONSOLE]));
+}
+
+static inline bool terminal_logs(const struct terminal *t, uint32_t log)
+{
+    return t->log[log].use && t->log[log].use == name_use(&t->names->log[log]);
 }
 
 // Is it one of those that the line shows now?
