@@ -1,8 +1,8 @@
 // The buttons of the VM's front panel.
 // SPDX-License-Identifier: MIT
 //
-// A press makes the vCPU come out; its KICK exit acts on it. After a start of the monitor the counts tell what
-// was missed.
+// A press makes the vCPU come out; its KICK exit acts on it. After a start of the monitor the counts tell
+// what was missed.
 #include "libipc/proto/panel.h"
 #include "libipc/log.h"
 #include "libipc/proto/layout.h"
