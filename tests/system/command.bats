@@ -128,10 +128,9 @@ state() {
 }
 
 @test "a VM is added while the others run, used, and destroyed" {
-    sed "s#\.\./build#$PWD/build#" config/two-vms.yaml >"$BATS_TEST_TMPDIR/three.yaml"
-    sed -n '/name: beta/,$ s/beta/gamma/; /name: gamma/,$ p' "$BATS_TEST_TMPDIR/three.yaml" >"$BATS_TEST_TMPDIR/gamma"
-    cat "$BATS_TEST_TMPDIR/gamma" >>"$BATS_TEST_TMPDIR/three.yaml"
-    bulkhead vm create "$BATS_TEST_TMPDIR/three.yaml" gamma
+    { echo "name: more"; sed -n "s#\.\./build#$PWD/build#; s/beta/gamma/; /^vms:/ p; /name: gamma/,\$ p" config/two-vms.yaml; } \
+        >"$BATS_TEST_TMPDIR/more.yaml"
+    bulkhead vm create "$BATS_TEST_TMPDIR/more.yaml" gamma
     [ "$(state gamma)" = created ]
     bulkhead vm start gamma
     at_console gamma 'echo gamma-$((6*7))' gamma-42

@@ -39,8 +39,7 @@ const struct command commands[] = {
     {"ps", "", "lists VMs and servers: state, restarts, CPU time, memory", NULL, O(JSON) | TALKS, 0, 0,
      ARGUMENT_FILE, false, command_ps},
     {"vm create", "CONFIG NAME...", "adds VMs of a configuration to a machine that runs",
-     "Their images must be in the machine's boot archive, by the names that CONFIG gives them: so let it be\n"
-     "the configuration that the machine was started with, and the new VMs at its end.",
+     "Their images must be in the machine's boot archive: those of VMs that were there from the beginning.",
      TALKS, 2, MANY, ARGUMENT_CONFIG, false, command_vm_create},
     {"vm start", "NAME...", "switches VMs on that are off, failed or new", NULL, TALKS, 1, MANY, ARGUMENT_VM,
      false, command_vm_start},

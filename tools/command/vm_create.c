@@ -1,9 +1,8 @@
 // bulkhead vm create: a VM is added to a machine that runs.
 // SPDX-License-Identifier: MIT
 //
-// The configuration may be the one that the machine was started with, and a VM more: so files that it has
-// from others are found in the boot archive by the names that they have there. What the machine numbers is
-// asked of it first.
+// Files of the boot archive are named by what is in them, so those that it names are found. What the machine
+// numbers is asked of it first.
 #include <stdlib.h>
 
 #include "tools/control/client.h"
