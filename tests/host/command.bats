@@ -65,7 +65,7 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
         while read -r option; do
             sed -n "/^### $command/,/^###* /p" docs/command.md | grep -q -e "$option" ||
                 { echo "docs/command.md lacks $command $option"; false; }
-        done < <(grep -o -e '--[a-z][a-z]*' <<<"${lines[0]}")
+        done < <(grep -o -e '--[a-z][a-z-]*' <<<"${lines[0]}")
     done < <(bulkhead --help | sed -n 's/^  \(vm [a-z]*\|[a-z-]*\) .*/\1/p')
 }
 
@@ -81,7 +81,7 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     done >"$BATS_TEST_TMPDIR/help"
     while read -r option; do
         grep -q -e "$option" "$BATS_TEST_TMPDIR/help" || { echo "there is no $option"; false; }
-    done < <(grep -o '`--[a-z]*' docs/command.md | tr -d '`' | sort -u)
+    done < <(grep -o '`--[a-z-]*' docs/command.md | tr -d '`' | sort -u)
 }
 
 @test "wrong usage is one line that says where to look, and status 2" {
