@@ -57,7 +57,8 @@ static void end(struct partition *p, struct partition_job *j, enum blk_status re
 static void fail_job(struct partition *p, struct partition_job *j, enum block_status why)
 {
     static const char *const names[DISK_OPS] = {"reading", "writing", "a flush", "discarding", "zeroing"};
-    if (j->request)
+    p->errors++;
+    if (j->request && !(p->errors & (p->errors - 1))) // a guest that goes on trying fills no log
         log_error("%s: %s at sector %llu fails: %s", p->plan.name, names[j->request->op],
                   (unsigned long long)(j->offset / BLOCK_SECTOR), status_text(why));
     end(p, j, BLK_S_IOERR);

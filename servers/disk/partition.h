@@ -57,6 +57,7 @@ struct partition {
     uint64_t page; // of the map, that is read
     struct partition_job job[BLOCK_REQUESTS];
     struct partition_job *flushing; // has the map
+    uint64_t errors;
 };
 
 void partition_open(struct partition *p, const struct partition_plan *plan, struct block_channel *channel,
