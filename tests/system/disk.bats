@@ -95,3 +95,16 @@ image=build/guest/initramfs.cpio
     machine_type poweroff
     [ "$(machine_exit_status)" -eq 0 ]
 }
+
+@test "the same by the interrupt line, for a guest without MSI" {
+    sed "s|cmdline: .*|& pci=nomsi|; s|\.\./\.\./build|$PWD/build|" tests/configs/disks.yaml >"$BATS_FILE_TMPDIR/line.yaml"
+    build/bulkhead archive "$BATS_FILE_TMPDIR/line.yaml" "$BATS_FILE_TMPDIR/line.cpio"
+    machine_start bench -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_FILE_TMPDIR/line.cpio"
+    machine_expect '^guest# '
+    guest_run 'blk stamp /dev/vda 800 3 >/dev/null && blk verify /dev/vda 800 3'
+    [[ $output == *' 0 wrong'* ]]
+    guest_run 'grep -c "IO-APIC.*virtio" /proc/interrupts'
+    machine_type poweroff
+    [ "$(machine_exit_status)" -eq 0 ]
+    [ "$(machine_output | grep -c ' died: ')" -eq 0 ]
+}
