@@ -43,7 +43,7 @@ static inline uint32_t stream_piece(const struct stream *s, uint64_t position, u
 }
 
 // Puts bytes where position says, at most STREAM_AHEAD beyond what is published. The producer's.
-static inline void stream_put(struct stream *s, uint64_t position, const void *from, uint32_t count)
+static inline void stream_write(struct stream *s, uint64_t position, const void *from, uint32_t count)
 {
     uint8_t *at;
     uint32_t first = stream_piece(s, position, count, &at);

@@ -14,7 +14,7 @@
 #define MEMORY_MIN MIB
 #define MEMORY_MAX (64 * GIB)
 
-enum { CMDLINE_MAX = 2047 }; // what Linux keeps of it (COMMAND_LINE_SIZE - 1)
+enum { CMDLINE_MAX = 2047 /* what Linux keeps of it (COMMAND_LINE_SIZE - 1) */, PORTS_MAX = 6 };
 
 const char *check_path(struct arena *a, const char *config, const char *name)
 {
@@ -80,6 +80,19 @@ static void check_name(struct report *r, const struct value *name)
             report_error(r, name->line, "name: '%s' is a name of the system, expected another", name->text);
 }
 
+static void check_ports(struct report *r, const struct config_vm *vm)
+{
+    for (size_t i = 0; i < vm->ports.count; i++) {
+        const struct value *name = config_port(vm, i);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(config_port(vm, j)->text, name->text) == 0)
+                report_error(r, name->line, "ports: a port %s is in line %u already, expected another name",
+                             name->text, config_port(vm, j)->line);
+        if (i == PORTS_MAX)
+            report_error(r, name->line, "ports: more than %d, as many as a device has", PORTS_MAX);
+    }
+}
+
 static void check_vm(struct arena *a, struct report *r, const char *config, struct config_vm *vm)
 {
     check_name(r, &vm->name);
@@ -94,6 +107,7 @@ static void check_vm(struct arena *a, struct report *r, const char *config, stru
     check_initrd(a, r, config, vm);
     for (size_t i = 0; i < vm->disks.count; i++)
         check_disk(a, r, config, vm, i);
+    check_ports(r, vm);
     uint64_t images = vm->kernel_bytes + vm->initrd_bytes;
     if (images && images > vm->memory.number)
         report_error(r, vm->memory.line, "memory: %s, expected more than kernel and initrd take (%llu KiB)",

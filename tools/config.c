@@ -49,6 +49,7 @@ static const struct schema vm_keys[] = {
     {KEY(config_vm, rng), SCHEMA_BOOL},
     {KEY(config_vm, disks), SCHEMA_LIST, .sub = disk_keys, .item_bytes = sizeof(struct config_disk),
      .item = "a disk"},
+    {KEY(config_vm, ports), SCHEMA_NAMES, .item_bytes = sizeof(struct value)},
     {KEY(config_vm, weight), SCHEMA_NUMBER, .least = 1, .most = 1000, .otherwise = 100},
     {KEY(config_vm, priority), SCHEMA_NUMBER, .least = 1, .most = 15, .otherwise = 10},
     {KEY(config_vm, autostart), SCHEMA_BOOL, .otherwise = true},

@@ -21,6 +21,7 @@ struct config_vm {
     struct value name, memory, cpus, kernel, initrd, cmdline, console, test_devices, rng, weight, priority,
         autostart;
     struct list disks; // struct config_disk
+    struct list ports; // struct value: names
     // Found by the check: where the files are, and what the kernel is.
     const char *kernel_path, *initrd_path; // no initrd: NULL
     size_t kernel_bytes, initrd_bytes;
@@ -64,6 +65,11 @@ static inline struct config_vm *config_vm(const struct config *c, size_t i)
 static inline struct config_disk *config_disk(const struct config_vm *vm, size_t i)
 {
     return (struct config_disk *)vm->disks.items + i;
+}
+
+static inline struct value *config_port(const struct config_vm *vm, size_t i)
+{
+    return (struct value *)vm->ports.items + i;
 }
 
 static inline struct config_fault *config_fault(const struct config *c, size_t i)

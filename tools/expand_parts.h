@@ -57,14 +57,20 @@ struct plan_server *expand_device(struct scope *s, enum kind_index kind, unsigne
 // expand_disk.c: the disks of the scope's VM
 void expand_disks(struct scope *s, const struct config_vm *c);
 
+// expand_ports.c: its ports
+void expand_ports(struct scope *s, const struct config_vm *c);
+
 // expand_host.c: the machine's own devices
 void expand_host_line(struct scope *s);
 
-// expand_terminal.c. A console whose stream and ring of input are these, of the server that the scope names;
-// `slot` is where that has its bit of the terminal's notification. The logs come when all servers are there.
+// expand_terminal.c. A console of the server that the scope names. The logs come when all servers are there.
+struct console_end {
+    uint32_t slot;              // where the server has its bit of the terminal's notification
+    uint64_t badge;             // the terminal's bit of the server's
+    const char *output, *input; // its stream, its ring
+};
 void expand_terminal(struct scope *s);
-void expand_console(struct scope *s, const char *name, struct plan_server *server, uint32_t slot,
-                    const char *output, const char *input);
+void expand_console(struct scope *s, const char *name, struct plan_server *server, struct console_end end);
 void expand_logs(struct scope *s);
 
 // expand_control.c

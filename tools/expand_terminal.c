@@ -34,19 +34,18 @@ void expand_terminal(struct scope *s)
     s->plan->log_badge = TERMINAL_BIT_LOG;
 }
 
-void expand_console(struct scope *s, const char *name, struct plan_server *server, uint32_t slot,
-                    const char *output, const char *input)
+void expand_console(struct scope *s, const char *name, struct plan_server *server, struct console_end end)
 {
     uint32_t number = s->console_count++;
     struct plan_program *to = &terminal(s)->program;
     uint64_t window = TERMINAL_MAP_CONSOLES + (uint64_t)number * CONSOLE_STRIDE;
     add_name(s, number, name);
     expand_cap(s, &server->program,
-               (struct kind_cap){slot, "terminal.bits", "s", TERMINAL_BIT_CONSOLE(number)});
-    expand_cap(s, to, (struct kind_cap){TERMINAL_SLOT_CONSOLE + number, "@.bits", "s", CONSOLE_BIT_INPUT});
-    expand_map(s, &to->maps, (struct kind_map){window, output, "rw"});
-    expand_map(s, &to->maps, (struct kind_map){window + CONSOLE_INPUT, input, "rw"});
-    *PLAN_ADD(s->plan, &s->plan->drain, const char *) = expand_name(s, output);
+               (struct kind_cap){end.slot, "terminal.bits", "s", TERMINAL_BIT_CONSOLE(number)});
+    expand_cap(s, to, (struct kind_cap){TERMINAL_SLOT_CONSOLE + number, "@.bits", "s", end.badge});
+    expand_map(s, &to->maps, (struct kind_map){window, end.output, "rw"});
+    expand_map(s, &to->maps, (struct kind_map){window + CONSOLE_INPUT, end.input, "rw"});
+    *PLAN_ADD(s->plan, &s->plan->drain, const char *) = expand_name(s, end.output);
 }
 
 static uint32_t log_number(struct scope *s, const struct plan_server *server)

@@ -170,7 +170,8 @@ static const char *add_monitor(struct scope *s, const struct config_vm *c)
 static void add_serial_port(struct scope *s)
 {
     struct plan_server *server = expand_server(s, KIND_CONSOLE, "{}");
-    expand_console(s, s->vm, server, CONSOLE_SLOT_TERMINAL, "@.output", "@.input");
+    expand_console(s, s->vm, server,
+                   (struct console_end){CONSOLE_SLOT_TERMINAL, CONSOLE_BIT_INPUT, "@.output", "@.input"});
     expand_stand_in(s, server, KIND_CONSOLE, ", \"line\": true");
 }
 
@@ -209,6 +210,7 @@ void expand_vm(struct scope *s, const struct config_vm *c)
     if (c->test_devices.number)
         add_test_devices(s);
     expand_disks(s, c);
+    expand_ports(s, c);
     if (c->rng.number)
         add_rng(s, c);
     expand_set_text(expand_find_object(s->plan, expand_name(s, "vmm.%.config")),

@@ -20,6 +20,7 @@ enum kind_index {
     KIND_TESTDEV,
     KIND_TESTPCI,
     KIND_DISK,
+    KIND_PORTS,
     KIND_RNG,
     KIND_UART2,
     KIND_CONTROL,

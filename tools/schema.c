@@ -74,7 +74,8 @@ static bool parse(const struct schema *s, const char *text, uint64_t *number)
 {
     switch (s->kind) {
     case SCHEMA_TEXT: return true;
-    case SCHEMA_NAME: return schema_name_ok(text);
+    case SCHEMA_NAME:
+    case SCHEMA_NAMES: return schema_name_ok(text);
     case SCHEMA_NUMBER: return parse_number(text, no_units, number);
     case SCHEMA_SIZE: return parse_number(text, size_units, number);
     case SCHEMA_TIME: return parse_number(text, time_units, number);
@@ -96,6 +97,7 @@ static const char *expected(struct arena *a, const struct schema *s)
         [SCHEMA_BOOL] = "true or false",
         [SCHEMA_MAPPING] = "keys with values, indented",
         [SCHEMA_LIST] = "a list, each item beginning with '- '",
+        [SCHEMA_NAMES] = "a list of names, each of up to 15 lower-case letters, digits and '-'",
     };
     if (s->kind != SCHEMA_CHOICE)
         return plain[s->kind];
@@ -152,8 +154,12 @@ static void read_list(const struct reader *r, const yaml_node_t *node, const str
     }
     for (const yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top;
          i++) {
+        const yaml_node_t *one = yaml_document_get_node(r->document, *i);
         void *item = list_add(r->arena, to, s->item_bytes);
-        read_mapping(r, yaml_document_get_node(r->document, *i), s->sub, s->item, item);
+        if (s->kind == SCHEMA_NAMES)
+            read_value(r, one, s, item);
+        else
+            read_mapping(r, one, s->sub, s->item, item);
     }
 }
 
@@ -162,7 +168,7 @@ static void read_key(const struct reader *r, const yaml_node_t *node, const stru
     void *member = to + s->offset;
     if (s->kind == SCHEMA_MAPPING)
         read_mapping(r, node, s->sub, s->item, member);
-    else if (s->kind == SCHEMA_LIST)
+    else if (s->kind == SCHEMA_LIST || s->kind == SCHEMA_NAMES)
         read_list(r, node, s, member);
     else
         read_value(r, node, s, member);
@@ -173,7 +179,7 @@ static void set_defaults(const struct schema *table, char *to)
     for (const struct schema *s = table; s->key; s++) {
         if (s->kind == SCHEMA_MAPPING)
             set_defaults(s->sub, to + s->offset);
-        else if (s->kind != SCHEMA_LIST)
+        else if (s->kind != SCHEMA_LIST && s->kind != SCHEMA_NAMES)
             *(struct value *)(void *)(to + s->offset) =
                 (struct value){.number = s->otherwise, .text = s->text};
     }

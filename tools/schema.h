@@ -29,6 +29,7 @@ enum schema_kind {
     SCHEMA_CHOICE,
     SCHEMA_MAPPING, // a structure described by `sub`; its first member is `unsigned line`
     SCHEMA_LIST,    // struct list of such structures
+    SCHEMA_NAMES,   // struct list of struct value, each a SCHEMA_NAME
 };
 
 struct schema {

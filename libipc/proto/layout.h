@@ -79,6 +79,10 @@ enum device_slot {
 #define DISK_MAP_BASE UINT64_C(0x10000000000) // read-only: what it held at first
 #define DISK_MAP_DATA UINT64_C(0x20000000000) // what was written, in memory
 
+// ports (a virtio console device). Its configuration: {"names": those of its ports, a space between them}.
+enum ports_slot { PORTS_SLOT_PORT = SLOT_SPECIFIC + 8 }; // + port, send: TERMINAL_BIT_CONSOLE of its console
+#define PORTS_MAP_PORTS UINT64_C(0x12000000) // + 4 MiB * port: stream, and 2 MiB behind each a ring of input
+
 // console (the 16550A of a VM)
 enum console_slot {
     CONSOLE_SLOT_VMM = SLOT_SPECIFIC,          // send: the VMM's notification, VMM_BIT_LINES

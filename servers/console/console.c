@@ -23,7 +23,7 @@ static void transmit(struct console *c)
 {
     uint8_t bytes[UART_FIFO];
     unsigned sent = uart_transmit(&c->port->uart, bytes, sizeof bytes);
-    stream_put(&c->output, c->port->output, bytes, sent);
+    stream_write(&c->output, c->port->output, bytes, sent);
     c->port->output += sent;
 }
 

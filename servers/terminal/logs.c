@@ -37,7 +37,7 @@ static void put(struct terminal *t, uint32_t log, const struct log_line *line)
         return;
     uint32_t bytes = log_line_show(line, t->names->log[log].text, out);
     out[bytes++] = '\n';
-    stream_put(&t->log_producer, t->view->log, out, bytes);
+    stream_write(&t->log_producer, t->view->log, out, bytes);
     t->view->log += bytes;
     t->changed_view = true;
 }

@@ -148,7 +148,7 @@ crc32() {
     socat "UNIX-CONNECT:$line" STDIO <>"$BATS_TEST_TMPDIR/keys" >"$said" 3>&- &
     reader=$!
     printf '%sa alpha\rsum\r' "$ESC" >"$BATS_TEST_TMPDIR/keys"
-    until grep -aq '^go on' "$said"; do sleep 0.1; done
+    until grep -aq 'go on' "$said"; do sleep 0.1; done
     printf '%b' '\x04' 'count 1 24000\r' 'off\r' >"$BATS_TEST_TMPDIR/keys"
     until grep -aq '^100.$' "$said"; do sleep 0.1; done
     kill -STOP "$reader"

@@ -140,7 +140,7 @@ static inline void world_print(unsigned console, const void *bytes, size_t count
     const uint8_t *at = bytes;
     for (uint32_t piece; count; at += piece, count -= piece) {
         piece = count < 1000 ? (uint32_t)count : 1000;
-        stream_put(&world.guest[console], world.guest[console].position, at, piece);
+        stream_write(&world.guest[console], world.guest[console].position, at, piece);
         (void)!stream_publish(&world.guest[console], world.guest[console].position + piece);
     }
 }

@@ -5,9 +5,9 @@
 // LINK: servers/init/manifest_change.c servers/init/manifest_servers.c
 // LINK: tools/arena.c tools/check.c tools/config.c tools/expand.c tools/expand_part.c
 // LINK: tools/check_disk.c tools/expand_control.c tools/expand_devices.c tools/expand_disk.c
-// LINK: tools/expand_disk_host.c tools/expand_host.c tools/expand_rows.c tools/expand_terminal.c
-// LINK: tools/expand_vm.c tools/file.c tools/guest_image.c tools/json_text.c tools/kinds.c
-// LINK: tools/manifest.c tools/report.c tools/schema.c -lyaml
+// LINK: tools/expand_disk_host.c tools/expand_host.c tools/expand_ports.c tools/expand_rows.c
+// LINK: tools/expand_terminal.c tools/expand_vm.c tools/file.c tools/guest_image.c
+// LINK: tools/json_text.c tools/kinds.c tools/manifest.c tools/report.c tools/schema.c -lyaml
 #include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -232,6 +232,22 @@ static void consoles_and_logs(void **state)
     drop(&f);
 }
 
+// A port is a console whose ends its device server has.
+static void ports(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, ports: [con, data]"));
+    const struct manifest_program *t = &server(&f, "terminal")->program, *p = &server(&f, "ports.a")->program;
+    assert_true(is_named(&f, 1, "a.con") && is_named(&f, 2, "a.data"));
+    assert_string_equal(mapped(&f, &t->maps, TERMINAL_MAP_CONSOLES + 0x800000), "ports.a.output1");
+    assert_string_equal(mapped(&f, &p->maps, PORTS_MAP_PORTS + 0x400000), "ports.a.output1");
+    assert_string_equal(mapped(&f, &p->maps, PORTS_MAP_PORTS + 0x600000), "ports.a.input1");
+    assert_int_equal(cap(p, PORTS_SLOT_PORT + 1)->badge, TERMINAL_BIT_CONSOLE(2));
+    assert_int_equal(cap(t, TERMINAL_SLOT_CONSOLE + 2)->badge, DEVICE_BIT_PEER);
+    drop(&f);
+}
+
 // No process but `memory` maps the memory of two VMs, and none that of another VM.
 static void memory_is_apart(void **state)
 {
@@ -413,6 +429,7 @@ int main(void)
                                        cmocka_unit_test(large_memory),
                                        cmocka_unit_test(no_console),
                                        cmocka_unit_test(consoles_and_logs),
+                                       cmocka_unit_test(ports),
                                        cmocka_unit_test(memory_is_apart),
                                        cmocka_unit_test(stand_ins_have_less),
                                        cmocka_unit_test(images_are_shared),

@@ -25,8 +25,8 @@ static void world_step(void);
 enum {
     WORLD_RAM = 1 << 20,
     WORLD_USED = 0x60000,
-    WORLD_QUEUES = 4,
-    WORLD_DEVICE_STATE = 64,
+    WORLD_QUEUES = 8,
+    WORLD_DEVICE_STATE = 256,
     WORLD_RING = 0x8000
 };
 
@@ -48,7 +48,8 @@ static struct {
     struct virtqueue queue[WORLD_QUEUES];
     struct device_page page;
     struct stats_page stats;
-    void (*opened)(void); // a device's own part of a start
+    void (*opened)(void);    // a device's own part of a start
+    void (*published)(void); // and of what is done behind a commit
 
     struct world_queue driver[WORLD_QUEUES];
     uint64_t features;
@@ -98,6 +99,8 @@ static void world_settle(void)
         world.commits++;
         world_step();
     }
+    if (world.published)
+        world.published();
     world.signals += virtio_publish(&world.v);
     world_step();
 }
