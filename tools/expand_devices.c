@@ -45,3 +45,11 @@ struct plan_server *expand_device(struct scope *s, enum kind_index index, unsign
     s->devices = arena_format(s->plan->arena, "%s%s%u", s->devices, *s->devices ? ", " : "", number);
     return server;
 }
+
+void expand_virtio_stand_in(const struct scope *s, struct plan_server *server, const char *config)
+{
+    expand_set_text(expand_find_object(s->plan, expand_name(s, "@.failed")), config);
+    expand_map(s, &server->failed.maps, (struct kind_map){MAP_STATS, "@.stats", "rw"});
+    PLAN_EACH(struct plan_map, m, &s->guest_ram)
+    expand_map(s, &server->failed.maps, (struct kind_map){DEVICE_MAP_RAM + m->address, m->memory, "rw"});
+}

@@ -56,10 +56,7 @@ static void add_stand_in(struct scope *s, const struct config_vm *vm, const stru
         s->plan->arena, "{\"virtio\": %d, \"queues\": %llu, \"memory\": %llu, \"sectors\": %llu}",
         VIRTIO_BLOCK, (unsigned long long)d->queues.number, (unsigned long long)vm->memory.number,
         (unsigned long long)d->size.number / SECTOR);
-    expand_set_text(expand_find_object(s->plan, expand_name(s, "@.failed")), config);
-    expand_map(s, &server->failed.maps, (struct kind_map){MAP_STATS, "@.stats", "rw"});
-    PLAN_EACH(struct plan_map, m, &s->guest_ram)
-    expand_map(s, &server->failed.maps, (struct kind_map){DEVICE_MAP_RAM + m->address, m->memory, "rw"});
+    expand_virtio_stand_in(s, server, config);
 }
 
 // Its queues, and its requests, of which several are under way in a partition.

@@ -53,6 +53,8 @@ const struct plan_file *expand_file(const struct scope *s, const char *what, con
 // for it. Its kind has the rest: what is its own, and beyond a lowered line what its stand-in needs. The
 // pointer holds until the next server is added.
 struct plan_server *expand_device(struct scope *s, enum kind_index kind, unsigned number, const char *config);
+// What stands in for it serves the guest's requests, in the guest's memory (servers/failed/virtio.h).
+void expand_virtio_stand_in(const struct scope *s, struct plan_server *server, const char *config);
 
 // expand_disk.c: the disks of the scope's VM
 void expand_disks(struct scope *s, const struct config_vm *c);

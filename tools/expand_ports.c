@@ -4,7 +4,7 @@
 #include "libipc/stream.h"
 #include "tools/expand_parts.h"
 
-enum { PORT_STRIDE = 0x400000, PORT_INPUT = 0x200000 };
+enum { PORT_STRIDE = 0x400000, PORT_INPUT = 0x200000, VIRTIO_CONSOLE = 3 };
 
 static const char *names(const struct scope *s, const struct config_vm *c)
 {
@@ -35,6 +35,10 @@ void expand_ports(struct scope *s, const struct config_vm *c)
         expand_device(s, KIND_PORTS, s->device++,
                       arena_format(s->plan->arena, "{\"memory\": %llu, \"names\": \"%s\"}",
                                    (unsigned long long)c->memory.number, names(s, c)));
+    expand_virtio_stand_in(s, server,
+                           arena_format(s->plan->arena, "{\"virtio\": %d, \"queues\": %zu, \"memory\": %llu}",
+                                        VIRTIO_CONSOLE, 2 + 2 * c->ports.count,
+                                        (unsigned long long)c->memory.number));
     for (uint32_t i = 0; i < c->ports.count; i++)
         add_port(s, server, i, config_port(c, i)->text);
 }

@@ -46,6 +46,14 @@ teardown() {
     [ "$(machine_output | grep -c '^19999$')" -eq 0 ]
 }
 
+@test "a VM goes on without its virtio ports: what it sends there is thrown away" {
+    boot ports.alpha "$(vm alpha 'sleep 9; seq 2000 >/dev/hvc0; seq 3000 >/dev/vport0p1; echo still-$((6*7)); poweroff' \
+        'ports: [con, data]')"
+    machine_expect '^\[init\] error: ports.alpha has failed for good, after 6 deaths in a row'
+    machine_expect '^\[alpha\] still-42$'
+    [ "$(machine_exit_status)" -eq 0 ]
+}
+
 @test "the machine goes on without the driver of its serial line, and still prints" {
     boot uart "$(vm alpha 'sleep 10; echo still-$((6*7)); poweroff')"
     machine_expect '^\[init\] error: uart has failed for good, after 6 deaths in a row'
