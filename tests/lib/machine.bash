@@ -15,7 +15,11 @@ MACHINE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # machine_start [--bare] [--smp N] [--memory MIB] run|test|bench QEMU-ARGUMENT...
 # Starts the machine of scripts/machine. An earlier one is stopped. Not to be called by `run`: that is a parent that dies.
 machine_start() {
-    local lock input
+    local lock input i
+    # Where servers die all the time it is exact time: on a busy host their starts could take longer than a guest's tick.
+    for ((i = 1; i <= $#; i++)); do
+        [ -z "${RESTART_EVERY:-}" ] || [ "${!i}" != test ] || set -- "${@:1:i-1}" bench "${@:i+1}"
+    done
     machine_stop
     MACHINE_DIR=$(mktemp -d "${BATS_TEST_TMPDIR:-${BATS_FILE_TMPDIR:?outside of bats}}/machine.XXXXXX")
     export MACHINE_DIR
