@@ -21,7 +21,7 @@ teardown_file() {
 guest_run() {
     machine_type "echo begin-\$((6*7)); $1; echo end-\$?-\$((6*7))"
     machine_expect '(?s)^begin-42\n(.*)^end-(\d+)-42$'
-    output=${MACHINE_MATCH[1]%$'\n'}
+    output=$(grep -v '^\[[a-z]' <<<"${MACHINE_MATCH[1]%$'\n'}" || true) # the log's lines come in between
     echo "$output"
     return "${MACHINE_MATCH[2]}"
 }
