@@ -29,9 +29,10 @@ guest_run() {
 image=build/guest/initramfs.cpio
 
 @test "the guest sees what the configuration says" {
-    local sectors=$((($(stat -c %s "$image") + 4095) / 4096 * 8))
+    local blocks
+    blocks=$((($(stat -c %s "$image") + 4095) / 4096))
     guest_run 'for d in vda vdb vdc; do echo $(cat /sys/block/$d/size) $(cat /sys/block/$d/serial) $(cat /sys/block/$d/ro); done'
-    [ "$output" = "$(printf '%s\n' '98304 of-alpha 0' '16384 over 0' "$sectors image 1")" ]
+    [ "$output" = "$(printf '%s\n' '98304 of-alpha 0' '16384 over 0' "$((blocks * 8)) image 1")" ]
     guest_run 'cat /sys/block/vda/queue/write_cache /sys/block/vda/queue/physical_block_size'
     [ "$output" = "$(printf '%s\n' 'write back' 4096)" ]
 }
@@ -80,7 +81,7 @@ image=build/guest/initramfs.cpio
 }
 
 @test "all died as often as they should, and of nothing else" {
-    local round server
+    local round
     for round in $(seq 1 1000); do
         [ "$(machine_output | grep -c 'faults: .* was killed \([0-9]*\) times of \1')" -lt 3 ] || break
         guest_run "blk stamp /dev/vda 500 $round >/dev/null && blk verify /dev/vda 500 $round"
