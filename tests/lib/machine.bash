@@ -68,6 +68,16 @@ machine_expect() {
     mapfile -d '' -t MACHINE_MATCH <"$MACHINE_DIR/match"
 }
 
+# machine_guest COMMANDS: in the shell of a guest whose console is the terminal's; what they print is $output, their status is
+# returned. The log's lines come in between.
+machine_guest() {
+    machine_type "echo begin-\$((6*7)); $1; echo end-\$?-\$((6*7))"
+    machine_expect '(?s)^begin-42\n(.*)^end-(\d+)-42$'
+    output=$(grep -v '^\[[a-z]' <<<"${MACHINE_MATCH[1]%$'\n'}" || true)
+    echo "$output"
+    return "${MACHINE_MATCH[2]}"
+}
+
 # machine_keys BYTES: types exactly these; what the machine does not read yet waits in the FIFO and then here.
 machine_keys() {
     [ ! -e "$MACHINE_DIR/status" ] || { echo "typing at a machine that has ended"; return 1; }

@@ -43,15 +43,6 @@ boot() {
     machine_expect '^guest# '
 }
 
-# guest_run COMMANDS: in the guest; what they print is $output, their status is returned.
-guest_run() {
-    machine_type "echo begin-\$((6*7)); $1; echo end-\$?-\$((6*7))"
-    machine_expect '(?s)^begin-42\n(.*)^end-(\d+)-42$'
-    output=${MACHINE_MATCH[1]%$'\n'}
-    echo "$output"
-    return "${MACHINE_MATCH[2]}"
-}
-
 power_off() {
     machine_type poweroff
     [ "$(machine_exit_status)" -eq 0 ]
@@ -64,23 +55,23 @@ first_sector() {
 
 # A file system with sums of what is in it.
 fill() {
-    guest_run 'mke2fs /dev/vda >/dev/null && mkdir -p /mnt && mount -t ext4 /dev/vda /mnt'
-    guest_run 'cp -a /bin /lib /mnt && (cd / && find bin lib -type f -exec md5sum {} + >/mnt/sums) && sync && umount /mnt'
+    machine_guest 'mke2fs /dev/vda >/dev/null && mkdir -p /mnt && mount -t ext4 /dev/vda /mnt'
+    machine_guest 'cp -a /bin /lib /mnt && (cd / && find bin lib -type f -exec md5sum {} + >/mnt/sums) && sync && umount /mnt'
 }
 
 check() {
-    guest_run 'e2fsck -fn /dev/vda >/dev/null 2>&1'
-    guest_run 'mkdir -p /mnt; mount -t ext4 /dev/vda /mnt && (cd /mnt && wc -l <sums && md5sum -c sums | grep -vc OK$); umount /mnt; true'
+    machine_guest 'e2fsck -fn /dev/vda >/dev/null 2>&1'
+    machine_guest 'mkdir -p /mnt; mount -t ext4 /dev/vda /mnt && (cd /mnt && wc -l <sums && md5sum -c sums | grep -vc OK$); umount /mnt; true'
     [[ ${output##*$'\n'} = 0 ]] && [ "${output%%$'\n'*}" -gt 10 ]
 }
 
 # The same on the other disk: blocks that say which they are.
 fill_blocks() {
-    guest_run 'blk stamp /dev/vdb 1000 7 >/dev/null'
+    machine_guest 'blk stamp /dev/vdb 1000 7 >/dev/null'
 }
 
 check_blocks() {
-    guest_run 'blk verify /dev/vdb 1000 7'
+    machine_guest 'blk verify /dev/vdb 1000 7'
     [[ $output == *' 0 wrong'* ]]
 }
 
@@ -125,9 +116,9 @@ check_blocks() {
     printf '[inject-error]\nevent = "write_aio"\nerrno = "5"\nsector = "%d"\n' $((first + 4096)) >>"$bad"
     boot qemu test -drive "if=none,id=d0,format=raw,file=blkdebug:$bad:$disk" -device 'virtio-blk-pci,drive=d0,disable-legacy=on'
     fill
-    run guest_run 'dd if=/dev/vdb of=/dev/null bs=4k skip=512 count=1 iflag=direct 2>&1'
+    run machine_guest 'dd if=/dev/vdb of=/dev/null bs=4k skip=512 count=1 iflag=direct 2>&1'
     [ "$status" -ne 0 ] && [[ $output == *'I/O error'* ]]
-    run guest_run 'dd if=/dev/zero of=/dev/vdb bs=4k seek=512 count=1 oflag=direct 2>&1'
+    run machine_guest 'dd if=/dev/zero of=/dev/vdb bs=4k seek=512 count=1 oflag=direct 2>&1'
     [ "$status" -ne 0 ] && [[ $output == *'I/O error'* ]]
     check
     power_off
@@ -140,8 +131,8 @@ check_blocks() {
     configure
     sed -i 's/partition: elsewhere/partition: nowhere/' "$config"
     boot qemu --disk "$disk" test
-    guest_run 'dd if=/dev/vdb of=/dev/null bs=4k count=1 iflag=direct 2>&1 || true'
-    guest_run 'blk stamp /dev/vda 100 1 >/dev/null && blk verify /dev/vda 100 1'
+    machine_guest 'dd if=/dev/vdb of=/dev/null bs=4k count=1 iflag=direct 2>&1 || true'
+    machine_guest 'blk stamp /dev/vda 100 1 >/dev/null && blk verify /dev/vda 100 1'
     [[ $output == *' 0 wrong'* ]]
     power_off
     machine_output | grep "^\[virtio-blk\] error: there is no partition 'nowhere'"
@@ -153,7 +144,7 @@ check_blocks() {
     configure ata
     build/bulkhead disk-image "$config" "$disk" "elsewhere=$BATS_TEST_TMPDIR/content"
     boot bochs --machine bochs --disk "$disk" test
-    guest_run 'dd if=/dev/vdb of=/dev/vda bs=64k count=16 2>/dev/null && sync'
+    machine_guest 'dd if=/dev/vdb of=/dev/vda bs=64k count=16 2>/dev/null && sync'
     power_off
     dd if="$disk" bs=512 skip="$(first_sector alpha.data)" count=2048 status=none | cmp - "$BATS_TEST_TMPDIR/content"
 }

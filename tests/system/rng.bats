@@ -23,14 +23,14 @@ teardown_file() {
 }
 
 @test "requests of any size are filled" {
-    machine_type 'for n in 1 7 64 4095 4096 5000; do dd if=/dev/hwrng bs=$n count=3 iflag=fullblock 2>/dev/null | wc -c; done; echo end-$((6*7))'
-    machine_expect '(?s)^3\n21\n192\n12285\n12288\n15000\nend-42$'
+    machine_guest 'for n in 1 7 64 4095 4096 5000; do dd if=/dev/hwrng bs=$n count=3 iflag=fullblock 2>/dev/null | wc -c; done'
+    [ "$output" = "$(printf '%s\n' 3 21 192 12285 12288 15000)" ]
 }
 
 @test "no two blocks are alike, and none is empty" {
-    machine_type 'dd if=/dev/hwrng of=/tmp/r bs=16 count=3000 iflag=fullblock 2>/dev/null; hexdump -v -e "16/1 \"%02x\" \"\n\"" /tmp/r | sort -u | wc -l; gzip -c /tmp/r | wc -c'
-    machine_expect '(?s)^3000\n(\d+)\n'
-    [ "${MACHINE_MATCH[1]}" -gt 48000 ]
+    machine_guest 'dd if=/dev/hwrng of=/tmp/r bs=16 count=3000 iflag=fullblock 2>/dev/null; hexdump -v -e "16/1 \"%02x\" \"\n\"" /tmp/r | sort -u | wc -l; gzip -c /tmp/r | wc -c'
+    [ "${output%$'\n'*}" = 3000 ]
+    [ "${output#*$'\n'}" -gt 48000 ]
 }
 
 # On a slow host they have died by now; on a fast one it takes some more requests.
