@@ -28,4 +28,3 @@ ours() {
 ready=$(ours 'guest: ready, tsc=\([0-9]*\)')
 echo "hlt_wake $(($(ours 'mark sleep: .* median=\([0-9]*\)') - $(bare nap_median)))"
 echo "boot_ratio $(awk -v ours="$ready" -v bare="$(bare boot)" 'BEGIN { printf "%.3f", ours / bare }')"
-echo "vm_overhead_kib $(ours 'vm_overhead_kib alpha: \([0-9]*\)')"

@@ -101,6 +101,11 @@ void lapic_eoi(void)
     write_register(REG_EOI, 0);
 }
 
+void lapic_look_again(void)
+{
+    write_register(REG_TPR, 0);
+}
+
 void lapic_error(void)
 {
     write_register(REG_ERROR, 0); // latches the errors since the last write

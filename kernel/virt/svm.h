@@ -139,6 +139,7 @@ uint64_t svm_loaded_efer(uint64_t efer, uint64_t cr0);
 uint16_t svm_loaded_task(uint16_t attributes);
 uint64_t svm_cut_off(uint64_t exit_int_info);
 bool svm_entry_failed(struct vcpu *vcpu);
+void svm_exited(void);
 
 // svm_enter.S
 void svm_enter(uint64_t vmcb, uint64_t host, uint64_t *gpr, bool shadow);

@@ -80,6 +80,7 @@ enum virt_result svm_run(struct vcpu *vcpu)
         if (prepare(vcpu, hw))
             return VIRT_EXIT;
         enter(vcpu, hw);
+        svm_exited();
         if ((uint32_t)hw->vmcb.control.exit_code == VMEXIT_INVALID && svm_entry_failed(vcpu))
             return virt_failed(vcpu, hw->vmcb.control.exit_code);
         settle(vcpu, hw);

@@ -32,7 +32,7 @@ says() {
 }
 
 @test "a guest that writes reserved bits and EFER.LME in every order gets its #GP, and comes to its end" {
-    says control 'r0  [0-9a-f]{16} [0-9a-f]{16} [0-9a-f]{16} 00000000600d(?!0000)'
+    says registers 'r0  [0-9a-f]{16} [0-9a-f]{16} [0-9a-f]{16} 00000000600d(?!0000)'
 }
 
 @test "a guest of random bytes ends with a register dump" {
