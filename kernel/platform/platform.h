@@ -36,7 +36,7 @@ extern uint64_t kernel_root;
 // local APIC
 void lapic_eoi(void);
 void lapic_look_again(void); // for what is pending; changes nothing on a processor
-void lapic_error(void); // one line with the error status, then end of interrupt
+void lapic_error(void);      // one line with the error status, then end of interrupt
 
 // Interrupts by the GSI of an IOAPIC, with trigger and polarity as the firmware's overrides say. All start
 // masked.
