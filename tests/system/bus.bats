@@ -71,7 +71,7 @@ boot() {
 @test "the guest begins without a device that has failed for good before" {
     configure 20
     build/bulkhead manifest "$BATS_TEST_TMPDIR/bus.yaml" |
-        sed 's/\({"slot": 32, "object": "vmm.alpha", "rights": "s", "badge": \)271}/\1270}/' >"$BATS_TEST_TMPDIR/bus.json"
+        sed '0,/\({"slot": 32, "object": "vmm.alpha", "rights": "s", "badge": \)271}/s//\1270}/' >"$BATS_TEST_TMPDIR/bus.json"
     mkdir "$BATS_TEST_TMPDIR/guest" # where a manifest has it
     cp build/kernels/pci "$BATS_TEST_TMPDIR/$(grep -o 'guest/kernel-[0-9a-f]*' "$BATS_TEST_TMPDIR/bus.json" | head -n 1)"
     start "$BATS_TEST_TMPDIR/bus.json"
