@@ -21,7 +21,7 @@
 
 enum {
     CPIO_HEADER = 110,
-    HEAP_PAGES = 160,
+    HEAP_PAGES = 320,
     STACK_PAGES = 16,
     ROOT_SLOTS = 4096,
     ROOT_PRIORITY = 40,

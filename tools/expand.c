@@ -27,6 +27,23 @@ static bool add_faults(struct report *r, struct plan *p, const struct config *co
     return r->errors == errors;
 }
 
+// What the supervisor's tables hold.
+static bool check_size(struct report *r, const struct plan *p, const struct config *config)
+{
+    const struct {
+        const char *what;
+        size_t count, most;
+    } sizes[] = {{"kernel objects", p->objects.count, MANIFEST_OBJECTS_MAX},
+                 {"servers", p->servers.count, MANIFEST_SERVERS_MAX}};
+    unsigned errors = r->errors;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i].count > sizes[i].most)
+            report_error(r, config_vm(config, config->vms.count - 1)->line,
+                         "vms: %zu VMs come to %zu %s, expected at most %zu", config->vms.count,
+                         sizes[i].count, sizes[i].what, sizes[i].most);
+    return r->errors == errors;
+}
+
 // Those of the VM that is added; the others have been numbered already.
 static void set_numbers(struct scope *s, const char *vm)
 {
@@ -64,7 +81,8 @@ static bool expand_all(struct arena *a, struct report *r, const struct config *c
     if (config->control.number)
         expand_control(&s);
     expand_logs(&s);
-    return add_faults(r, plan, config);
+    bool fits = check_size(r, plan, config);
+    return add_faults(r, plan, config) && fits;
 }
 
 bool expand(struct arena *a, struct report *r, const struct config *config, struct plan *plan)
