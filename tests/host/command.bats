@@ -29,9 +29,10 @@ control() {
     [ "$ready" = ready ]
 }
 
-# reply COMMAND TEXT
+# reply COMMAND TEXT: at one stroke, as the machine may be asking
 reply() {
-    echo "$2" >"$REPLIES/$1"
+    echo "$2" >"$BATS_TEST_TMPDIR/reply"
+    mv "$BATS_TEST_TMPDIR/reply" "$REPLIES/$1"
 }
 
 executed() {
@@ -47,9 +48,13 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
 
 @test "usage goes to standard output when it was asked for, and to standard error when not" {
     run --separate-stderr bulkhead --help
-    [ "$status" -eq 0 ] && [[ $output == "usage: bulkhead COMMAND"* ]] && [ -z "$stderr" ]
+    [ "$status" -eq 0 ]
+    [[ $output == "usage: bulkhead COMMAND"* ]]
+    [ -z "$stderr" ]
     run --separate-stderr bulkhead
-    [ "$status" -eq 2 ] && [[ $stderr == "usage: bulkhead COMMAND"* ]] && [ -z "$output" ]
+    [ "$status" -eq 2 ]
+    [[ $stderr == "usage: bulkhead COMMAND"* ]]
+    [ -z "$output" ]
     run --separate-stderr bulkhead vm --help
     [ "$status" -eq 0 ] && [[ $output == *"vm start"* ]] && [[ $output != *"kill"* ]]
 }
@@ -91,14 +96,16 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
         # shellcheck disable=SC2086
         run bulkhead $words
         echo "$words: $output"
-        [ "$status" -eq 2 ] && [ ${#lines[@]} -eq 1 ]
+        [ "$status" -eq 2 ]
+        [ ${#lines[@]} -eq 1 ]
         [[ $output == "bulkhead: "* ]]
     done
 }
 
 @test "a configuration that is not there: one line, which names those that are" {
     run bulkhead check nonsuch
-    [ "$status" -eq 1 ] && [ ${#lines[@]} -eq 1 ]
+    [ "$status" -eq 1 ]
+    [ ${#lines[@]} -eq 1 ]
     [[ $output == "bulkhead: there is no configuration nonsuch, only "*one-vm* ]]
     run bulkhead run nonsuch
     [ "$status" -eq 1 ]
@@ -106,12 +113,15 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
 
 @test "a configuration that asks for more memory than the machine has is refused with file and line" {
     run bulkhead check --memory 256 one-vm
-    [ "$status" -eq 1 ] && [ ${#lines[@]} -eq 1 ]
+    [ "$status" -eq 1 ]
+    [ ${#lines[@]} -eq 1 ]
     [[ $output == *"/config/one-vm.yaml:9: memory: 256 MiB with its disks, "*"expected less than the machine's 256 MiB" ]]
     run bulkhead check --memory 512 one-vm
-    [ "$status" -eq 0 ] && [ -z "$output" ]
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
     run bulkhead run one-vm --memory 128
-    [ "$status" -eq 1 ] && [[ $output == *"one-vm.yaml:9: memory: 256 MiB"* ]]
+    [ "$status" -eq 1 ]
+    [[ $output == *"one-vm.yaml:9: memory: 256 MiB"* ]]
     MEMORY=128 run bulkhead run one-vm
     [ "$status" -eq 1 ] && [[ $output == *"one-vm.yaml:9: memory: 256 MiB"* ]]
 }
@@ -123,7 +133,8 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
         # shellcheck disable=SC2086
         run bulkhead $words
         echo "$words: $output"
-        [ "$status" -eq 3 ] && [ ${#lines[@]} -eq 1 ]
+        [ "$status" -eq 3 ]
+        [ ${#lines[@]} -eq 1 ]
         [[ $output == "bulkhead: no machine "* ]]
     done
 }
@@ -225,7 +236,8 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     reply query-vms '[{"name": "alpha", "state": "running"}]'
     control one
     run bulkhead vm stop --timeout 1 alpha
-    [ "$status" -eq 4 ] && [[ $output == *"alpha is running still: its guest has not heeded the power button; --force"* ]]
+    [ "$status" -eq 4 ]
+    [[ $output == *"alpha is running still: its guest has not heeded the power button; --force"* ]]
     { sleep 1; reply query-vms '[{"name": "alpha", "state": "off"}]'; } &
     run bulkhead vm stop --timeout 30 alpha
     [ "$status" -eq 0 ]
@@ -242,11 +254,13 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     reply query-log '{"text": "", "next": 7}'
     control one
     run bulkhead log alpha
-    [ "$status" -eq 0 ] && [ "$(executed one)" = 'query-log {"name":"alpha"}' ]
+    [ "$status" -eq 0 ]
+    [ "$(executed one)" = 'query-log {"name":"alpha"}' ]
     reply query-log '{"text": "[init] hello\n", "next": 13}'
     { until [ "$(executed one | wc -l)" -gt 3 ]; do sleep 0.1; done; reply query-log '{"text": "", "next": 13}'; } &
     run bulkhead log
-    [ "$status" -eq 0 ] && [[ $output == *"[init] hello"* ]]
+    [ "$status" -eq 0 ]
+    [[ $output == *"[init] hello"* ]]
     [[ $(executed one) == *'query-log {"from":13}'* ]]
 }
 
@@ -275,7 +289,8 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     [[ $output =~ alpha\ +exit\ hlt\ +900 ]]
     [[ $output =~ disk.alpha.root\ +reads\ +17 ]]
     run bulkhead stats alpha --json
-    [[ $output == *'"doorbells": 6'* ]] && [[ $(executed one) == *'query-stats {"name":"alpha"}' ]]
+    [[ $output == *'"doorbells": 6'* ]]
+    [[ $(executed one) == *'query-stats {"name":"alpha"}' ]]
     run bulkhead disk
     [[ ${lines[1]} =~ ^alpha\ +root\ +disk.alpha.root\ +ram\ +64\ MiB\ +11\ +0\ +-$ ]]
     run bulkhead disk --json
@@ -288,7 +303,8 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     control one
     control two
     run bulkhead ps
-    [ "$status" -eq 2 ] && [ "$output" = "bulkhead: several machines run, choose one by --run: one, two" ]
+    [ "$status" -eq 2 ]
+    [ "$output" = "bulkhead: several machines run, choose one by --run: one, two" ]
     run bulkhead ps --run two
     [ "$status" -eq 0 ]
     [[ $(executed two) == *query-vms* ]]
@@ -334,7 +350,8 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     socat "UNIX-LISTEN:$BULKHEAD_RUNS/one/line" SYSTEM:"head -c 8 >$BATS_TEST_TMPDIR/first; echo hello; head -c 3 >$BATS_TEST_TMPDIR/keys" 3>&- &
     until [ -S "$BULKHEAD_RUNS/one/line" ]; do sleep 0.1; done
     run --separate-stderr bulkhead console beta <<<"ls"
-    [ "$status" -eq 0 ] && [ "$output" = hello ]
+    [ "$status" -eq 0 ]
+    [ "$output" = hello ]
     [ "$(<"$BATS_TEST_TMPDIR/first")" = $'\x1d'"a beta"$'\r' ]
     [ "$(<"$BATS_TEST_TMPDIR/keys")" = ls ]
 }
@@ -363,7 +380,8 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     reply shutdown '{}'
     control one
     run bulkhead shutdown --timeout 1
-    [ "$status" -eq 4 ] && [[ $output == "one: runs still: "*"--force"* ]]
+    [ "$status" -eq 4 ]
+    [[ $output == "one: runs still: "*"--force"* ]]
     { until [[ $(executed one) == *shutdown*shutdown* ]]; do sleep 0.1; done; kill "${MOCKS[0]}"; } &
     run bulkhead shutdown --force
     [ "$status" -eq 0 ] && [[ $(executed one) == *'shutdown {"force":true}' ]]
@@ -373,7 +391,8 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     control one silent
     echo "{\"pid\": ${MOCKS[0]}}" >"$BULKHEAD_RUNS/one/about"
     run bulkhead shutdown --force --timeout 1
-    [ "$status" -eq 0 ] && [[ $output == *"the emulator was stopped" ]]
+    [ "$status" -eq 0 ]
+    [[ $output == *"the emulator was stopped" ]]
     run bulkhead ps
     [ "$status" -eq 3 ]
 }

@@ -63,7 +63,8 @@ state() {
 }
 
 @test "ps tells of VMs and of the servers that each has" {
-    [ "$(state alpha)" = running ] && [ "$(state beta)" = running ]
+    [ "$(state alpha)" = running ]
+    [ "$(state beta)" = running ]
     run bulkhead ps
     echo "$output"
     [[ $output =~ vmm.alpha\ +vmm\ +alpha\ +running\ +0 ]]
@@ -105,7 +106,8 @@ state() {
 
 @test "a paused VM stays where it is, and goes on" {
     bulkhead vm pause beta
-    [ "$(state beta)" = paused ] && [ "$(state alpha)" = running ]
+    [ "$(state beta)" = paused ]
+    [ "$(state alpha)" = running ]
     run bulkhead vm pause beta
     [ "$status" -eq 1 ]
     bulkhead vm resume beta
@@ -163,7 +165,8 @@ starting_machine() {
 @test "two machines of one name are refused, and a signal stops a machine: status 5" {
     starting_machine
     run build/bulkhead run one-vm --headless
-    [ "$status" -eq 1 ] && [[ $output == "bulkhead: one-vm runs already; --run NAME "* ]]
+    [ "$status" -eq 1 ]
+    [[ $output == "bulkhead: one-vm runs already; --run NAME "* ]]
     kill "$PID"
     wait "$PID" || status=$?
     [ "$status" -eq 5 ]

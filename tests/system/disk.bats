@@ -41,8 +41,9 @@ image=build/guest/initramfs.cpio
     machine_guest 'mke2fs /dev/vda >/dev/null && mkdir -p /mnt && mount -t ext4 /dev/vda /mnt'
     machine_guest 'cp -a /bin /lib /mnt && (cd / && find bin lib -type f -exec md5sum {} + >/mnt/sums) && sync && umount /mnt'
     machine_guest 'e2fsck -fn /dev/vda >/dev/null 2>&1'
-    machine_guest 'mount -t ext4 /dev/vda /mnt && (cd /mnt && md5sum -c sums | grep -vc OK$); umount /mnt; true'
-    [ "$output" = 0 ]
+    machine_guest 'mount -t ext4 /dev/vda /mnt && (cd /mnt && md5sum -c sums >/tmp/checked); umount /mnt; grep -c OK$ /tmp/checked; grep -vc OK$ /tmp/checked; true'
+    [ "${output%$'\n'*}" -gt 10 ]
+    [ "${output#*$'\n'}" = 0 ]
 }
 
 @test "blocks are where they were written, on two queues at once" {
@@ -51,10 +52,10 @@ image=build/guest/initramfs.cpio
 }
 
 @test "over a base, what is written is new and the rest is as it was" {
-    machine_guest 'head -c 300000 /dev/vdc | tail -c 100000 >/tmp/a; dd if=/tmp/a of=/dev/vdb bs=1000 seek=50 conv=notrunc 2>/dev/null; sync
-        echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vdb bs=1000 skip=50 count=100 2>/dev/null | cmp - /tmp/a
-        (head -c 50000 /dev/vdc; cat /tmp/a; head -c 400000 /dev/vdc | tail -c +150001) | md5sum; head -c 400000 /dev/vdb | md5sum' |
-        sort -u
+    machine_guest 'head -c 300000 /dev/vdc | tail -c 100000 >/tmp/a; dd if=/tmp/a of=/dev/vdb bs=1000 seek=50 conv=notrunc 2>/dev/null; sync'
+    machine_guest 'echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/vdb bs=1000 skip=50 count=100 2>/dev/null | cmp - /tmp/a'
+    machine_guest '(head -c 50000 /dev/vdc; cat /tmp/a; head -c 400000 /dev/vdc | tail -c +150001) | md5sum; head -c 400000 /dev/vdb | md5sum'
+    [ "$(grep -c '^[0-9a-f]\{32\}  -$' <<<"$output")" -eq 2 ]
     [ "$(sort -u <<<"$output" | wc -l)" -eq 1 ]
 }
 

@@ -117,9 +117,11 @@ check_blocks() {
     boot qemu test -drive "if=none,id=d0,format=raw,file=blkdebug:$bad:$disk" -device 'virtio-blk-pci,drive=d0,disable-legacy=on'
     fill
     run machine_guest 'dd if=/dev/vdb of=/dev/null bs=4k skip=512 count=1 iflag=direct 2>&1'
-    [ "$status" -ne 0 ] && [[ $output == *'I/O error'* ]]
+    [ "$status" -ne 0 ]
+    [[ $output == *'I/O error'* ]]
     run machine_guest 'dd if=/dev/zero of=/dev/vdb bs=4k seek=512 count=1 oflag=direct 2>&1'
-    [ "$status" -ne 0 ] && [[ $output == *'I/O error'* ]]
+    [ "$status" -ne 0 ]
+    [[ $output == *'I/O error'* ]]
     check
     power_off
     machine_output | grep "^\[virtio-blk\] error: virtio-blk: read of 4096 bytes at sector $((first + 4096)), sector 4096 of 'elsewhere', failed"

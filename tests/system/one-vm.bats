@@ -29,7 +29,8 @@ teardown_file() {
 @test "it has the memory and the processor that the configuration gives" {
     machine_type 'grep MemTotal /proc/meminfo; nproc; echo end-$((6*7))'
     machine_expect '(?s)^MemTotal: +(\d+) kB\n(\d+)\nend-42$'
-    [ "${MACHINE_MATCH[1]}" -gt 200000 ] && [ "${MACHINE_MATCH[1]}" -lt 262144 ]
+    [ "${MACHINE_MATCH[1]}" -gt 200000 ]
+    [ "${MACHINE_MATCH[1]}" -lt 262144 ]
     [ "${MACHINE_MATCH[2]}" -eq 1 ]
 }
 
