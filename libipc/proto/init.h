@@ -19,8 +19,8 @@ enum init_label {
     // The pager's. word 0: number of a guest's memory that holds no page any more (proto/memory.h).
     LABEL_INIT_RAM_EMPTY,
 
-    // Those of the server that the manifest names under "control"; all others get NO_RIGHT. Word 0 of each: a
-    // number, from 0 on. NOT_FOUND: nothing has it, nor has any that follows.
+    // Those of the server that the manifest names under "control"; all others get UNSUPPORTED. Word 0 of
+    // each: a number, from 0 on. NOT_FOUND: nothing has it, nor has any that follows.
     LABEL_INIT_STATUS,     // -> struct init_status
     LABEL_INIT_SERVER,     // -> struct init_server; its `name` is empty: nothing is there
     LABEL_INIT_VM,         // -> struct init_vm; ditto

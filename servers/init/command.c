@@ -1,8 +1,9 @@
 // What control tells the supervisor to do.
 // SPDX-License-Identifier: MIT
 //
-// Each command is carried out at once, or refused with a text and without effect. Control may die before it
-// hears the answer and say the same again: the last answer is kept with its number.
+// Each command is carried out at once, or refused with a text and without effect, but that a VM that cannot
+// be started has failed. Control may die before it hears the answer and say the same again: the last answer
+// is kept with its number.
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

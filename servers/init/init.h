@@ -3,7 +3,7 @@
 //
 // Life: read the manifest, make every object, load the programs, start the servers, let the guests run; then
 // notice deaths and hangs for ever. It knows no kind of server: all that differs between them is in the
-// manifest. Its memory is fixed once the manifest is read.
+// manifest. Its memory is fixed once the manifest is read, but for VMs that are added.
 #pragma once
 
 #include "libipc/abi/info.h"

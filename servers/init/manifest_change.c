@@ -120,12 +120,39 @@ static bool check_object(struct manifest_reader *r, struct json_node where, uint
     return true;
 }
 
+// Of what is there already it may call and signal the system's own servers, and read the date.
+static bool may_have(const struct manifest *m, uint16_t object, uint16_t rights)
+{
+    if (object >= BUILTIN_FIRST)
+        return object == BUILTIN_SELF_PROCESS || object == BUILTIN_SELF_THREAD || object == BUILTIN_INIT;
+    const struct manifest_object *o = &m->object[object];
+    bool calls = o->type == MANIFEST_ENDPOINT || o->type == MANIFEST_NOTIFICATION;
+    bool date = o->type == MANIFEST_MEMORY && o->memory.fill == FILL_CLOCK;
+    return o->fresh ||
+           (o->payer == MANIFEST_NONE && ((calls && rights == RIGHT_SEND) || (date && rights == RIGHT_READ)));
+}
+
+static bool check_program(const struct manifest *m, const struct manifest_program *p)
+{
+    for (uint32_t i = 0; i < p->cap_count; i++)
+        if (!may_have(m, p->cap[i].object, p->cap[i].rights))
+            return false;
+    for (uint32_t i = 0; i < p->maps.count; i++)
+        if (!may_have(m, p->maps.map[i].memory, p->maps.map[i].rights))
+            return false;
+    return true;
+}
+
 static bool check_server(struct manifest_reader *r, struct json_node where, const struct manifest_server *s,
                          uint16_t vm)
 {
-    return (s->vm == vm && s->payer == r->m->vm[vm].quota && !s->takes_console) ||
-           json_fail(&r->json, where, "server \"%.*s\" is not the VM's, or not paid by its quota",
-                     (int)s->name.length, s->name.at);
+    if (s->vm != vm || s->payer != r->m->vm[vm].quota || s->takes_console)
+        return json_fail(&r->json, where, "server \"%.*s\" is not the VM's, or not paid by its quota",
+                         (int)s->name.length, s->name.at);
+    if (!check_program(r->m, &s->program) || !check_program(r->m, &s->failed))
+        return json_fail(&r->json, where, "server \"%.*s\" wants what is not the VM's", (int)s->name.length,
+                         s->name.at);
+    return true;
 }
 
 static bool check_part(struct manifest_reader *r, struct json_node root, const struct raw_part *raw)

@@ -3,7 +3,7 @@
 //
 // One endpoint hears it all; its badge is the server's number + 1. A server that died after it had completed
 // a request starts again at once; else after a pause that doubles, and after POLICY_DEATHS_MAX such deaths it
-// has failed: its callers stay queued.
+// has failed: what stands in for it starts, or its callers stay queued.
 #include <stdio.h>
 #include <string.h>
 
