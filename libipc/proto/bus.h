@@ -34,8 +34,7 @@ enum bus_label {
     // fit, or the VM has no such device; the log says what. EXISTS: another one is registered there. Vendor
     // 0: there is none, from who stands in for a device that has failed for good; what is registered stays.
     // The guest does not begin before each of its VM's devices has registered, either way.
-    LABEL_BUS_REGISTER = LABEL_VMM,
-    LABEL_BUS_END
+    LABEL_BUS_REGISTER = LABEL_VMM
 };
 
 enum bus_bar_kind { BUS_BAR_NONE, BUS_BAR_IO, BUS_BAR_MEMORY32, BUS_BAR_MEMORY64 /* takes the next, too */ };

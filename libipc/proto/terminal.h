@@ -31,8 +31,7 @@ enum terminal_label {
     // (TERMINAL_LOG_NAME), or the lines that one of them logged (its name), from a position on. The answer's
     // words: enum terminal_text_word; a position that is no longer kept, or that never was, is taken for that
     // of the oldest byte that is. NOT_FOUND: there is no such name.
-    LABEL_TERMINAL_READ = LABEL_TERMINAL,
-    LABEL_TERMINAL_END
+    LABEL_TERMINAL_READ = LABEL_TERMINAL
 };
 
 enum terminal_read_word {

@@ -1,4 +1,4 @@
-// What control asks the supervisor.
+// What control asks the supervisor and the terminal: one call each.
 // SPDX-License-Identifier: MIT
 #include "servers/control/ask.h"
 

@@ -1,9 +1,10 @@
-// Commands carried out.
+// Commands carried out: what is asked of the supervisor and the terminal becomes JSON.
 // SPDX-License-Identifier: MIT
 #include "servers/control/commands.h"
 
 #include <string.h>
 
+#include "libipc/exits.h"
 #include "servers/control/ask.h"
 
 typedef unsigned long long number;
@@ -161,15 +162,11 @@ static bool query_crashes(const struct request *q, uint64_t sequence, struct out
 
 static void write_exits(struct out *o, const struct init_vm *vm)
 {
-    static const char *const kinds[] = {"start",        "pio",    "mmio",        "cpuid",     "rdmsr",
-                                        "wrmsr",        "hlt",    "cr",          "dr",        "xsetbv",
-                                        "invalidate",   "vmcall", "privileged",  "exception", "nmi-window",
-                                        "triple-fault", "kick",   "access-done", "error"};
     bool first = true;
     out_format(o, "\"exits\": {");
-    for (unsigned k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+    for (unsigned k = 0; k < EXIT_KINDS; k++)
         if (vm->exits_by_kind[k])
-            write_pair(o, &first, kinds[k], 32, vm->exits_by_kind[k]);
+            write_pair(o, &first, exit_names[k], strlen(exit_names[k]), vm->exits_by_kind[k]);
     out_raw(o, "}", 1);
 }
 
@@ -308,7 +305,9 @@ static void write_disk(struct out *o, uint64_t n, const struct init_server *s, c
     out_name(o, name, (size_t)(s->name + sizeof s->name - name));
     out_format(o, ", \"server\": ");
     out_name(o, s->name, sizeof s->name);
-    out_format(o, ", \"store\": \"%s\", \"base\": ", d->store);
+    out_format(o, ", \"store\": ");
+    out_name(o, d->store, sizeof d->store);
+    out_format(o, ", \"base\": ");
     if (d->base)
         out_format(o, "\"%.*s.base\"", (int)sizeof s->name, s->name);
     else

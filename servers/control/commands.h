@@ -1,4 +1,4 @@
-// Commands carried out: what is asked of the supervisor becomes JSON.
+// Commands carried out: what is asked of the supervisor and the terminal becomes JSON.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -1,4 +1,4 @@
-// The line.
+// The line: whole commands are taken out of one ring, their answers put into the other.
 // SPDX-License-Identifier: MIT
 #include "servers/control/session.h"
 

@@ -89,12 +89,12 @@ void exits_log(uint32_t number)
         const struct info_vcpu *i = info_of(object_slot((uint16_t)o));
         char text[LOG_LINE_MAX] = "";
         int at = 0;
-        for (unsigned kind = 0; i && kind < EXIT_KINDS; kind++)
+        for (unsigned kind = 0; i && kind < EXIT_KINDS && at < (int)sizeof text; kind++)
             if (i->exits_by_kind[kind])
-                at += snprintf(text + at, sizeof text - (size_t)at, "%s %llu, ", exit_names[kind],
+                at += snprintf(text + at, sizeof text - (size_t)at, ", %s %llu", exit_names[kind],
                                (unsigned long long)i->exits_by_kind[kind]);
         if (i)
-            log_info("vm_exits %.*s: %saccesses %llu, doorbells %llu", (int)vm->name.length, vm->name.at,
-                     text, (unsigned long long)i->accesses, (unsigned long long)i->doorbells);
+            log_info("vm_exits %.*s: accesses %llu, doorbells %llu%s", (int)vm->name.length, vm->name.at,
+                     (unsigned long long)i->accesses, (unsigned long long)i->doorbells, text);
     }
 }

@@ -1,7 +1,7 @@
 // Control's line with any bytes on it, in any pieces: it answers each line, and then a good one
 // SPDX-License-Identifier: MIT
 //
-// LINK: servers/control/session.c servers/control/commands.c servers/control/request.c
+// LINK: servers/control/session.c libipc/exits.c servers/control/commands.c servers/control/request.c
 // LINK: servers/control/value.c servers/control/out.c
 #include <stddef.h>
 #include <stdint.h>

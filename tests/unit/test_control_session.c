@@ -1,6 +1,6 @@
 // Control's line: commands, errors, lines of all kinds, death at any place
 // SPDX-License-Identifier: MIT
-// LINK: servers/control/session.c servers/control/commands.c servers/control/request.c
+// LINK: servers/control/session.c libipc/exits.c servers/control/commands.c servers/control/request.c
 // LINK: servers/control/value.c servers/control/out.c
 #include <setjmp.h>
 #include <stdarg.h>
