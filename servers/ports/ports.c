@@ -39,7 +39,7 @@ static bool tell(struct virtio *v, struct virtqueue *q, uint32_t port, enum port
     if (!virtq_take(q, &c))
         return false;
     if (c.readable.bytes || c.writable.bytes < sizeof(struct ports_message) + PORTS_NAME_BYTES) {
-        virtio_fail(v, "control_buffer", "a buffer for control messages that is too small");
+        virtio_fail(v, "fault-control-buffer", "a buffer for control messages that is too small");
         return false;
     }
     virtq_done(q, c.position, (uint32_t)put_message(p, port, event, &c.writable));
@@ -60,6 +60,7 @@ static void tell_owed(struct virtio *v, struct virtqueue *q)
 static void hear(struct virtio *v, const struct ports_message *m)
 {
     struct ports *p = v->owner;
+    v->changes |= VIRTIO_CHANGED_DEVICE;
     if (m->event == PORTS_DEVICE_READY && m->value)
         for (uint32_t i = 0; i < p->count; i++)
             p->state->port[i].owed = 1 << PORTS_ADD;
@@ -70,7 +71,6 @@ static void hear(struct virtio *v, const struct ports_message *m)
         port->owed |= 1 << PORTS_NAME | 1 << PORTS_OPEN | (m->port == 0 ? 1 << PORTS_CONSOLE : 0);
     if (m->event == PORTS_OPEN)
         port->open = m->value != 0;
-    v->changes |= VIRTIO_CHANGED_DEVICE;
 }
 
 static void hear_all(struct virtio *v, struct virtqueue *q)
@@ -79,7 +79,7 @@ static void hear_all(struct virtio *v, struct virtqueue *q)
     while (virtq_take(q, &c)) {
         struct ports_message m;
         if (c.writable.bytes || stream_get(&c.readable, &m, sizeof m) != sizeof m) {
-            virtio_fail(v, "control_message", "a control message that is none");
+            virtio_fail(v, "fault-control-message", "a control message that is none");
             return;
         }
         hear(v, &m);
@@ -125,7 +125,8 @@ static void transmit(struct virtio *v, struct virtqueue *q, uint32_t port)
     struct virtq_chain c;
     while (virtq_take(q, &c)) {
         if (c.writable.bytes || c.readable.bytes > PORTS_REQUEST_MAX) {
-            virtio_fail(v, "output_request", "output that is to be written into, or of more than 1 MiB");
+            virtio_fail(v, "fault-output-request",
+                        "output that is to be written into, or of more than 1 MiB");
             return;
         }
         if (!c.give_up)
@@ -165,7 +166,7 @@ static void receive(struct virtio *v, struct virtqueue *q, uint32_t port)
         uint64_t piece;
         uint32_t given = 0;
         if (c.readable.bytes || !c.writable.bytes) {
-            virtio_fail(v, "input_request", "a buffer for input that cannot be written");
+            virtio_fail(v, "fault-input-request", "a buffer for input that cannot be written");
             return;
         }
         for (uint8_t *at; (at = stream_span(&c.writable, count - given, &piece)); given += (uint32_t)piece)

@@ -77,7 +77,7 @@ static void work(struct server *s)
 // A server that comes says so by the bit of logs.
 static void handle_bits(struct server *s, uint64_t bits)
 {
-    logs_stirred = logs_stirred || bits & TERMINAL_BIT_LOG;
+    logs_stirred = logs_stirred || bits & TERMINAL_BIT_LOG || terminal.looks_again;
     work(s);
 }
 

@@ -166,8 +166,12 @@ static bool look_at_log(struct terminal *t, uint32_t log)
 static bool look_at_console(struct terminal *t, uint32_t stream)
 {
     uint64_t use = name_use(&t->names->console[stream - STREAM_CONSOLE]);
-    if (t->stream[stream].use == use || !output_has_room(t))
+    if (t->stream[stream].use == use)
         return false;
+    if (!output_has_room(t)) {
+        t->looks_again = true;
+        return false;
+    }
     if (t->stream[stream].use)
         leave(t, stream);
     t->stream[stream] = (struct terminal_stream){.use = use};
@@ -179,6 +183,7 @@ static bool look_at_console(struct terminal *t, uint32_t stream)
 // What is there now is opened when its beginning is committed.
 bool terminal_look(struct terminal *t)
 {
+    t->looks_again = false;
     for (uint32_t i = 0; i < TERMINAL_LOGS_MAX; i++)
         if (look_at_log(t, i))
             return true;

@@ -72,6 +72,7 @@ struct terminal {
     bool changed_view;
     bool changed_shows; // what the line shows
     bool fresh;         // the stream or log came just now
+    bool looks_again;   // a console came or went while the line had no room
     uint32_t changed_stream, changed_log;
     // To be sent after that.
     bool signal_uart;

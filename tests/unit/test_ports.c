@@ -306,9 +306,9 @@ static void faults(void **state)
         uint32_t bytes;
         bool writable;
         const char *counter;
-    } bad[] = {{PORTS_CONTROL_TRANSMIT, 7, false, "control_message"},
-               {PORTS_CONTROL_TRANSMIT, 8, true, "control_message"},
-               {TRANSMIT, 8, true, "output_request"}};
+    } bad[] = {{PORTS_CONTROL_TRANSMIT, 7, false, "fault-control-message"},
+               {PORTS_CONTROL_TRANSMIT, 8, true, "fault-control-message"},
+               {TRANSMIT, 8, true, "fault-output-request"}};
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
         begin();
         world_drive(PORTS_F_MULTIPORT, QUEUES, SIZE, RINGS);
@@ -320,7 +320,7 @@ static void faults(void **state)
     world_drive(PORTS_F_MULTIPORT, QUEUES, SIZE, RINGS);
     add(PORTS_CONTROL_RECEIVE, CONTROL_IN, 8, true);
     say(0, PORTS_DEVICE_READY, 1);
-    assert_int_equal(world_counter("control_buffer"), 1);
+    assert_int_equal(world_counter("fault-control-buffer"), 1);
 }
 
 int main(void)
