@@ -185,13 +185,15 @@ static bool look(struct block_service *s, uint32_t port)
 static bool take_all(struct block_service *s)
 {
     uint64_t room = s->backend.depth == BLOCK_JOBS_MAX ? UINT64_MAX : BIT(s->backend.depth) - 1;
+    uint64_t full = 0; // ports whose disk takes no more now: another one may
     for (unsigned i = 0; i < TAKEN_MAX; i++) {
-        if (!s->waiting || (s->busy & room) == room)
+        uint64_t waiting = s->waiting & ~full;
+        if (!waiting || (s->busy & room) == room)
             return false;
-        uint64_t behind = s->waiting & ~(BIT(s->next) - 1);
-        uint32_t port = (uint32_t)__builtin_ctzll(behind ? behind : s->waiting);
+        uint64_t behind = waiting & ~(BIT(s->next) - 1);
+        uint32_t port = (uint32_t)__builtin_ctzll(behind ? behind : waiting);
         if (!look(s, port))
-            return false;
+            full |= BIT(port);
         s->next = (port + 1) % DRIVER_CHANNELS_MAX;
     }
     return true;

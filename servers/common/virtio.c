@@ -12,7 +12,8 @@ static struct virtqueue *queue_of(struct virtio *v, uint32_t i)
     return &v->queue[i];
 }
 
-bool virtio_live(const struct virtio *v)
+// Is it running, and may it reach the guest's memory?
+static bool is_live(const struct virtio *v)
 {
     const uint8_t status = v->state->status;
     return status & VIRTIO_DRIVER_OK && !(status & VIRTIO_NEEDS_RESET) &&
@@ -102,7 +103,7 @@ void virtio_fail(struct virtio *v, const char *counter, const char *what)
     need_reset(v, counter);
 }
 
-void virtio_fail_queue(struct virtio *v, const struct virtqueue *q)
+static void fail_queue(struct virtio *v, const struct virtqueue *q)
 {
     if (v->state->status & VIRTIO_NEEDS_RESET)
         return;
@@ -116,7 +117,7 @@ static void start(struct virtio *v, struct virtqueue *q)
     q->indirect = v->features & VIRTIO_F_INDIRECT;
     v->changes |= VIRTIO_CHANGED_QUEUES;
     if (!virtq_start(q))
-        virtio_fail_queue(v, q);
+        fail_queue(v, q);
 }
 
 // Queues run while the driver is ready and the bus lets the device reach memory.
@@ -124,7 +125,7 @@ void virtio_settle(struct virtio *v)
 {
     for (uint32_t i = 0; i < v->kind->queues; i++) {
         struct virtqueue *q = queue_of(v, i);
-        bool runs = virtio_live(v) && q->state->enabled;
+        bool runs = is_live(v) && q->state->enabled;
         if (runs && !q->running)
             start(v, q);
         else if (!runs && q->running)
@@ -141,7 +142,7 @@ void virtio_serve(struct virtio *v, struct virtqueue *q)
     if (v->kind->commits)
         v->changes |= VIRTIO_CHANGED_QUEUES;
     if (q->fault)
-        virtio_fail_queue(v, q);
+        fail_queue(v, q);
 }
 
 void virtio_serve_all(struct virtio *v)

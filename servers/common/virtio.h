@@ -105,11 +105,8 @@ void virtio_serve_all(struct virtio *v);
 // The device changed its configuration: another generation, and an interrupt.
 void virtio_config_changed(struct virtio *v);
 
-// The guest broke a rule, of virtio's or of the device: NEEDS_RESET. `what` is for log and counters.
-void virtio_fail(struct virtio *v, const char *name, const char *what);
-
-// Is it running, and may it reach the guest's memory?
-bool virtio_live(const struct virtio *v);
+// The guest broke a rule, of virtio's or of the device: NEEDS_RESET. `what` is for the log.
+void virtio_fail(struct virtio *v, const char *counter, const char *what);
 
 // ---- for virtio_server.c and tests ----
 

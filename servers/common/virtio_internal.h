@@ -9,9 +9,7 @@ static inline uint32_t virtio_vectors(const struct virtio *v)
     return v->kind->queues + 1u; // one each, and the configuration's
 }
 
-uint64_t virtio_offered(const struct virtio *v);
 void virtio_reset_queue(struct virtio *v, uint32_t i);
 void virtio_reset(struct virtio *v);
-void virtio_fail_queue(struct virtio *v, const struct virtqueue *q);
 void virtio_settle(struct virtio *v);
 void virtio_count(struct virtio *v, const char *name);

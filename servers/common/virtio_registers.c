@@ -15,7 +15,7 @@ enum { FEATURE_HALVES = 2 };
 static const uint64_t own_features =
     VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET;
 
-uint64_t virtio_offered(const struct virtio *v)
+static uint64_t offered(const struct virtio *v)
 {
     return v->kind->features | own_features;
 }
@@ -42,7 +42,7 @@ static struct virtio_common image(const struct virtio *v)
     const struct virtq_state *q = selected(v);
     struct virtio_common c = {
         .device_feature_select = s->device_select,
-        .device_feature = half(virtio_offered(v), s->device_select),
+        .device_feature = half(offered(v), s->device_select),
         .driver_feature_select = s->driver_select,
         .driver_feature = half(s->driver_features, s->driver_select),
         .config_vector = s->config_vector,
@@ -106,7 +106,7 @@ static void set_queue_select(struct virtio *v, uint64_t value)
 static bool agrees(struct virtio *v)
 {
     uint64_t wanted = v->state->driver_features;
-    return wanted & VIRTIO_F_VERSION_1 && !(wanted & ~virtio_offered(v)) &&
+    return wanted & VIRTIO_F_VERSION_1 && !(wanted & ~offered(v)) &&
            (!v->kind->agree || v->kind->agree(v, wanted));
 }
 
@@ -255,6 +255,7 @@ static void write_common(struct virtio *v, uint64_t offset, uint32_t size, uint6
 {
     struct virtio_common c = image(v);
     uint32_t bytes = within(offset, size, sizeof c);
+    bool known = false;
     memcpy((uint8_t *)&c + offset, &value, bytes);
     for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++) {
         const struct virtio_register *r = &registers[i];
@@ -263,7 +264,10 @@ static void write_common(struct virtio *v, uint64_t offset, uint32_t size, uint6
         uint64_t word = 0;
         memcpy(&word, (const uint8_t *)&c + r->offset, r->width);
         r->set(v, word);
+        known = true;
     }
+    if (!known)
+        ignore(v);
     v->changes |= VIRTIO_CHANGED_STATE | VIRTIO_CHANGED_QUEUES;
 }
 
@@ -321,13 +325,7 @@ struct place {
     uint32_t more; // of NOTIFY: bytes between two doorbells; of WINDOW: its data
 };
 
-enum {
-    PCI_VENDOR_SPECIFIC = 9,
-    PLACE_BYTES = 16,
-    DOORBELL_BYTES = 2,
-    MSIX_BYTES = 4096,
-    DOORBELLS_LEAST = 8
-};
+enum { PCI_VENDOR_SPECIFIC = 9, PLACE_BYTES = 16, DOORBELL_BYTES = 2, DOORBELLS_LEAST = 8 };
 
 static void add_place(struct bus_function *f, enum virtio_place place, uint8_t bar, uint32_t offset,
                       uint32_t length, uint32_t more)

@@ -245,7 +245,8 @@ static bool is_available(struct virtqueue *q)
             return false;
         available = load_index(q->driver + VIRTQ_RING_INDEX);
     }
-    return (uint16_t)(available - q->done) <= q->size || blame(q, VIRTQ_AVAILABLE_INDEX);
+    uint16_t waiting = (uint16_t)(available - q->done); // with what is in flight: an index never goes back
+    return (waiting <= q->size && waiting > virtq_in_flight(q)) || blame(q, VIRTQ_AVAILABLE_INDEX);
 }
 
 // Counts the incarnations that took this request first of all and did not live to complete it, before it can

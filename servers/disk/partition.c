@@ -490,9 +490,10 @@ static bool start(struct backend *b, struct disk_request *r)
                                 .phase = r->op == DISK_FLUSH ? JOB_FLUSH_FIRST : JOB_DATA,
                                 .offset = r->sector * BLOCK_SECTOR,
                                 .left = r->op == DISK_READ || r->op == DISK_WRITE ? r->data->bytes : 0};
-    virtq_handed_on(r->queue, r->chain.position);
     while (step(p, j))
         ;
+    if (j->request == r)
+        virtq_handed_on(r->queue, r->chain.position);
     return false;
 }
 
