@@ -2,16 +2,17 @@
 // SPDX-License-Identifier: MIT
 #include "libipc/gpt.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 // What a check says when it fails; it returns false.
 __attribute__((format(printf, 2, 3))) static bool fail(char *text, const char *format, ...)
 {
-    __builtin_va_list arguments;
-    __builtin_va_start(arguments, format);
+    va_list arguments;
+    va_start(arguments, format);
     vsnprintf(text, GPT_TEXT_MAX, format, arguments);
-    __builtin_va_end(arguments);
+    va_end(arguments);
     return false;
 }
 
@@ -29,7 +30,7 @@ uint32_t gpt_crc(uint32_t crc, const void *from, size_t bytes)
     return ~crc;
 }
 
-// ---- one copy of the table: `what` and `why` of its damage go into why ----
+// ---- one copy of the table: what is wrong with it goes into `why` ----
 
 static bool check_header(const struct gpt_disk *disk, const uint8_t *sector, uint64_t at, char *why)
 {
@@ -48,7 +49,8 @@ static bool check_header(const struct gpt_disk *disk, const uint8_t *sector, uin
         return fail(why, "revision %x, expected %x", h.revision, GPT_REVISION);
     if (h.own != at)
         return fail(why, "the header in sector %llu says it is that of sector %llu", LONG(at), LONG(h.own));
-    if (h.first_usable > h.last_usable || h.last_usable >= disk->sectors)
+    // between the header and its twin
+    if (h.first_usable < 2 || h.first_usable > h.last_usable || h.last_usable >= disk->sectors - 1)
         return fail(why, "usable sectors %llu to %llu of %llu", LONG(h.first_usable), LONG(h.last_usable),
                     LONG(disk->sectors));
     return true;

@@ -11,7 +11,7 @@
 
 #define DISK_MAX (1ull << 40)
 
-enum { SECTOR = 512, DISKS_MAX = 8, LONGEST_SUFFIX = sizeof "disk...channel" - 1 };
+enum { DISKS_MAX = 8, LONGEST_SUFFIX = sizeof "disk...channel" - 1 };
 
 static void check_names(struct report *r, const struct config_vm *vm, size_t i)
 {
@@ -42,9 +42,9 @@ static void check_base(struct arena *a, struct report *r, const char *config, st
     d->base_bytes = f.size;
     d->base_sum = disk_sum(f.size, f.bytes, f.size);
     file_close(&f);
-    if (!d->base_bytes || d->base_bytes % SECTOR)
+    if (!d->base_bytes || d->base_bytes % GPT_SECTOR)
         report_error(r, d->base.line, "base: %s: %llu bytes, expected whole sectors of %d", d->base_path,
-                     (unsigned long long)d->base_bytes, SECTOR);
+                     (unsigned long long)d->base_bytes, GPT_SECTOR);
 }
 
 static void check_bytes(struct report *r, const char *key, const struct value *v)
@@ -95,6 +95,14 @@ static void check_store(struct arena *a, struct report *r, const struct config_v
                      d->partition_name, GPT_NAME_UNITS);
 }
 
+static bool serial_ok(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == '"' || *c == '\\')
+            return false;
+    return strlen(text) <= DISK_SERIAL_MAX;
+}
+
 void check_disk(struct arena *a, struct report *r, const char *config, const struct config_vm *vm, size_t i)
 {
     struct config_disk *d = config_disk(vm, i);
@@ -103,8 +111,7 @@ void check_disk(struct arena *a, struct report *r, const char *config, const str
     check_size(r, d);
     check_space(r, d);
     check_store(a, r, vm, d);
-    if (strlen(d->serial.text ? d->serial.text : "") > DISK_SERIAL_MAX ||
-        strpbrk(d->serial.text ? d->serial.text : "", "\"\\"))
+    if (d->serial.line && !serial_ok(d->serial.text))
         report_error(r, d->serial.line, "serial: '%s', expected up to %d characters without quotes",
                      d->serial.text, DISK_SERIAL_MAX);
 }

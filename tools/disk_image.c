@@ -112,6 +112,9 @@ static bool open_image(struct image *image)
         return fail(image, "cannot be opened");
     if (!S_ISREG(s.st_mode))
         return report_error(image->report, 0, "%s: expected a file or none", image->path);
+    if (s.st_size && s.st_size < GPT_SECTOR)
+        return report_error(image->report, 0, "%s: %lld bytes; expected an image made by this command",
+                            image->path, (long long)s.st_size);
     if (fcntl(image->fd, F_OFD_SETLK, &lock) < 0)
         return errno == EAGAIN || errno == EACCES
                    ? report_error(image->report, 0, "%s: a machine is running on it", image->path)

@@ -17,15 +17,6 @@ static const struct plan_vm *find_vm(const struct plan *whole, const char *vm)
     return NULL;
 }
 
-// Is there an object of this name in the part?
-static bool has(const struct plan *part, const char *name)
-{
-    PLAN_EACH(const struct plan_object, o, &part->objects)
-    if (same(o->name, name))
-        return true;
-    return false;
-}
-
 static void add_objects(const struct plan *whole, const char *quota, struct plan *part)
 {
     PLAN_EACH(const struct plan_object, o, &whole->objects)
@@ -37,10 +28,10 @@ static void add_extension(const struct plan_server *server, struct plan *part)
 {
     struct plan_server more = {.name = server->name};
     PLAN_EACH(const struct plan_cap, c, &server->program.caps)
-    if (has(part, c->object))
+    if (expand_find_object(part, c->object))
         *PLAN_ADD(part, &more.program.caps, struct plan_cap) = *c;
     PLAN_EACH(const struct plan_map, m, &server->program.maps)
-    if (has(part, m->memory))
+    if (expand_find_object(part, m->memory))
         *PLAN_ADD(part, &more.program.maps, struct plan_map) = *m;
     if (more.program.caps.count || more.program.maps.count)
         *PLAN_ADD(part, &part->extensions, struct plan_server) = more;
@@ -80,7 +71,7 @@ bool part_of(struct report *r, const struct plan *whole, const char *vm, struct 
     if (o->type == MANIFEST_MEMORY && o->memory.fill == FILL_NAMES)
         add_names(o, vm, part);
     PLAN_EACH(const char *const, ring, &whole->drain)
-    if (has(part, *ring))
+    if (expand_find_object(part, *ring))
         *PLAN_ADD(part, &part->drain, const char *) = *ring;
     return true;
 }

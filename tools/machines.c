@@ -39,7 +39,7 @@ int machine_connect(const char *path, const char *file)
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     int folder = open(path, O_PATH | O_CLOEXEC), fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", folder, file);
-    if (folder >= 0 && fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof to) != 0) {
+    if (fd >= 0 && (folder < 0 || connect(fd, (const struct sockaddr *)&to, sizeof to) != 0)) {
         close(fd);
         fd = -1;
     }

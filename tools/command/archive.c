@@ -1,4 +1,4 @@
-// bulkhead archive
+// bulkhead archive: the boot archive of a configuration, or of a manifest.
 // SPDX-License-Identifier: MIT
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// bulkhead check
+// bulkhead check: what is wrong with a configuration.
 // SPDX-License-Identifier: MIT
 #include "tools/command/command.h"
 

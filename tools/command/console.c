@@ -139,6 +139,10 @@ static enum outcome open_line(struct invocation *v, const char *path, int *line)
 {
     uint64_t deadline = patience_from_now(control_patience(v));
     int lock = machine_open(path, MACHINE_LINE_LOCK, O_RDWR | O_CREAT);
+    if (lock < 0) {
+        report_error(&v->report, 0, "%s: %s", path, strerror(errno));
+        return NO_ANSWER;
+    }
     *line = machine_connect(path, MACHINE_LINE);
     if (*line < 0) {
         json_t *about = machine_about(path);

@@ -1,4 +1,4 @@
-// bulkhead disk-image
+// bulkhead disk-image: the image of the host's disk, made or brought up to date.
 // SPDX-License-Identifier: MIT
 #include "tools/command/command.h"
 #include "tools/disk_parts.h"

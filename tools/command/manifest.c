@@ -1,4 +1,4 @@
-// bulkhead manifest
+// bulkhead manifest: what a configuration, or one VM of it, stands for.
 // SPDX-License-Identifier: MIT
 #include "tools/manifest.h"
 

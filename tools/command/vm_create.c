@@ -27,6 +27,8 @@ static json_t *definition(struct invocation *v, const struct config *config, con
     manifest_write_part(&part, to);
     fclose(to);
     json_t *json = json_loadb(text, bytes, 0, NULL);
+    if (!json)
+        report_error(&v->report, 0, "the definition of %s is no JSON", n->vm);
     free(text);
     return json;
 }
