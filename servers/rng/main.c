@@ -47,7 +47,7 @@ static void serve(struct virtio *v, struct virtqueue *q)
     struct virtq_chain request;
     while (virtq_take(q, &request)) {
         if (request.readable.bytes || !request.writable.bytes)
-            virtio_fail(v, "no_buffer", "a request that is no buffer to be filled");
+            virtio_fail(v, "fault-no-buffer", "a request that is no buffer to be filled");
         else
             virtq_done(q, request.position, fill(&request.writable));
     }

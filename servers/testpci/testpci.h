@@ -19,8 +19,7 @@ enum testpci_register {
     TESTPCI_ISR = 0x0c,     // 1: it drove its line; reading lowers it
     TESTPCI_RAISE = 0x10,   // written: these vectors, or the line when MSI-X is off
     TESTPCI_RESETS = 0x14,  // what the bus tells: its page
-    TESTPCI_CONTROL = 0x18,
-    TESTPCI_END = 0x1c
+    TESTPCI_CONTROL = 0x18
 };
 enum { TESTPCI_IO_SCRATCH = 8 };
 

@@ -1,5 +1,5 @@
-// What a PC's firmware leaves to a kernel that goes back to real mode: interrupt vectors, the 8259s, the
-// timer. SPDX-License-Identifier: MIT
+// What a PC's firmware leaves to a kernel that goes back to real mode: vectors, the 8259s, the timer.
+// SPDX-License-Identifier: MIT
 //
 // A Multiboot kernel is started on a PC: it may take for granted that an interrupt has a handler, and that
 // the timer ticks 18.2 times a second. There are no other services. The handlers lie where those of the IBM

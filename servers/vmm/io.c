@@ -1,5 +1,5 @@
-// Port and memory accesses that no route took: the monitor's own devices, and the emulation of what is no
-// plain access. SPDX-License-Identifier: MIT
+// Accesses that no route took: the monitor's own devices, and the emulation of what is no plain access.
+// SPDX-License-Identifier: MIT
 //
 // A plain port access is the monitor's device or nobody's. String I/O and accesses to memory that is not RAM
 // are executed by the emulator: what it reports as an access is answered here when it is the interrupt

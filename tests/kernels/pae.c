@@ -1,5 +1,5 @@
-// A tiny kernel of 32 bits that turns PAE paging on and off in every order, and says what it then sees in
-// memory SPDX-License-Identifier: MIT
+// A tiny kernel that turns PAE paging on and off in every order, and says what it then sees in memory
+// SPDX-License-Identifier: MIT
 //
 // Through a window it sees one of three places in memory, each with a letter of its own: the table of
 // page-directory pointers leads to a or b, the page directory of 32-bit paging to c. Both tables are in one

@@ -16,7 +16,6 @@ enum { NEW_IO = 0xd000, CMOS_LIVES = 0x40, LIVES = 0x51 };
 
 static uint32_t io, table, memory, msix, requests;
 static volatile struct testpci_queue queue[TESTPCI_DOORBELLS] __attribute__((aligned(16)));
-static uint32_t spurious; // the line rose for nothing: allowed
 
 static void check(const char *what, uint32_t is, uint32_t should)
 {
@@ -31,7 +30,7 @@ static void check(const char *what, uint32_t is, uint32_t should)
 
 static void quiet(void)
 {
-    spurious += !(REGISTER(TESTPCI_ISR) & 1);
+    (void)REGISTER(TESTPCI_ISR); // lowers the line; that it rose for nothing is allowed
 }
 
 static void find_bars(void)

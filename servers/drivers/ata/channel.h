@@ -47,6 +47,6 @@ bool ata_submit(struct ata_channel *c, uint32_t drive, uint32_t tag, const struc
 bool ata_poll(struct ata_channel *c, uint32_t *tag, enum block_status *status);
 uint64_t ata_deadline(const struct ata_channel *c); // ticks; UINT64_MAX: none
 
-// Of use to both: selects a drive; waits until it is not BSY, without sleeping for long. False: it stays so.
+// Of use to both: selects a drive, and gives it 400 ns.
 void ata_select(const struct ata_channel *c, uint32_t drive, uint8_t bits);
 uint8_t ata_settled(const struct ata_channel *c); // the status, 400 ns after what changes it

@@ -8,7 +8,6 @@
 enum {
     ATA_DATA,
     ATA_ERROR,
-    ATA_FEATURES = ATA_ERROR,
     ATA_COUNT,
     ATA_LBA_LOW,
     ATA_LBA_MID,
