@@ -218,6 +218,11 @@ bool json_is(struct json_text text, const char *what)
     return text.length == strlen(what) && memcmp(text.at, what, text.length) == 0;
 }
 
+bool json_same(struct json_text a, struct json_text b)
+{
+    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
 static bool digits(struct json_text t, unsigned base, uint64_t *to)
 {
     static const char digit[] = "0123456789abcdef";

@@ -83,6 +83,7 @@ bool json_copy(struct json_text text, char *to, size_t size);
 
 // Does the text, without escapes, say this?
 bool json_is(struct json_text text, const char *what);
+bool json_same(struct json_text a, struct json_text b);
 
 #define JSON_FIELD(type, member) .key = #member, .offset = offsetof(type, member)
 #define JSON_FIELDS(table)       (table), sizeof(table) / sizeof((table)[0])

@@ -59,14 +59,6 @@ static bool check_numbers(uint32_t v, struct init_answer *a)
     return true;
 }
 
-static uint32_t fresh_vm(void)
-{
-    uint32_t v = 0;
-    while (!init.m.vm[v].fresh)
-        v++;
-    return v;
-}
-
 // ---- making it ----
 
 static void must(enum status s, const struct manifest_server *server, const char *what, uint64_t which)
@@ -117,7 +109,7 @@ static bool add(char *text, uint32_t bytes, struct init_answer *a)
     char error[JSON_ERROR_MAX];
     if (!manifest_add(&init.m, text, bytes, error))
         return refuse(a, INIT_BAD_ARGUMENTS, "definition, %s", error);
-    uint32_t v = fresh_vm();
+    uint32_t v = manifest_fresh_vm(&init.m);
     if (!check_room(v, a) || !check_numbers(v, a)) {
         manifest_remove_fresh(&init.m);
         return false;

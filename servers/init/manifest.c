@@ -116,17 +116,17 @@ static const struct json_field fault_fields[] = {
     READER_RANGE(raw_fault, count, 1, FAULT_COUNT_MAX),
 };
 
-void *reader_array(struct manifest_reader *r, struct json_node node, uint32_t most, size_t bytes,
-                   const char *what)
+bool reader_grow(struct manifest_reader *r, struct json_node node, void **items, uint32_t count,
+                 uint32_t most, size_t bytes, const char *what)
 {
-    if (node.count > most) {
-        json_fail(&r->json, node, "%u %s, expected at most %u", node.count, what, most);
-        return NULL;
-    }
-    void *items = calloc(node.count + 1, bytes); // also of nothing: NULL means failure
-    if (!items)
-        json_fail(&r->json, node, "%u %s are too many for the supervisor's memory", node.count, what);
-    return items;
+    if (node.count > most - count)
+        return json_fail(&r->json, node, "%u %s, expected at most %u", count + node.count, what, most);
+    char *more = realloc(*items, (count + node.count + 1) * bytes); // also of nothing: NULL means failure
+    if (!more)
+        return json_fail(&r->json, node, "%u %s are too many for the supervisor's memory", node.count, what);
+    memset(more + count * bytes, 0, (node.count + 1) * bytes);
+    *items = more;
+    return true;
 }
 
 bool reader_list(struct manifest_reader *r, struct json_node node, void **items, uint32_t most, size_t bytes,
@@ -139,17 +139,12 @@ bool reader_list(struct manifest_reader *r, struct json_node node, void **items,
     return *items || json_fail(&r->json, node, "%s are too many for the supervisor's memory", what);
 }
 
-static bool same(struct json_text a, struct json_text b)
-{
-    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
-}
-
 uint16_t reader_find(const struct manifest *m, struct json_text name)
 {
     static const char *const builtin[] = {OBJECT_SELF_PROCESS, OBJECT_SELF_THREAD, OBJECT_INIT,
                                           OBJECT_ARCHIVE, OBJECT_RAM};
     for (uint32_t i = 0; i < m->object_count; i++)
-        if (same(m->object[i].name, name))
+        if (json_same(m->object[i].name, name))
             return (uint16_t)i;
     for (uint16_t i = 0; i < BUILTIN_END - BUILTIN_FIRST; i++)
         if (json_is(name, builtin[i]))
@@ -164,8 +159,8 @@ static uint32_t type_bit(const struct manifest *m, uint16_t object)
     return object < BUILTIN_FIRST ? 1u << m->object[object].type : builtin[object - BUILTIN_FIRST];
 }
 
-bool reader_object(struct manifest_reader *r, struct json_node where, const char *key, struct json_text name,
-                   uint32_t types, uint16_t *object)
+bool reader_any_object(struct manifest_reader *r, struct json_node where, const char *key,
+                       struct json_text name, uint32_t types, uint16_t *object)
 {
     *object = reader_find(r->m, name);
     if (*object == MANIFEST_NONE)
@@ -177,6 +172,28 @@ bool reader_object(struct manifest_reader *r, struct json_node where, const char
         return json_fail(&r->json, where, "%s: \"%.*s\" is of another type, expected %s", key,
                          (int)name.length, name.at, manifest_type_names[type]);
     return true;
+}
+
+bool reader_object(struct manifest_reader *r, struct json_node where, const char *key, struct json_text name,
+                   uint32_t types, uint16_t *object)
+{
+    if (!reader_any_object(r, where, key, name, types, object))
+        return false;
+    bool fresh = *object < BUILTIN_FIRST && r->m->object[*object].fresh;
+    return !r->own || fresh ||
+           json_fail(&r->json, where, "%s: \"%.*s\" is not the VM's", key, (int)name.length, name.at);
+}
+
+bool reader_filled(struct manifest_reader *r, struct json_node where, uint16_t object,
+                   enum manifest_fill fill, uint64_t pages)
+{
+    if (object >= BUILTIN_FIRST)
+        return json_fail(&r->json, where, "expected a memory object of the list \"objects\"");
+    const struct manifest_object *o = &r->m->object[object];
+    bool good = o->memory.fill == fill && (!pages || o->memory.pages == pages);
+    return good || json_fail(&r->json, where, "object \"%.*s\": for this it must be filled \"%s\"%s",
+                             (int)o->name.length, o->name.at, manifest_fill_names[fill],
+                             pages == 1 ? " and have one page" : "");
 }
 
 bool reader_rights(struct manifest_reader *r, struct json_node where, struct json_text letters,
@@ -206,17 +223,6 @@ static bool read_map(struct manifest_reader *r, struct json_node n, struct manif
     return true;
 }
 
-bool reader_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps)
-{
-    maps->map = reader_array(r, array, MANIFEST_MAPS_MAX, sizeof *maps->map, "maps");
-    if (!maps->map)
-        return false;
-    for (struct json_node n = {0}; json_next(&r->json, array, &n); maps->count++)
-        if (!read_map(r, n, &maps->map[maps->count]))
-            return false;
-    return true;
-}
-
 static bool is_taken(const struct manifest_maps *maps, uint64_t address)
 {
     for (uint32_t i = 0; i < maps->count; i++)
@@ -225,18 +231,17 @@ static bool is_taken(const struct manifest_maps *maps, uint64_t address)
     return false;
 }
 
-bool reader_more_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps)
+bool reader_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps)
 {
-    struct manifest_map *more = realloc(maps->map, (maps->count + array.count + 1) * sizeof *more);
-    if (!more)
-        return json_fail(&r->json, array, "they are too many for the supervisor's memory");
-    maps->map = more;
+    if (!reader_grow(r, array, (void **)&maps->map, maps->count, MANIFEST_MAPS_MAX, sizeof *maps->map,
+                     "maps"))
+        return false;
     for (struct json_node n = {0}; json_next(&r->json, array, &n); maps->count++) {
-        if (!read_map(r, n, &more[maps->count]))
+        struct manifest_map *map = &maps->map[maps->count];
+        if (!read_map(r, n, map))
             return false;
-        if (is_taken(maps, more[maps->count].address))
-            return json_fail(&r->json, n, "address: %llx is taken already",
-                             (unsigned long long)more[maps->count].address);
+        if (is_taken(maps, map->address))
+            return json_fail(&r->json, n, "address: %llx is taken already", (unsigned long long)map->address);
     }
     return true;
 }
@@ -244,8 +249,7 @@ bool reader_more_maps(struct manifest_reader *r, struct json_node array, struct 
 // Names of memory objects that have an entry.
 bool reader_memory_list(struct manifest_reader *r, struct json_node array, uint16_t **list, uint32_t *count)
 {
-    *list = reader_array(r, array, MANIFEST_MAPS_MAX, sizeof **list, "memory objects");
-    if (!*list)
+    if (!reader_grow(r, array, (void **)list, *count, MANIFEST_MAPS_MAX, sizeof **list, "memory objects"))
         return false;
     for (struct json_node n = {0}; json_next(&r->json, array, &n); ++*count) {
         uint16_t *object = &(*list)[*count];
@@ -266,7 +270,7 @@ static bool read_panel(struct manifest_reader *r, struct json_node n, const stru
         return true;
     return reader_object(r, n, "panel", raw->panel, 1u << MANIFEST_MEMORY, &vm->panel) &&
            reader_object(r, n, "signal", raw->signal, 1u << MANIFEST_NOTIFICATION, &vm->signal) &&
-           (vm->panel < BUILTIN_FIRST || json_fail(&r->json, n, "panel: expected an object of the list"));
+           reader_filled(r, n, vm->panel, FILL_ZERO, 1);
 }
 
 static struct manifest_vm *new_vm(struct manifest *m)
@@ -287,8 +291,11 @@ static bool read_vm(struct manifest_reader *r, struct json_node n, struct manife
         !reader_object(r, n, "quota", raw.quota, QUOTA_TYPES, &vm->quota) || !read_panel(r, n, &raw, vm))
         return false;
     for (uint32_t i = 0; i < r->m->vm_count; i++)
-        if (same(r->m->vm[i].name, raw.name))
+        if (json_same(r->m->vm[i].name, raw.name))
             return json_fail(&r->json, n, "name: a second VM \"%.*s\"", (int)raw.name.length, raw.name.at);
+    if (memchr(raw.name.at, '.', raw.name.length)) // "a.b" is something of the VM a's
+        return json_fail(&r->json, n, "name: \"%.*s\", expected one without a point", (int)raw.name.length,
+                         raw.name.at);
     vm->name = raw.name;
     vm->fresh = true;
     vm->autostart = raw.autostart;
@@ -315,7 +322,7 @@ bool reader_find_server(struct manifest_reader *r, struct json_node n, struct js
                         uint16_t *server)
 {
     for (*server = 0; *server < r->m->server_count; ++*server)
-        if (same(r->m->server[*server].name, name))
+        if (json_same(r->m->server[*server].name, name))
             return true;
     return json_fail(&r->json, n, "server: there is no server \"%.*s\"", (int)name.length, name.at);
 }
@@ -333,10 +340,9 @@ static bool read_control(struct manifest_reader *r, struct json_node n)
         !reader_object(r, n, "definition", raw.definition, memory, &c->definition) ||
         !reader_object(r, n, "signal", raw.signal, 1u << MANIFEST_NOTIFICATION, &c->signal))
         return false;
-    if (c->events >= BUILTIN_FIRST || c->definition >= BUILTIN_FIRST)
-        return json_fail(&r->json, n, "expected memory objects of the list \"objects\"");
     c->badge = raw.badge;
-    return reader_find_server(r, n, raw.server, &c->server);
+    return reader_filled(r, n, c->events, FILL_ZERO, 0) && reader_filled(r, n, c->definition, FILL_ZERO, 0) &&
+           reader_find_server(r, n, raw.server, &c->server);
 }
 
 static bool read_rams(struct manifest_reader *r, struct json_node n)
@@ -351,14 +357,14 @@ static bool read_rams(struct manifest_reader *r, struct json_node n)
         !reader_object(r, n, "signal", raw.signal, 1u << MANIFEST_NOTIFICATION, &rams->signal))
         return false;
     rams->badge = raw.badge;
-    return rams->memory < BUILTIN_FIRST || json_fail(&r->json, n, "memory: expected an object of the list");
+    return reader_filled(r, n, rams->memory, FILL_ZERO, 0);
 }
 
 static bool read_faults(struct manifest_reader *r, struct json_node array)
 {
     struct manifest *m = r->m;
-    m->injection = reader_array(r, array, MANIFEST_FAULTS_MAX, sizeof *m->injection, "faults");
-    if (!m->injection)
+    if (!reader_grow(r, array, (void **)&m->injection, 0, MANIFEST_FAULTS_MAX, sizeof *m->injection,
+                     "faults"))
         return false;
     for (struct json_node n = {0}; json_next(&r->json, array, &n); m->injection_count++) {
         struct raw_fault raw = {0};
@@ -375,12 +381,24 @@ static bool read_faults(struct manifest_reader *r, struct json_node array)
     return true;
 }
 
+bool reader_drain(struct manifest_reader *r, struct json_node array)
+{
+    struct manifest *m = r->m;
+    uint32_t i = m->drain_count;
+    if (!reader_memory_list(r, array, &m->drain, &m->drain_count))
+        return false;
+    for (; i < m->drain_count; i++)
+        if (!reader_filled(r, array, m->drain[i], FILL_ZERO, 0))
+            return false;
+    return true;
+}
+
 static bool read_log(struct manifest_reader *r, struct json_node root, const struct raw_manifest *raw)
 {
     r->m->log_signal = MANIFEST_NONE;
     return (!raw->log_signal.length || reader_object(r, root, "log_signal", raw->log_signal,
                                                      1u << MANIFEST_NOTIFICATION, &r->m->log_signal)) &&
-           reader_memory_list(r, raw->drain, &r->m->drain, &r->m->drain_count);
+           reader_drain(r, raw->drain);
 }
 
 static bool read_all(struct manifest_reader *r, struct json_node root)

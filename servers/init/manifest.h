@@ -179,13 +179,21 @@ bool manifest_read(struct manifest *m, const char *text, size_t bytes, char erro
 void manifest_free(struct manifest *m);
 
 // Adds a part of a manifest: {"objects", "vms", "servers"}, and perhaps "extends", further capabilities and
-// windows of servers that are there, "names", further entries of tables of names, and "drain". What was added
-// is fresh. The text must stay.
+// windows of servers that are no VM's, "names", further entries of tables of names, and "drain"; all of these
+// of the part's own. What was added is fresh. The text must stay.
 bool manifest_add(struct manifest *m, const char *text, size_t bytes, char error[JSON_ERROR_MAX]);
 void manifest_settle(struct manifest *m); // nothing is fresh any more
 // Removes what is fresh, or what a VM has, and all that refers to it.
 void manifest_remove_fresh(struct manifest *m);
 void manifest_remove_vm(struct manifest *m, uint16_t vm);
+
+// The VM that a part has added; m->vm_count: there is none.
+uint16_t manifest_fresh_vm(const struct manifest *m);
+
+static inline bool manifest_is_table(const struct manifest_object *o)
+{
+    return o->type == MANIFEST_MEMORY && o->memory.fill == FILL_NAMES;
+}
 
 // Does a name of a table stand for something of the VM's: a server, or a console ("VM", "VM.port")?
 bool manifest_names(const struct manifest *m, struct json_text name, uint16_t vm);

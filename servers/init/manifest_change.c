@@ -34,8 +34,12 @@ static bool read_extensions(struct manifest_reader *r, struct json_node array)
         struct raw_extension raw = {0};
         uint16_t server;
         if (!json_read(&r->json, n, "an extension", JSON_FIELDS(extension_fields), &raw) ||
-            !reader_find_server(r, n, raw.server, &server) ||
-            !reader_extend(r, raw.caps, raw.maps, &r->m->server[server]))
+            !reader_find_server(r, n, raw.server, &server))
+            return false;
+        if (r->m->server[server].vm != MANIFEST_NONE)
+            return json_fail(&r->json, n, "server: \"%.*s\" is a VM's", (int)raw.server.length,
+                             raw.server.at);
+        if (!reader_extend(r, n, raw.caps, raw.maps, &r->m->server[server]))
             return false;
     }
     return true;
@@ -60,23 +64,27 @@ static bool add_name(struct manifest_reader *r, struct json_node n, struct manif
             return json_fail(&r->json, n, "entry: %llu is taken already", (unsigned long long)name.entry);
     if (name.entry >= o->memory.pages * 4096 / sizeof(struct name_entry))
         return json_fail(&r->json, n, "entry: %llu is beyond the table", (unsigned long long)name.entry);
-    struct manifest_name *more = realloc(o->memory.name, (o->memory.name_count + 1) * sizeof *more);
-    if (!more)
-        return json_fail(&r->json, n, "too little memory for it");
-    o->memory.name = more;
-    more[o->memory.name_count++] = name;
+    struct json_node one = {.token = n.token, .count = 1};
+    if (!reader_grow(r, one, (void **)&o->memory.name, o->memory.name_count, MANIFEST_NAMES_MAX,
+                     sizeof *o->memory.name, "names"))
+        return false;
+    o->memory.name[o->memory.name_count++] = name;
     return true;
 }
 
-static bool read_names(struct manifest_reader *r, struct json_node array)
+// Entries that stand for what is the VM's: they go with it, and so does the text.
+static bool read_names(struct manifest_reader *r, struct json_node array, uint16_t vm)
 {
     for (struct json_node n = {0}; json_next(&r->json, array, &n);) {
         struct raw_name raw;
         uint16_t object;
         if (!json_read(&r->json, n, "a name", JSON_FIELDS(name_fields), &raw) ||
-            !reader_object(r, n, "memory", raw.memory, 1u << MANIFEST_MEMORY, &object))
+            !reader_any_object(r, n, "memory", raw.memory, 1u << MANIFEST_MEMORY, &object))
             return false;
-        if (object >= BUILTIN_FIRST || r->m->object[object].memory.fill != FILL_NAMES)
+        if (!manifest_names(r->m, raw.text, vm))
+            return json_fail(&r->json, n, "text: \"%.*s\" is not the VM's", (int)raw.text.length,
+                             raw.text.at);
+        if (object >= BUILTIN_FIRST || !manifest_is_table(&r->m->object[object]))
             return json_fail(&r->json, n, "memory: expected a table of names");
         if (!add_name(r, n, &r->m->object[object], (struct manifest_name){raw.entry, raw.text, true}))
             return false;
@@ -84,41 +92,7 @@ static bool read_names(struct manifest_reader *r, struct json_node array)
     return true;
 }
 
-static bool read_drain(struct manifest_reader *r, struct json_node array)
-{
-    struct manifest *m = r->m;
-    uint16_t *more = NULL, *all;
-    uint32_t count = 0;
-    bool good = reader_memory_list(r, array, &more, &count);
-    all = good ? realloc(m->drain, (m->drain_count + count + 1) * sizeof *all) : NULL;
-    if (all) {
-        memcpy(all + m->drain_count, more, count * sizeof *all);
-        m->drain = all;
-        m->drain_count += count;
-    }
-    free(more);
-    return good;
-}
-
 // ---- what may come ----
-
-// All of it belongs to one VM, and nothing of it is the host's.
-static bool check_object(struct manifest_reader *r, struct json_node where, uint32_t i, uint16_t vm)
-{
-    static const uint32_t types = 1u << MANIFEST_QUOTA | 1u << MANIFEST_ACCOUNT | 1u << MANIFEST_ENDPOINT |
-                                  1u << MANIFEST_NOTIFICATION | 1u << MANIFEST_MEMORY | 1u << MANIFEST_VM |
-                                  1u << MANIFEST_SPACE | 1u << MANIFEST_VCPU;
-    static const uint32_t fills =
-        1u << FILL_ZERO | 1u << FILL_DATA | 1u << FILL_NONE | 1u << FILL_FILE | 1u << FILL_TEXT;
-    const struct manifest_object *o = &r->m->object[i];
-    if (!manifest_belongs(r->m, i, vm))
-        return json_fail(&r->json, where, "object \"%.*s\" is not paid by the VM's quota",
-                         (int)o->name.length, o->name.at);
-    if (!(types >> o->type & 1) || (o->type == MANIFEST_MEMORY && !(fills >> o->memory.fill & 1)))
-        return json_fail(&r->json, where, "object \"%.*s\" can be made only when the machine starts",
-                         (int)o->name.length, o->name.at);
-    return true;
-}
 
 // Of what is there already it may call and signal the system's own servers, and read the date.
 static bool may_have(const struct manifest *m, uint16_t object, uint16_t rights)
@@ -130,6 +104,28 @@ static bool may_have(const struct manifest *m, uint16_t object, uint16_t rights)
     bool date = o->type == MANIFEST_MEMORY && o->memory.fill == FILL_CLOCK;
     return o->fresh ||
            (o->payer == MANIFEST_NONE && ((calls && rights == RIGHT_SEND) || (date && rights == RIGHT_READ)));
+}
+
+// All of it belongs to one VM, and nothing of it is the host's but perhaps a pager.
+static bool check_object(struct manifest_reader *r, struct json_node where, uint32_t i, uint16_t vm)
+{
+    static const uint32_t types = 1u << MANIFEST_QUOTA | 1u << MANIFEST_ACCOUNT | 1u << MANIFEST_ENDPOINT |
+                                  1u << MANIFEST_NOTIFICATION | 1u << MANIFEST_MEMORY | 1u << MANIFEST_VM |
+                                  1u << MANIFEST_SPACE | 1u << MANIFEST_VCPU;
+    static const uint32_t fills =
+        1u << FILL_ZERO | 1u << FILL_DATA | 1u << FILL_NONE | 1u << FILL_FILE | 1u << FILL_TEXT;
+    const struct manifest_object *o = &r->m->object[i];
+    bool memory = o->type == MANIFEST_MEMORY;
+    if (!manifest_belongs(r->m, i, vm))
+        return json_fail(&r->json, where, "object \"%.*s\" is not paid by the VM's quota",
+                         (int)o->name.length, o->name.at);
+    if (!(types >> o->type & 1) || (memory && !(fills >> o->memory.fill & 1)))
+        return json_fail(&r->json, where, "object \"%.*s\" can be made only when the machine starts",
+                         (int)o->name.length, o->name.at);
+    if (memory && o->memory.pager != MANIFEST_NONE && !may_have(r->m, o->memory.pager, RIGHT_SEND))
+        return json_fail(&r->json, where, "object \"%.*s\" has a pager that is another VM's",
+                         (int)o->name.length, o->name.at);
+    return true;
 }
 
 static bool check_program(const struct manifest *m, const struct manifest_program *p)
@@ -146,8 +142,9 @@ static bool check_program(const struct manifest *m, const struct manifest_progra
 static bool check_server(struct manifest_reader *r, struct json_node where, const struct manifest_server *s,
                          uint16_t vm)
 {
-    if (s->vm != vm || s->payer != r->m->vm[vm].quota || s->takes_console)
-        return json_fail(&r->json, where, "server \"%.*s\" is not the VM's, or not paid by its quota",
+    if (s->vm != vm || s->payer != r->m->vm[vm].quota || !r->m->object[s->account].fresh || s->takes_console)
+        return json_fail(&r->json, where,
+                         "server \"%.*s\" is not the VM's, or not paid by its quota and account",
                          (int)s->name.length, s->name.at);
     if (!check_program(r->m, &s->program) || !check_program(r->m, &s->failed))
         return json_fail(&r->json, where, "server \"%.*s\" wants what is not the VM's", (int)s->name.length,
@@ -155,16 +152,17 @@ static bool check_server(struct manifest_reader *r, struct json_node where, cons
     return true;
 }
 
-static bool check_part(struct manifest_reader *r, struct json_node root, const struct raw_part *raw)
+uint16_t manifest_fresh_vm(const struct manifest *m)
 {
-    const struct manifest *m = r->m;
     uint16_t vm = 0;
     while (vm < m->vm_count && !m->vm[vm].fresh)
         vm++;
-    if (raw->vms.count != 1 || vm == m->vm_count)
-        return json_fail(&r->json, root, "vms: %u of them, expected one", raw->vms.count);
-    if (!m->object[m->vm[vm].quota].fresh)
-        return json_fail(&r->json, root, "quota: it is another VM's");
+    return vm;
+}
+
+static bool check_part(struct manifest_reader *r, struct json_node root, uint16_t vm)
+{
+    const struct manifest *m = r->m;
     for (uint32_t i = 0; i < m->object_count; i++)
         if (m->object[i].fresh && !check_object(r, root, i, vm))
             return false;
@@ -177,10 +175,18 @@ static bool check_part(struct manifest_reader *r, struct json_node root, const s
 static bool read_part(struct manifest_reader *r, struct json_node root)
 {
     struct raw_part raw = {0};
-    return json_read(&r->json, root, "a part of a manifest", JSON_FIELDS(part_fields), &raw) &&
-           reader_object_names(r, raw.objects) && reader_objects(r, raw.objects) && reader_vms(r, raw.vms) &&
-           reader_servers(r, raw.servers) && check_part(r, root, &raw) && read_extensions(r, raw.extends) &&
-           read_names(r, raw.names) && read_drain(r, raw.drain);
+    r->own = true;
+    if (!json_read(&r->json, root, "a part of a manifest", JSON_FIELDS(part_fields), &raw) ||
+        !reader_object_names(r, raw.objects) || !reader_objects(r, raw.objects) || !reader_vms(r, raw.vms))
+        return false;
+    if (raw.vms.count != 1)
+        return json_fail(&r->json, root, "vms: %u of them, expected one", raw.vms.count);
+    uint16_t vm = manifest_fresh_vm(r->m);
+    r->own = false; // what servers may have of the system's check_part() knows
+    if (!reader_servers(r, raw.servers) || !check_part(r, root, vm))
+        return false;
+    r->own = true;
+    return read_extensions(r, raw.extends) && read_names(r, raw.names, vm) && reader_drain(r, raw.drain);
 }
 
 bool manifest_add(struct manifest *m, const char *text, size_t bytes, char error[JSON_ERROR_MAX])
@@ -200,17 +206,12 @@ bool manifest_add(struct manifest *m, const char *text, size_t bytes, char error
     return good;
 }
 
-static bool is_table(const struct manifest_object *o)
-{
-    return o->type == MANIFEST_MEMORY && o->memory.fill == FILL_NAMES;
-}
-
 void manifest_settle(struct manifest *m)
 {
     for (uint32_t i = 0; i < m->object_count; i++) {
         struct manifest_object *o = &m->object[i];
         o->fresh = false;
-        for (uint32_t k = 0; is_table(o) && k < o->memory.name_count; k++)
+        for (uint32_t k = 0; manifest_is_table(o) && k < o->memory.name_count; k++)
             o->memory.name[k].fresh = false;
     }
     for (uint32_t i = 0; i < m->server_count; i++)
@@ -253,7 +254,7 @@ static void drop_all_references(struct manifest *m)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < m->object_count; i++)
-        if (is_table(&m->object[i]))
+        if (manifest_is_table(&m->object[i]))
             drop_names(&m->object[i]);
     for (uint32_t i = 0; i < m->server_count; i++) {
         drop_references(m, &m->server[i].program);
@@ -283,9 +284,8 @@ bool manifest_names(const struct manifest *m, struct json_text name, uint16_t vm
 {
     const struct json_text own = m->vm[vm].name;
     for (uint32_t i = 0; i < m->server_count; i++)
-        if (m->server[i].name.length == name.length && m->server[i].vm == vm &&
-            memcmp(m->server[i].name.at, name.at, name.length) == 0)
-            return true;
+        if (json_same(m->server[i].name, name))
+            return m->server[i].vm == vm; // whatever it begins with
     return name.length >= own.length && memcmp(name.at, own.at, own.length) == 0 &&
            (name.length == own.length || name.at[own.length] == '.');
 }
@@ -295,7 +295,7 @@ void manifest_remove_vm(struct manifest *m, uint16_t vm)
     for (uint32_t i = 0; i < m->object_count; i++) {
         struct manifest_object *o = &m->object[i];
         o->fresh = manifest_belongs(m, i, vm);
-        for (uint32_t k = 0; is_table(o) && k < o->memory.name_count; k++)
+        for (uint32_t k = 0; manifest_is_table(o) && k < o->memory.name_count; k++)
             o->memory.name[k].fresh = manifest_names(m, o->memory.name[k].text, vm);
     }
     for (uint32_t i = 0; i < m->server_count; i++)

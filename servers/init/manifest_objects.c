@@ -130,8 +130,8 @@ static bool keep_account(struct manifest_reader *r, struct json_node n, const st
 static bool keep_names(struct manifest_reader *r, struct json_node array, struct manifest_object *o)
 {
     uint64_t entries = o->memory.pages * 4096 / sizeof(struct name_entry);
-    o->memory.name = reader_array(r, array, MANIFEST_NAMES_MAX, sizeof *o->memory.name, "names");
-    if (!o->memory.name)
+    if (!reader_grow(r, array, (void **)&o->memory.name, 0, MANIFEST_NAMES_MAX, sizeof *o->memory.name,
+                     "names"))
         return false;
     for (struct json_node n = {0}; json_next(&r->json, array, &n); o->memory.name_count++) {
         struct manifest_name *to = &o->memory.name[o->memory.name_count];
@@ -173,7 +173,7 @@ static bool keep_memory(struct manifest_reader *r, struct json_node n, const str
     if (names && !keep_names(r, raw->names, o))
         return false;
     return !raw->pager.length ||
-           reader_object(r, n, "pager", raw->pager, TYPE(MANIFEST_ENDPOINT), &o->memory.pager);
+           reader_any_object(r, n, "pager", raw->pager, TYPE(MANIFEST_ENDPOINT), &o->memory.pager);
 }
 
 static bool keep_route(struct manifest_reader *r, struct json_node n, struct manifest_route *to)
@@ -197,8 +197,8 @@ static bool keep_vm(struct manifest_reader *r, struct json_node n, const struct 
                     struct manifest_object *o)
 {
     (void)n;
-    o->vm.route = reader_array(r, raw->routes, MANIFEST_ROUTES_MAX, sizeof *o->vm.route, "routes");
-    if (!o->vm.route)
+    if (!reader_grow(r, raw->routes, (void **)&o->vm.route, 0, MANIFEST_ROUTES_MAX, sizeof *o->vm.route,
+                     "routes"))
         return false;
     for (struct json_node i = {0}; raw->routes.token && json_next(&r->json, raw->routes, &i); o->vm.count++)
         if (!keep_route(r, i, &o->vm.route[o->vm.count]))

@@ -7,13 +7,14 @@
 struct manifest_reader {
     struct json json;
     struct manifest *m;
+    bool own; // what is named must be fresh: of a part, where it speaks of the VM's own
 };
 
-// An array of `count` items of a kind; NULL with an error: more than allowed, or no memory.
-void *reader_array(struct manifest_reader *r, struct json_node node, uint32_t most, size_t bytes,
-                   const char *what);
+// Makes room for the node's items behind the first `count`, zeroed; more than `most` are an error.
+bool reader_grow(struct manifest_reader *r, struct json_node node, void **items, uint32_t count,
+                 uint32_t most, size_t bytes, const char *what);
 
-// The same for a list of the manifest's that grows later: it has room for the most.
+// The same for a list whose items never move: it has room for the most from the beginning.
 bool reader_list(struct manifest_reader *r, struct json_node node, void **items, uint32_t most, size_t bytes,
                  const char *what);
 
@@ -24,10 +25,15 @@ uint16_t reader_find(const struct manifest *m, struct json_text name);
 // may be meant.
 bool reader_object(struct manifest_reader *r, struct json_node where, const char *key, struct json_text name,
                    uint32_t types, uint16_t *object);
+// Whether or not it is the own.
+bool reader_any_object(struct manifest_reader *r, struct json_node where, const char *key,
+                       struct json_text name, uint32_t types, uint16_t *object);
+// A memory object of the list that the supervisor reads or writes: filled so, and if not 0 of so many pages.
+bool reader_filled(struct manifest_reader *r, struct json_node where, uint16_t object,
+                   enum manifest_fill fill, uint64_t pages);
 bool reader_rights(struct manifest_reader *r, struct json_node where, struct json_text letters,
                    uint32_t allowed, uint16_t *rights);
 bool reader_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps);
-bool reader_more_maps(struct manifest_reader *r, struct json_node array, struct manifest_maps *maps);
 
 // The names first, so that objects may refer to later ones; then all else.
 bool reader_object_names(struct manifest_reader *r, struct json_node array);
@@ -35,11 +41,12 @@ bool reader_objects(struct manifest_reader *r, struct json_node array);
 bool reader_servers(struct manifest_reader *r, struct json_node array);
 bool reader_vms(struct manifest_reader *r, struct json_node array);
 bool reader_memory_list(struct manifest_reader *r, struct json_node array, uint16_t **list, uint32_t *count);
+bool reader_drain(struct manifest_reader *r, struct json_node array);
 bool reader_find_server(struct manifest_reader *r, struct json_node n, struct json_text name,
                         uint16_t *server);
 // Further capabilities and windows of a server that is there.
-bool reader_extend(struct manifest_reader *r, struct json_node caps, struct json_node maps,
-                   struct manifest_server *s);
+bool reader_extend(struct manifest_reader *r, struct json_node where, struct json_node caps,
+                   struct json_node maps, struct manifest_server *s);
 
 void manifest_free_object(struct manifest_object *o);
 void manifest_free_server(struct manifest_server *s);

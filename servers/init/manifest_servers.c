@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "libipc/abi/syscall.h"
+#include "libipc/proto/layout.h"
 #include "servers/init/manifest_reader.h"
 
 #define IMAGE_MAX 64
@@ -82,17 +83,43 @@ static bool read_cap(struct manifest_reader *r, struct json_node n, uint32_t slo
     return true;
 }
 
-static bool read_program(struct manifest_reader *r, const struct raw_program *raw, uint32_t slots,
-                         struct manifest_program *p)
+// What lies at these addresses the supervisor itself reads, too.
+static bool check_windows(struct manifest_reader *r, struct json_node where, const struct manifest_maps *maps)
 {
-    p->image = raw->image;
-    p->cap = reader_array(r, raw->caps, MANIFEST_CAPS_MAX, sizeof *p->cap, "capabilities");
-    if (!p->cap)
+    static const struct {
+        uint64_t address;
+        enum manifest_fill fill;
+        uint64_t pages; // 0: any number
+    } windows[] = {{MAP_STATE, FILL_ZERO, 0},
+                   {MAP_CONFIG, FILL_TEXT, 0},
+                   {MAP_LOG, FILL_ZERO, 0},
+                   {MAP_STATS, FILL_ZERO, 1}};
+    for (uint32_t i = 0; i < maps->count; i++)
+        for (size_t k = 0; k < sizeof windows / sizeof windows[0]; k++)
+            if (maps->map[i].address == windows[k].address &&
+                !reader_filled(r, where, maps->map[i].memory, windows[k].fill, windows[k].pages))
+                return false;
+    return true;
+}
+
+// Of a program, or more of one that is there.
+static bool read_rights(struct manifest_reader *r, struct json_node where, struct json_node caps,
+                        struct json_node maps, uint32_t slots, struct manifest_program *p)
+{
+    if (!reader_grow(r, caps, (void **)&p->cap, p->cap_count, MANIFEST_CAPS_MAX, sizeof *p->cap,
+                     "capabilities"))
         return false;
-    for (struct json_node n = {0}; json_next(&r->json, raw->caps, &n); p->cap_count++)
+    for (struct json_node n = {0}; json_next(&r->json, caps, &n); p->cap_count++)
         if (!read_cap(r, n, slots, p, &p->cap[p->cap_count]))
             return false;
-    return reader_maps(r, raw->maps, &p->maps);
+    return reader_maps(r, maps, &p->maps) && check_windows(r, where, &p->maps);
+}
+
+static bool read_program(struct manifest_reader *r, struct json_node where, const struct raw_program *raw,
+                         uint32_t slots, struct manifest_program *p)
+{
+    p->image = raw->image;
+    return read_rights(r, where, raw->caps, raw->maps, slots, p);
 }
 
 static bool read_failed(struct manifest_reader *r, struct json_node n, struct manifest_server *s)
@@ -100,18 +127,13 @@ static bool read_failed(struct manifest_reader *r, struct json_node n, struct ma
     struct raw_program raw = {0};
     return !n.token ||
            (json_read(&r->json, n, "what is there when it failed", JSON_FIELDS(program_fields), &raw) &&
-            read_program(r, &raw, s->slots, &s->failed));
-}
-
-static bool same(struct json_text a, struct json_text b)
-{
-    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+            read_program(r, n, &raw, s->slots, &s->failed));
 }
 
 static bool find_vm(struct manifest_reader *r, struct json_node n, struct json_text name, uint16_t *vm)
 {
     for (*vm = 0; *vm < r->m->vm_count; ++*vm)
-        if (same(r->m->vm[*vm].name, name))
+        if (json_same(r->m->vm[*vm].name, name))
             return true;
     return json_fail(&r->json, n, "vm: there is no VM \"%.*s\"", (int)name.length, name.at);
 }
@@ -122,7 +144,7 @@ static bool read_server(struct manifest_reader *r, struct json_node n, struct ma
     if (!json_read(&r->json, n, "a server", JSON_FIELDS(server_fields), &raw))
         return false;
     for (uint32_t i = 0; i < r->m->server_count; i++)
-        if (same(r->m->server[i].name, raw.name))
+        if (json_same(r->m->server[i].name, raw.name))
             return json_fail(&r->json, n, "name: a second server \"%.*s\"", (int)raw.name.length,
                              raw.name.at);
     *s = (struct manifest_server){.name = raw.name,
@@ -137,7 +159,7 @@ static bool read_server(struct manifest_reader *r, struct json_node n, struct ma
     return (!raw.payer.length || reader_object(r, n, "payer", raw.payer, 1u << MANIFEST_QUOTA, &s->payer)) &&
            (!raw.vm.length || find_vm(r, n, raw.vm, &s->vm)) &&
            reader_object(r, n, "account", raw.account, 1u << MANIFEST_ACCOUNT, &s->account) &&
-           read_program(r, &raw.program, s->slots, &s->program) && read_failed(r, raw.failed, s);
+           read_program(r, n, &raw.program, s->slots, &s->program) && read_failed(r, raw.failed, s);
 }
 
 static struct manifest_server *new_server(struct manifest *m)
@@ -166,16 +188,8 @@ bool reader_servers(struct manifest_reader *r, struct json_node array)
     return true;
 }
 
-bool reader_extend(struct manifest_reader *r, struct json_node caps, struct json_node maps,
-                   struct manifest_server *s)
+bool reader_extend(struct manifest_reader *r, struct json_node where, struct json_node caps,
+                   struct json_node maps, struct manifest_server *s)
 {
-    struct manifest_program *p = &s->program;
-    struct manifest_cap *more = realloc(p->cap, (p->cap_count + caps.count + 1) * sizeof *more);
-    if (!more)
-        return json_fail(&r->json, caps, "they are too many for the supervisor's memory");
-    p->cap = more;
-    for (struct json_node n = {0}; json_next(&r->json, caps, &n); p->cap_count++)
-        if (!read_cap(r, n, s->slots, p, &p->cap[p->cap_count]))
-            return false;
-    return reader_more_maps(r, maps, &p->maps);
+    return read_rights(r, where, caps, maps, s->slots, &s->program);
 }

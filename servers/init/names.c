@@ -9,11 +9,6 @@
 
 static uint64_t uses = 1; // all that is there from the beginning is used the first time
 
-static bool is_table(const struct manifest_object *o)
-{
-    return o->type == MANIFEST_MEMORY && o->memory.fill == FILL_NAMES;
-}
-
 static void write(struct name_entry *to, struct json_text text, uint64_t use)
 {
     if (use) {
@@ -28,7 +23,7 @@ static void change(bool (*wanted)(const struct manifest_name *, uint32_t), uint3
 {
     for (uint32_t i = 0; i < init.m.object_count; i++) {
         const struct manifest_object *o = &init.m.object[i];
-        for (uint32_t k = 0; is_table(o) && !o->fresh && k < o->memory.name_count; k++) {
+        for (uint32_t k = 0; manifest_is_table(o) && !o->fresh && k < o->memory.name_count; k++) {
             const struct manifest_name *name = &o->memory.name[k];
             if (!wanted(name, vm))
                 continue;
@@ -68,7 +63,8 @@ uint32_t names_free(uint32_t first, uint32_t end)
 {
     uint32_t free = first;
     for (uint32_t i = 0; i < init.m.object_count; i++)
-        for (uint32_t k = 0; is_table(&init.m.object[i]) && k < init.m.object[i].memory.name_count; k++) {
+        for (uint32_t k = 0; manifest_is_table(&init.m.object[i]) && k < init.m.object[i].memory.name_count;
+             k++) {
             uint64_t entry = init.m.object[i].memory.name[k].entry;
             if (entry >= free && entry < end)
                 free = (uint32_t)entry + 1;

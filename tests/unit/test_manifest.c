@@ -41,6 +41,8 @@ struct parts {
     "{\"name\": \"d\", \"type\": \"device\", \"vendor\": \"0x1af4\", \"device\": \"0x1042\", " text "}"
 #define PART(text) OBJECTS ", " DEVICE("\"index\": 0") ", {\"name\": \"x\", " text "}"
 
+#define TWO_PAGES PART("\"type\": \"memory\", \"pages\": 2, \"fill\": \"zero\"")
+
 #define NO_TIME "line 5: a fault: expected either \"every_us\" or, to kill, \"requests\""
 
 static bool read_parts(struct manifest *m, struct parts p, char error[JSON_ERROR_MAX])
@@ -233,6 +235,24 @@ static const struct {
           FAILED("\"image\": \"f\", \"maps\": [], \"caps\": [{\"slot\": 64, \"object\": \"e\", \"rights\": "
                  "\"v\"}]")},
      "line 4: slot: 64, the server has 64"},
+    {{.servers = MAP("{\"address\": \"0x10000000\", \"memory\": \"m\", \"rights\": \"rw\"}")},
+     "line 4: object \"m\": for this it must be filled \"zero\""},
+    {{.servers = MAP("{\"address\": \"0x10400000\", \"memory\": \"m\", \"rights\": \"rw\"}")},
+     "line 4: object \"m\": for this it must be filled \"zero\""},
+    {{.servers = MAP("{\"address\": \"0x10200000\", \"memory\": \"m\", \"rights\": \"r\"}")},
+     "line 4: object \"m\": for this it must be filled \"text\""},
+    {{.servers = MAP("{\"address\": \"0x10000000\", \"memory\": \"archive\", \"rights\": \"r\"}")},
+     "line 4: expected a memory object of the list \"objects\""},
+    {{.objects = TWO_PAGES,
+      .servers = MAP("{\"address\": \"0x10800000\", \"memory\": \"x\", \"rights\": \"rw\"}")},
+     "line 4: object \"x\": for this it must be filled \"zero\" and have one page"},
+    {{.objects = TWO_PAGES,
+      .vms = "{\"name\": \"v\", \"quota\": \"q\", \"memory\": [], \"panel\": \"x\", \"signal\": \"n\"}"},
+     "line 3: object \"x\": for this it must be filled \"zero\" and have one page"},
+    {{.head = HEAD ", \"drain\": [\"m\"]"}, "line 1: object \"m\": for this it must be filled \"zero\""},
+    {{.servers = MAP("{\"address\": 4096, \"memory\": \"m\", \"rights\": \"r\"}, {\"address\": 4096, "
+                     "\"memory\": \"m\", \"rights\": \"w\"}")},
+     "line 4: address: 1000 is taken already"},
     {{.faults = "{\"server\": \"t\", \"kind\": \"kill\", \"every_us\": 8, \"count\": 2}"},
      "line 5: server: there is no server \"t\""},
     {{.faults = "{\"server\": \"s\", \"kind\": \"kill\", \"count\": 2}"}, NO_TIME},
@@ -270,60 +290,155 @@ static void too_many(void **state)
     manifest_free(&m);
 }
 
+// What is there when a part comes: a VM "v" with a server and an entry in a table of names.
+#define THERE                                                                                                \
+    OBJECTS                                                                                                  \
+    ", {\"name\": \"z\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"zero\", \"payer\": \"q\"},"         \
+    "{\"name\": \"t\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"names\", \"names\": [{\"entry\": 0, " \
+    "\"text\": \"v\"}, {\"entry\": 1, \"text\": \"v2.of\"}]},"                                               \
+    "{\"name\": \"ve\", \"type\": \"endpoint\", \"payer\": \"q\"}"
+#define THERE_VM "{\"name\": \"v\", \"quota\": \"q\", \"memory\": []}"
+#define THERE_SERVERS                                                                                        \
+    SERVERS ", {\"name\": \"v2.of\", \"image\": \"i\", \"account\": \"a\", \"priority\": 3, \"quota\": 9, "  \
+            "\"slots\": 64, \"heap\": 0, \"caps\": [], \"maps\": [], \"vm\": \"v\"}"
+enum { THERE_OBJECTS = 8 };
+
 #define NEW_OBJECTS                                                                                          \
     "{\"name\": \"q2\", \"type\": \"quota\", \"bytes\": 100},"                                               \
-    "{\"name\": \"n2\", \"type\": \"notification\", \"payer\": \"q2\"}"
+    "{\"name\": \"n2\", \"type\": \"notification\", \"payer\": \"q2\"},"                                     \
+    "{\"name\": \"a2\", \"type\": \"account\", \"payer\": \"q2\", \"weight\": 1},"                           \
+    "{\"name\": \"z2\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"zero\", \"payer\": \"q2\"}"
 #define NEW_VM "{\"name\": \"v2\", \"quota\": \"q2\", \"memory\": []}"
-#define NEW_SERVER(more)                                                                                     \
-    "{\"name\": \"s2\", \"image\": \"i\", \"account\": \"a\", \"priority\": 3, \"quota\": 9, \"slots\": "    \
-    "64, \"heap\": 0, \"caps\": [], \"maps\": []" more "}"
-#define OWN ", \"vm\": \"v2\", \"payer\": \"q2\""
+#define NEW_SERVER(account, more)                                                                            \
+    "{\"name\": \"s2\", \"image\": \"i\", \"account\": \"" account "\", \"priority\": 3, \"quota\": 9, "     \
+    "\"slots\": 64, \"heap\": 0, \"caps\": [], \"maps\": []" more "}"
+#define OWN          ", \"vm\": \"v2\", \"payer\": \"q2\""
+#define EXTEND(more) ", \"extends\": [{\"server\": \"s\", " more "}]"
+#define SLOT(n, of)  "{\"slot\": " n ", \"object\": \"" of "\", \"rights\": \"s\"}"
+#define NAME(n, of)  ", \"names\": [{\"memory\": \"t\", \"entry\": " n ", \"text\": \"" of "\"}]"
+#define NEW(text)    NEW_OBJECTS ", {\"name\": \"x2\", \"payer\": \"q2\", " text "}"
+#define ALL_OF_IT                                                                                            \
+    EXTEND("\"caps\": [" SLOT("4", "n2") "], \"maps\": [{\"address\": 8192, \"memory\": \"z2\", "            \
+                                         "\"rights\": \"rw\"}]")                                             \
+    ", \"names\": [{\"memory\": \"t\", \"entry\": 2, \"text\": \"v2\"}, {\"memory\": \"t\", \"entry\": 3, "  \
+    "\"text\": \"s2\"}], \"drain\": [\"z2\"]"
+
+static bool add(struct manifest *m, const char *objects, const char *vms, const char *servers,
+                const char *more, char error[JSON_ERROR_MAX])
+{
+    static char text[4096]; // what was read points into it
+    int n = snprintf(text, sizeof text, "{\"objects\": [%s], \"vms\": [%s], \"servers\": [%s]%s}", objects,
+                     vms, servers, more);
+    return manifest_add(m, text, (size_t)n, error);
+}
+
+// Nothing but what was there at first.
+static void assert_as_before(const struct manifest *m)
+{
+    assert_int_equal(m->server[0].program.cap_count, 1);
+    assert_int_equal(m->server[0].program.maps.count, 0);
+    assert_int_equal(m->object[6].memory.name_count, 2);
+    assert_int_equal(m->drain_count, 0);
+    for (uint32_t k = 0; k < m->object_count; k++)
+        assert_int_equal(m->object[k].type == MANIFEST_FREE, k >= THERE_OBJECTS);
+    for (uint32_t k = 0; k < m->server_count; k++)
+        assert_int_equal(m->server[k].name.length != 0, k < 2);
+    for (uint32_t k = 0; k < m->vm_count; k++)
+        assert_int_equal(m->vm[k].name.length != 0, k < 1);
+}
+
+static const struct {
+    const char *objects, *vms, *servers, *more, *error;
+} wrong_part[] = {
+    {NEW_OBJECTS, "", "", "", "vms: 0 of them"},
+    {NEW_OBJECTS, NEW_VM, NEW_SERVER("a2", ""), "", "\"s2\" is not the VM's"},
+    {NEW_OBJECTS, NEW_VM, NEW_SERVER("a", OWN), "", "\"s2\" is not the VM's"},
+    {NEW_OBJECTS, "{\"name\": \"v2\", \"quota\": \"q\", \"memory\": []}", "", "",
+     "quota: \"q\" is not the VM's"},
+    {NEW_OBJECTS, "{\"name\": \"v2\", \"quota\": \"q2\", \"memory\": [\"z\"]}", "", "",
+     "memory: \"z\" is not the VM's"},
+    {NEW_OBJECTS,
+     "{\"name\": \"v2\", \"quota\": \"q2\", \"memory\": [], \"panel\": \"z\", \"signal\": \"n2\"}", "", "",
+     "panel: \"z\" is not the VM's"},
+    {NEW_OBJECTS, "{\"name\": \"v2.of\", \"quota\": \"q2\", \"memory\": []}", "", "",
+     "expected one without a point"},
+    {NEW_OBJECTS ", {\"name\": \"e\", \"type\": \"endpoint\"}", NEW_VM, "", "", "a second object"},
+    {NEW_OBJECTS ", {\"name\": \"e2\", \"type\": \"endpoint\"}", NEW_VM, "", "", "is not paid by"},
+    {NEW("\"type\": \"irq\", \"gsi\": 4"), NEW_VM, "", "", "only when the machine starts"},
+    {NEW("\"type\": \"vm\", \"routes\": [{\"space\": \"port\", \"first\": 1, \"last\": 2, \"rights\": "
+         "\"w\", \"target\": \"n\"}]"),
+     NEW_VM, "", "", "target: \"n\" is not the VM's"},
+    {NEW("\"type\": \"vm\"}, {\"name\": \"sp\", \"payer\": \"q2\", \"type\": \"space\", \"vm\": \"x2\", "
+         "\"maps\": [{\"address\": 0, \"memory\": \"m\", \"rights\": \"r\"}]"),
+     NEW_VM, "", "", "memory: \"m\" is not the VM's"},
+    {NEW("\"type\": \"memory\", \"pages\": 1, \"fill\": \"none\", \"pager\": \"ve\", \"badge\": 1"), NEW_VM,
+     "", "", "a pager that is another VM's"},
+    {NEW_OBJECTS, NEW_VM, "", ", \"extends\": [{\"server\": \"t\"}]", "there is no server"},
+    {NEW_OBJECTS, NEW_VM, "", ", \"extends\": [{\"server\": \"v2.of\"}]", "\"v2.of\" is a VM's"},
+    {NEW_OBJECTS, NEW_VM, "", EXTEND("\"caps\": [" SLOT("4", "n2") ", " SLOT("3", "n2") "]"),
+     "is taken already"},
+    {NEW_OBJECTS, NEW_VM, "", EXTEND("\"caps\": [" SLOT("4", "n2") ", " SLOT("5", "n") "]"),
+     "object: \"n\" is not the VM's"},
+    {NEW_OBJECTS, NEW_VM, "", EXTEND("\"caps\": [" SLOT("5", "init") "]"),
+     "object: \"init\" is not the VM's"},
+    {NEW_OBJECTS, NEW_VM, "",
+     EXTEND("\"maps\": [{\"address\": 8192, \"memory\": \"z2\", \"rights\": \"r\"}, "
+            "{\"address\": 4096, \"memory\": \"z\", \"rights\": \"r\"}]"),
+     "memory: \"z\" is not the VM's"},
+    {NEW_OBJECTS, NEW_VM, "",
+     EXTEND("\"maps\": [{\"address\": 4096, \"memory\": \"archive\", \"rights\": \"r\"}]"),
+     "memory: \"archive\" is not the VM's"},
+    {NEW_OBJECTS, NEW_VM, "", ", \"names\": [{\"memory\": \"m\", \"entry\": 1, \"text\": \"v2\"}]",
+     "a table of names"},
+    {NEW_OBJECTS, NEW_VM, "", NAME("1", "v2"), "entry: 1 is taken already"},
+    {NEW_OBJECTS, NEW_VM, "", NAME("2", "v"), "text: \"v\" is not the VM's"},
+    {NEW_OBJECTS, NEW_VM, "", NAME("2", "v2.of"), "text: \"v2.of\" is not the VM's"},
+    {NEW_OBJECTS, NEW_VM, "", ", \"drain\": [\"z2\", \"z\"]", "memory: \"z\" is not the VM's"},
+    {NEW_OBJECTS, NEW_VM, NEW_SERVER("a2", OWN), ALL_OF_IT ", \"faults\": []", "unknown key"},
+};
 
 // A part that is wrong changes nothing; the good one can be added behind it.
-static void parts(void **state)
+static void wrong_parts(void **state)
 {
-    static const struct {
-        const char *objects, *vms, *servers, *more, *error;
-    } rows[] = {
-        {NEW_OBJECTS, "", "", "", "vms: 0 of them"},
-        {NEW_OBJECTS, NEW_VM, NEW_SERVER(""), "", "is not the VM's"},
-        {NEW_OBJECTS, "{\"name\": \"v2\", \"quota\": \"q\", \"memory\": []}", "", "", "another VM's"},
-        {NEW_OBJECTS ", {\"name\": \"e\", \"type\": \"endpoint\"}", NEW_VM, "", "", "a second object"},
-        {NEW_OBJECTS ", {\"name\": \"e2\", \"type\": \"endpoint\"}", NEW_VM, "", "", "is not paid by"},
-        {NEW_OBJECTS ", {\"name\": \"i2\", \"type\": \"irq\", \"gsi\": 4, \"payer\": \"q2\"}", NEW_VM, "", "",
-         "only when the machine starts"},
-        {NEW_OBJECTS, NEW_VM, "", ", \"extends\": [{\"server\": \"t\"}]", "there is no server"},
-        {NEW_OBJECTS, NEW_VM, "",
-         ", \"extends\": [{\"server\": \"s\", \"caps\": [{\"slot\": 4, \"object\": \"n2\", \"rights\": "
-         "\"s\"}, "
-         "{\"slot\": 3, \"object\": \"n2\", \"rights\": \"s\"}]}]",
-         "is taken already"},
-        {NEW_OBJECTS, NEW_VM, "", ", \"names\": [{\"memory\": \"m\", \"entry\": 1, \"text\": \"x\"}]",
-         "a table of names"},
-        {NEW_OBJECTS, NEW_VM, "", ", \"faults\": []", "unknown key"},
-        {NEW_OBJECTS, NEW_VM, NEW_SERVER(OWN),
-         ", \"extends\": [{\"server\": \"s\", \"caps\": [{\"slot\": 4, \"object\": \"n2\", \"rights\": "
-         "\"s\"}]}]",
-         NULL},
-    };
-    static char text[2048];
     struct manifest m;
     char error[JSON_ERROR_MAX];
     (void)state;
-    assert_true(read_parts(&m, (struct parts){0}, error));
+    assert_true(
+        read_parts(&m, (struct parts){.objects = THERE, .vms = THERE_VM, .servers = THERE_SERVERS}, error));
     manifest_settle(&m);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        int n = snprintf(text, sizeof text, "{\"objects\": [%s], \"vms\": [%s], \"servers\": [%s]%s}",
-                         rows[i].objects, rows[i].vms, rows[i].servers, rows[i].more);
-        bool added = manifest_add(&m, text, (size_t)n, error);
-        if (added != !rows[i].error || (!added && !strstr(error, rows[i].error)))
-            fail_msg("%s: %s", text, error);
-        assert_int_equal(m.server[0].program.cap_count, added ? 2 : 1);
-        for (uint32_t k = 5; k < m.object_count; k++)
-            assert_int_equal(m.object[k].type == MANIFEST_FREE, !added || k >= 7);
+    for (size_t i = 0; i < sizeof wrong_part / sizeof wrong_part[0]; i++) {
+        bool added = add(&m, wrong_part[i].objects, wrong_part[i].vms, wrong_part[i].servers,
+                         wrong_part[i].more, error);
+        if (added || !strstr(error, wrong_part[i].error))
+            fail_msg("%s: %s", wrong_part[i].error, added ? "it was added" : error);
+        assert_as_before(&m);
     }
-    assert_true(json_is(m.server[1].name, "s2"));
-    assert_int_equal(m.server[1].vm, 0);
+    manifest_free(&m);
+}
+
+// All that a part gave goes with its VM, and of others nothing, whatever they are called.
+static void good_part(void **state)
+{
+    struct manifest m;
+    char error[JSON_ERROR_MAX];
+    (void)state;
+    assert_true(
+        read_parts(&m, (struct parts){.objects = THERE, .vms = THERE_VM, .servers = THERE_SERVERS}, error));
+    manifest_settle(&m);
+    for (int i = 0; i < 3; i++) {
+        if (!add(&m, NEW_OBJECTS, NEW_VM, NEW_SERVER("a2", OWN), ALL_OF_IT, error))
+            fail_msg("%s", error);
+        manifest_settle(&m);
+        assert_true(json_is(m.server[2].name, "s2"));
+        assert_int_equal(m.server[2].vm, 1);
+        assert_int_equal(m.server[0].program.cap_count, 2);
+        assert_int_equal(m.server[0].program.maps.count, 1);
+        assert_int_equal(m.object[6].memory.name_count, 4);
+        assert_int_equal(m.drain_count, 1);
+        manifest_remove_vm(&m, 1);
+        assert_as_before(&m);
+        assert_int_equal(m.object[6].memory.name[1].entry, 1);
+    }
     manifest_free(&m);
 }
 
@@ -331,6 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(good),      cmocka_unit_test(failed),
                                        cmocka_unit_test(all_types), cmocka_unit_test(mistakes),
-                                       cmocka_unit_test(too_many),  cmocka_unit_test(parts)};
+                                       cmocka_unit_test(too_many),  cmocka_unit_test(wrong_parts),
+                                       cmocka_unit_test(good_part)};
     return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }
