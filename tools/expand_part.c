@@ -37,20 +37,22 @@ static void add_extension(const struct plan_server *server, struct plan *part)
         *PLAN_ADD(part, &part->extensions, struct plan_server) = more;
 }
 
-// Of tables of names the entries that stand for the VM's consoles and servers.
-static bool is_of(const struct plan *part, const char *vm, const char *text)
+// Of tables of names the entries that stand for the VM's consoles and servers. A server's name may begin as
+// another VM's does: "rng.alpha" is nothing of a VM "rng".
+static bool is_of(const struct plan *whole, const char *vm, const char *text)
 {
     size_t n = strlen(vm);
-    PLAN_EACH(const struct plan_server, s, &part->servers)
+    PLAN_EACH(const struct plan_server, s, &whole->servers)
     if (same(s->name, text))
-        return true;
+        return same(s->vm, vm);
     return strncmp(text, vm, n) == 0 && (!text[n] || text[n] == '.');
 }
 
-static void add_names(const struct plan_object *table, const char *vm, struct plan *part)
+static void add_names(const struct plan *whole, const struct plan_object *table, const char *vm,
+                      struct plan *part)
 {
     PLAN_EACH(const struct plan_name, name, &table->memory.names)
-    if (is_of(part, vm, name->text))
+    if (is_of(whole, vm, name->text))
         *PLAN_ADD(part, &part->names, struct plan_part_name) = (struct plan_part_name){table->name, *name};
 }
 
@@ -69,7 +71,7 @@ bool part_of(struct report *r, const struct plan *whole, const char *vm, struct 
         add_extension(s, part);
     PLAN_EACH(const struct plan_object, o, &whole->objects)
     if (o->type == MANIFEST_MEMORY && o->memory.fill == FILL_NAMES)
-        add_names(o, vm, part);
+        add_names(whole, o, vm, part);
     PLAN_EACH(const char *const, ring, &whole->drain)
     if (expand_find_object(part, *ring))
         *PLAN_ADD(part, &part->drain, const char *) = *ring;

@@ -399,6 +399,29 @@ static void part(void **state)
     drop(&f);
 }
 
+// A VM that is called as servers of others begin has only what is its own.
+static void part_of_a_vm_called_as_a_server(void **state)
+{
+    (void)state;
+    static const char yaml[] =
+        "name: x\nvms:\n" VM("a", "memory: 64M, rng: true") VM("rng", "memory: 64M, console: true");
+    const struct expand_numbers numbers = {.vm = "rng", .memory = 5, .console = 3, .log = 20};
+    struct report r = {.to = stderr};
+    struct fixture f;
+    struct config config;
+    struct plan plan;
+    char path[64];
+    make(&f, yaml);
+    write_file("c.yaml", yaml, strlen(yaml));
+    snprintf(path, sizeof path, "%s/c.yaml", folder);
+    assert_true(config_read(&f.arena, &r, path, &config));
+    assert_true(expand_part(&f.arena, &r, &config, &numbers, &plan));
+    assert_int_equal(plan.names.count, 3);
+    PLAN_EACH(const struct plan_part_name, name, &plan.names)
+    assert_string_not_equal(name->name.text, "rng.a");
+    drop(&f);
+}
+
 static void test_devices_of_a_vm(void **state)
 {
     (void)state;
@@ -434,6 +457,7 @@ int main(void)
                                        cmocka_unit_test(stand_ins_have_less),
                                        cmocka_unit_test(images_are_shared),
                                        cmocka_unit_test(part),
+                                       cmocka_unit_test(part_of_a_vm_called_as_a_server),
 
                                        cmocka_unit_test(test_devices_of_a_vm)};
     return cmocka_run_group_tests_name("expand", tests, make_folder, drop_folder);
