@@ -71,9 +71,9 @@ static void add_virtio_function(const struct scope *s)
     expand_object(s, MANIFEST_IRQ, "@.irq", NULL)->irq.device = name;
     struct plan_object *registers = expand_object(s, MANIFEST_MEMORY, "@.registers", NULL);
     registers->memory.fill = FILL_BAR;
-    registers->memory.pages = VIRTIO_BLK_BAR_PAGES;
+    registers->memory.pages = VIRTIO_DRIVER_BAR_PAGES;
     registers->memory.device = name;
-    registers->memory.bar = VIRTIO_BLK_BAR;
+    registers->memory.bar = VIRTIO_DRIVER_BAR;
 }
 
 static void add_ata_channel(const struct scope *s, const char *number, uint64_t gsi, uint16_t ports,

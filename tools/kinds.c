@@ -248,7 +248,7 @@ static const struct kind_cap virtio_blk_caps[] = {
 
 static const struct kind_map virtio_blk_maps[] = {
     {DRIVER_MAP_DMA, "@.dma", "rw"},
-    {VIRTIO_BLK_MAP_BAR, "@.registers", "rw"},
+    {VIRTIO_DRIVER_MAP_BAR, "@.registers", "rw"},
     {0},
 };
 

@@ -123,8 +123,9 @@ enum uart_slot {
 #define UART_BIT_IRQ    UINT64_C(1)
 #define UART_BIT_RING   UINT64_C(2) // output waits, or input has room
 
-// Host block drivers: drivers/virtio-blk, drivers/ata. Channel n (proto/block.h) is the n-th of the driver's
-// configuration: {"channels": [names of partitions], "read_only": [those of them that are never written]}.
+// Host drivers with clients, each at the end of a channel: drivers/virtio-blk, drivers/ata (proto/block.h).
+// Channel n is the n-th of the driver's configuration: {"channels": [names of partitions], "read_only":
+// [those of them that are never written]}.
 #define DRIVER_CHANNELS_MAX 32u
 enum driver_slot {
     // + number
@@ -135,20 +136,21 @@ enum driver_slot {
     DRIVER_SLOT_DMA = SLOT_SPECIFIC + 17,       // its own DMA memory, for the addresses of its pages
     // + channel
     DRIVER_SLOT_CLIENT = SLOT_SPECIFIC + 32, // send: the client's notification, DEVICE_BIT_PEER
-    DRIVER_SLOT_BUFFER = SLOT_SPECIFIC + 64, // the channel's pages, for their addresses
+    DRIVER_SLOT_BUFFER = SLOT_SPECIFIC + 64, // of block drivers: the channel's pages, for their addresses
 };
-#define DRIVER_MAP_DMA        UINT64_C(0x11000000)        // its own DMA memory: queues, partition tables
+#define DRIVER_MAP_DMA        UINT64_C(0x11000000)        // its own DMA memory: queues, buffers
 #define DRIVER_MAP_BAR        UINT64_C(0x11200000)        // + 2 MiB * number of the BAR, up to 6
 #define DRIVER_MAP_CHANNEL    UINT64_C(0x12000000)        // + 2 MiB * channel: struct block_channel
 #define DRIVER_MAP_BUFFER     UINT64_C(0x16000000)        // + 2 MiB * channel: its BLOCK_PAGES pages
 #define DRIVER_BIT_CHANNEL(n) (UINT64_C(1) << (n))        // the client changed something
 #define DRIVER_BIT_IRQ(n)     (UINT64_C(1) << (32 + (n))) // interrupt n
 
-// drivers/virtio-blk
-#define VIRTIO_BLK_BAR       4u // of which it has the first pages: all its registers lie there
-#define VIRTIO_BLK_BAR_PAGES 4u
-#define VIRTIO_BLK_MAP_BAR   (DRIVER_MAP_BAR + VIRTIO_BLK_BAR * UINT64_C(0x200000))
-#define VIRTIO_BLK_DMA_PAGES 8u
+// drivers/virtio-*: of BAR 4 they have the first pages, where all the registers lie
+#define VIRTIO_DRIVER_BAR       4u
+#define VIRTIO_DRIVER_BAR_PAGES 4u
+#define VIRTIO_DRIVER_MAP_BAR   (DRIVER_MAP_BAR + VIRTIO_DRIVER_BAR * UINT64_C(0x200000))
+#define VIRTIO_BLK_DMA_PAGES    8u
+
 // control: its rings lead to a driver of the host's second line
 enum control_slot {
     CONTROL_SLOT_UART = SLOT_SPECIFIC,         // send: that driver's notification, UART_BIT_RING

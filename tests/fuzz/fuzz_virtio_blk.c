@@ -1,8 +1,8 @@
 // Fuzzes the driver of a virtio disk with a device that writes anything: every request ends once
 // SPDX-License-Identifier: MIT
 //
-// LINK: servers/drivers/virtio-blk/disk.c servers/drivers/virtio-blk/function.c
-// LINK: servers/drivers/virtio-blk/queue.c
+// LINK: servers/drivers/virtio-blk/disk.c servers/common/host_function.c
+// LINK: servers/common/host_queue.c
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static uint8_t next(void)
 
 static void set_up(void)
 {
-    model_init();
+    model_disk_init();
     for (unsigned i = 0; i < BLOCK_PAGES; i++)
         addresses[i] = (uintptr_t)buffer[i];
     disk = (struct disk){.function.places = {0, MODEL_ISR, MODEL_CONFIG, MODEL_NOTIFY, 0x1000, MODEL_STEP},
@@ -90,13 +90,13 @@ static bool poll(void)
 // What is free and what is in chains are all descriptors.
 static void check_queue(void)
 {
-    const struct queue *q = &disk.queue;
+    const struct host_queue *q = &disk.queue;
     uint32_t free = 0, chained = 0;
     for (uint16_t at = q->free; free < q->room; at = q->own[at].next, free++)
         if (at >= q->size)
             abort();
     for (uint32_t i = 0; i < q->size; i++)
-        chained += q->own[i].tag == QUEUE_NOBODY ? 0 : q->own[i].length;
+        chained += q->own[i].tag == HOST_QUEUE_NOBODY ? 0 : q->own[i].length;
     if (free + chained != q->size)
         abort();
 }
@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (left) {
         switch (next() % 4) {
         case 0: submit(); break;
-        case 1: model_serve(); break;
+        case 1: model_disk_serve(); break;
         case 2: lie(); break;
         default: poll();
         }
@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     // An honest device from here on; what it forgot in its lies is given up in the end.
     for (unsigned i = 0; under_way && i < ROUNDS_MAX; i++) {
-        while (model_serve())
+        while (model_disk_serve())
             ;
         if (!poll())
             disk.give_up = 0;

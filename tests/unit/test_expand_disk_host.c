@@ -120,13 +120,13 @@ static void its_device(void **state)
 {
     (void)state;
     const struct manifest_program *d = &driver->program;
-    uint16_t device = cap(d, DRIVER_SLOT_DEVICE)->object, registers = mapped(d, VIRTIO_BLK_MAP_BAR);
+    uint16_t device = cap(d, DRIVER_SLOT_DEVICE)->object, registers = mapped(d, VIRTIO_DRIVER_MAP_BAR);
     assert_int_equal(m.object[device].function.id, 0x10421af4);
     assert_true(m.object[device].function.optional);
     assert_int_equal(m.object[cap(d, DRIVER_SLOT_IRQ)->object].device, device);
     assert_int_equal(m.object[registers].device, device);
     assert_int_equal(m.object[registers].memory.fill, FILL_BAR);
-    assert_int_equal(m.object[registers].memory.bar, VIRTIO_BLK_BAR);
+    assert_int_equal(m.object[registers].memory.bar, VIRTIO_DRIVER_BAR);
     assert_int_equal(cap(d, DRIVER_SLOT_DMA)->object, mapped(d, DRIVER_MAP_DMA));
     assert_int_equal(m.object[mapped(d, DRIVER_MAP_DMA)].memory.pages, VIRTIO_BLK_DMA_PAGES);
 }

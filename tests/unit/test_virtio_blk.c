@@ -1,8 +1,8 @@
 // The driver of the host's virtio disk against a model of it, which may lie
 // SPDX-License-Identifier: MIT
 //
-// LINK: servers/drivers/virtio-blk/disk.c servers/drivers/virtio-blk/function.c
-// LINK: servers/drivers/virtio-blk/places.c servers/drivers/virtio-blk/queue.c
+// LINK: servers/drivers/virtio-blk/disk.c servers/common/host_function.c
+// LINK: servers/common/host_places.c servers/common/host_queue.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,15 +38,15 @@ void log_line(enum log_level level, const char *format, ...)
     va_end(arguments);
 }
 
-static struct queue_page page(unsigned i)
+static struct dma_page page(unsigned i)
 {
-    return (struct queue_page){memory[i], (uintptr_t)memory[i]};
+    return (struct dma_page){memory[i], (uintptr_t)memory[i]};
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    model_init();
+    model_disk_init();
     tsc_per_ns = UINT64_C(1) << 32;
     last_line[0] = 0;
     disk = (struct disk){.function.places = {.common = 0,
@@ -167,7 +167,7 @@ static void works(void **state)
                    op == BLOCK_WRITE ? fill : 0xee, 512);
         assert_true(submit(tag, op, sector, op == BLOCK_FLUSH ? 0 : sectors));
         expect_nothing();
-        assert_true(model_serve());
+        assert_true(model_disk_serve());
         expect(tag, BLOCK_OK);
         for (uint32_t s = 0; s < sectors && op != BLOCK_FLUSH; s++) {
             mirror[sector + s] = op == BLOCK_WRITE ? fill : mirror[sector + s];
@@ -192,7 +192,7 @@ static void fills_up(void **state)
     *model_word(model.common.queue_device, VIRTQ_RING_FLAGS) = 1;
     assert_true(submit(8, BLOCK_WRITE, 0, PAGE_SECTORS));
     assert_int_equal(model.doorbells, 8); // the last was not wanted
-    while (model_serve())
+    while (model_disk_serve())
         ;
     for (uint32_t t = 0; t < 9; t++)
         expect(t, BLOCK_OK);
@@ -205,22 +205,22 @@ static void errors(void **state)
     static const uint8_t statuses[] = {1, 2, 3, 0xff};
     open_disk();
     for (unsigned i = 0; i < sizeof statuses; i++) {
-        model.status = statuses[i];
+        model_disk.status = statuses[i];
         assert_true(submit(0, BLOCK_WRITE, 0, 1));
-        model_serve();
+        model_disk_serve();
         expect(0, BLOCK_ERROR);
     }
     assert_non_null(strstr(last_line, "status 255"));
-    model.status = 0;
+    model_disk.status = 0;
     model.lie = LIE_SHORT;
     model.lies_left = 1;
     assert_true(submit(0, BLOCK_READ, 0, 1));
-    model_serve();
+    model_disk_serve();
     expect(0, BLOCK_ERROR);
     model.lie = LIE_NO_STATUS;
     model.lies_left = 1;
     assert_true(submit(0, BLOCK_READ, 0, 1));
-    model_serve();
+    model_disk_serve();
     expect(0, BLOCK_ERROR);
     assert_int_equal(model.resets, 1); // the device itself is well
 }
@@ -232,18 +232,18 @@ static void lies(void **state)
     for (enum model_lie lie = LIE_HEAD_BEYOND; lie <= LIE_INDEX; lie++) {
         set_up(NULL);
         open_disk();
-        memset(model.data + 512, 0x77, 512);
+        memset(model_disk.data + 512, 0x77, 512);
         assert_true(submit(3, BLOCK_READ, 1, 1));
         assert_true(submit(5, BLOCK_READ, 1, 1));
         model.lie = lie;
         model.lies_left = 1;
-        model_serve();
+        model_disk_serve();
         if (lie == LIE_TWICE)
             expect(3, BLOCK_OK);
         expect_nothing();
         assert_int_equal(model.resets, 2);
         assert_non_null(strstr(last_line, "cannot be"));
-        while (model_serve())
+        while (model_disk_serve())
             ;
         if (lie != LIE_TWICE)
             expect(3, BLOCK_OK);
@@ -261,15 +261,15 @@ static void always_lies(void **state)
     model.lie = LIE_BYTES;
     model.lies_left = UINT32_MAX;
     for (unsigned i = 1; i < DISK_ATTEMPTS; i++) {
-        model_serve();
+        model_disk_serve();
         expect_nothing();
     }
-    model_serve();
+    model_disk_serve();
     expect(0, BLOCK_ERROR);
     assert_int_equal(model.resets, 1 + DISK_ATTEMPTS);
     model.lie = LIE_NOT;
     assert_true(submit(0, BLOCK_READ, 0, 1));
-    model_serve();
+    model_disk_serve();
     expect(0, BLOCK_OK);
 }
 
@@ -285,7 +285,7 @@ static void gives_up(void **state)
     model.isr = VIRTIO_ISR_CONFIG;
     expect_nothing();
     assert_int_equal(model.resets, 2);
-    model_serve();
+    model_disk_serve();
     expect(0, BLOCK_OK);
     assert_true(submit(1, BLOCK_FLUSH, 0, 0)); // and when it cannot be started again
     model.common.status |= VIRTIO_NEEDS_RESET;
@@ -329,15 +329,15 @@ static void add_place(uint32_t at, uint32_t next, uint32_t kind, uint32_t bar, u
     space[at / 4 + 4] = MODEL_STEP;
 }
 
-static const char *find(struct virtio_places *to)
+static const char *find(struct host_places *to)
 {
-    return virtio_find_places(read_space, 4, 0x4000, DISK_CONFIG_BYTES, to);
+    return host_find_places(read_space, 4, 0x4000, DISK_CONFIG_BYTES, to);
 }
 
 static void places(void **state)
 {
     (void)state;
-    struct virtio_places p;
+    struct host_places p;
     memset(space, 0, sizeof space);
     assert_string_equal(find(&p), "no common registers");
     space[1] = 1 << 20;

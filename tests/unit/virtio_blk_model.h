@@ -1,163 +1,48 @@
-// A virtio disk for tests: the model behind the registers, honest or not. Addresses are those of the process.
+// A virtio disk for tests.
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+#include "tests/unit/host_model.h"
 
-#include "servers/common/virtio_format.h"
-#include "servers/drivers/virtio-blk/registers.h"
-
-enum {
-    MODEL_SECTORS = 1024,
-    MODEL_ISR = 0x1000,
-    MODEL_CONFIG = 0x2000,
-    MODEL_NOTIFY = 0x3000,
-    MODEL_STEP = 4
-};
-
-enum model_lie {
-    LIE_NOT,
-    LIE_HEAD_BEYOND,  // the used entry names a descriptor that there is not
-    LIE_HEAD_NOBODYS, // one that is no head
-    LIE_TWICE,        // the same again
-    LIE_BYTES,        // more bytes than it could write
-    LIE_INDEX,        // the index runs ahead
-    LIE_SHORT,        // fewer bytes than were read
-    LIE_NO_STATUS     // the status is not written
-};
+enum { MODEL_SECTORS = 1024 };
 
 static struct {
-    struct virtio_common common; // as the driver wrote it
-    uint64_t offered, agreed;
-    uint32_t config[6];
-    uint8_t isr;
-    bool refuses_features, does_not_rest, stops; // `stops`: takes nothing up
-    enum model_lie lie;
-    unsigned lies_left; // after these it is honest
-    uint8_t status;     // that it answers with
-    unsigned resets, doorbells;
-    uint16_t taken;
+    uint8_t status; // that it answers with
     uint8_t data[MODEL_SECTORS * 512];
-} model;
+} model_disk;
 
-static void model_init(void)
+static void model_disk_init(void)
 {
-    memset(&model, 0, sizeof model);
-    model.offered = VIRTIO_F_VERSION_1 | VIRTIO_F(2) | VIRTIO_F(6) | VIRTIO_F(9);
-    model.common.queue_size = 256;
-    model.common.queue_notify_off = 1;
+    model_init(VIRTIO_F(2) | VIRTIO_F(6) | VIRTIO_F(9));
+    memset(&model_disk, 0, sizeof model_disk);
     memcpy(model.config, (uint32_t[]){MODEL_SECTORS, 0, 0, 254, 0, 512}, sizeof model.config);
 }
 
-static uint16_t *model_word(uint64_t ring, uint32_t byte)
-{
-    return (uint16_t *)(uintptr_t)(ring + byte);
-}
-
-static void model_use(uint32_t head, uint32_t written)
-{
-    uint16_t *index = model_word(model.common.queue_device, VIRTQ_RING_INDEX);
-    struct virtq_used *ring =
-        (struct virtq_used *)(void *)model_word(model.common.queue_device, VIRTQ_RING_ENTRIES);
-    ring[*index % model.common.queue_size] = (struct virtq_used){head, written};
-    ++*index;
-    model.isr |= VIRTIO_ISR_QUEUE;
-}
-
-static void model_lie(uint32_t head, uint32_t written)
-{
-    model.lies_left--;
-    switch (model.lie) {
-    case LIE_HEAD_BEYOND: model_use(model.common.queue_size, written); break;
-    case LIE_HEAD_NOBODYS: model_use((head + 1) % model.common.queue_size, written); break;
-    case LIE_TWICE:
-        model_use(head, written);
-        model_use(head, written);
-        break;
-    case LIE_BYTES: model_use(head, written + 1); break;
-    case LIE_INDEX: *model_word(model.common.queue_device, VIRTQ_RING_INDEX) += 300; break;
-    case LIE_SHORT: model_use(head, written - 1); break;
-    default: model_use(head, written);
-    }
-}
-
 // One request; false: there is none.
-static bool model_serve(void)
+static bool model_disk_serve(void)
 {
     const struct virtq_descriptor *table =
         (const struct virtq_descriptor *)(uintptr_t)model.common.queue_descriptors;
-    uint16_t size = model.common.queue_size;
-    if (model.stops || *model_word(model.common.queue_driver, VIRTQ_RING_INDEX) == model.taken)
-        return false;
-    uint16_t head = *model_word(model.common.queue_driver, VIRTQ_RING_ENTRIES + 2u * (model.taken++ % size)),
-             at = head;
     struct {
         uint32_t type, reserved;
         uint64_t sector;
     } request;
-    memcpy(&request, (const void *)(uintptr_t)table[at].address, sizeof request);
-    uint8_t *disk = model.data + request.sector * 512;
     uint32_t written = 0;
-    for (at = table[at].next; table[at].flags & VIRTQ_FLAG_NEXT; at = table[at].next) {
+    uint16_t head, at;
+    const struct virtq_descriptor *first = model_take(&head);
+    if (!first)
+        return false;
+    memcpy(&request, (const void *)(uintptr_t)first->address, sizeof request);
+    uint8_t *disk = model_disk.data + request.sector * 512;
+    for (at = first->next; table[at].flags & VIRTQ_FLAG_NEXT; at = table[at].next) {
         void *page = (void *)(uintptr_t)table[at].address;
         bool in = table[at].flags & VIRTQ_FLAG_WRITE;
         memcpy(in ? page : disk, in ? disk : page, table[at].bytes);
         written += in ? table[at].bytes : 0;
         disk += table[at].bytes;
     }
-    bool lies = model.lies_left && model.lie;
-    if (!lies || model.lie != LIE_NO_STATUS)
-        *(uint8_t *)(uintptr_t)table[at].address = model.status;
-    if (lies)
-        model_lie(head, written + 1);
-    else
-        model_use(head, written + 1);
+    if (!model.lies_left || model.lie != LIE_NO_STATUS)
+        *(uint8_t *)(uintptr_t)table[at].address = model_disk.status;
+    model_end(head, written + 1);
     return true;
-}
-
-static uint32_t model_common_read(uint32_t offset, uint32_t bytes)
-{
-    uint32_t value = 0;
-    if (offset == offsetof(struct virtio_common, device_feature))
-        return (uint32_t)(model.offered >> 32 * model.common.device_feature_select);
-    memcpy(&value, (const char *)&model.common + offset, bytes);
-    return value;
-}
-
-static void model_set_status(uint8_t status)
-{
-    if (!status && model.does_not_rest)
-        return;
-    if (!status) {
-        model.resets++;
-        model.taken = 0;
-        model.isr = 0;
-    }
-    model.common.status = model.refuses_features ? status & (uint8_t)~VIRTIO_FEATURES_OK : status;
-}
-
-uint32_t register_read(uint32_t offset, uint32_t bytes)
-{
-    if (offset < MODEL_ISR)
-        return model_common_read(offset, bytes);
-    if (offset >= MODEL_CONFIG)
-        return model.config[(offset - MODEL_CONFIG) / 4];
-    uint8_t isr = model.isr;
-    model.isr = 0;
-    return isr;
-}
-
-void register_write(uint32_t offset, uint32_t bytes, uint32_t value)
-{
-    if (offset >= MODEL_NOTIFY)
-        model.doorbells += offset == MODEL_NOTIFY + MODEL_STEP && bytes == 2;
-    else if (offset == offsetof(struct virtio_common, status))
-        model_set_status((uint8_t)value);
-    else
-        memcpy((char *)&model.common + offset, &value, bytes);
-    if (offset == offsetof(struct virtio_common, driver_feature))
-        model.agreed = (uint64_t)value << 32 * model.common.driver_feature_select |
-                       (model.common.driver_feature_select ? model.agreed & UINT32_MAX : 0);
 }

@@ -3,7 +3,7 @@
 #include "servers/drivers/ata/ports.h"
 
 #include "libipc/time.h"
-#include "servers/common/block_driver.h"
+#include "servers/common/driver.h"
 
 uint8_t ata_in(uint16_t port)
 {
@@ -40,5 +40,5 @@ uint64_t ata_after(uint64_t ns)
 void ata_sleep(uint64_t until)
 {
     while (now() < until)
-        block_driver_wait(until);
+        driver_wait(until);
 }

@@ -26,7 +26,7 @@ enum { STATUS_OK_BYTE = 0, STATUS_NONE = 0xff, PATIENCE_S = 120, LOOKS = 4 };
 static const uint32_t types[BLOCK_OPS] = {[BLOCK_READ] = 0, [BLOCK_WRITE] = 1, [BLOCK_FLUSH] = 4};
 
 // Requests are cut by pages.
-static const char *judge(const struct function *f, const uint32_t *config)
+static const char *judge(const struct host_function *f, const uint32_t *config)
 {
     if ((f->features & F_SIZE_MAX) && config[CONFIG_SIZE_MAX] < BLOCK_PAGE)
         return "it takes no pages at once";
@@ -39,15 +39,20 @@ static const char *judge(const struct function *f, const uint32_t *config)
 
 static const char *start(struct disk *d, uint32_t *config)
 {
-    struct function *f = &d->function;
-    if (!function_reset(f))
+    struct host_function *f = &d->function;
+    if (!host_function_reset(f))
         return "it cannot be reset";
-    const char *wrong = function_agree(f, F_SIZE_MAX | F_SEGMENTS_MAX | F_READ_ONLY | F_BLOCK_SIZE | F_FLUSH);
+    const char *wrong =
+        host_function_agree(f, F_SIZE_MAX | F_SEGMENTS_MAX | F_READ_ONLY | F_BLOCK_SIZE | F_FLUSH);
     if (wrong)
         return wrong;
-    function_config(f, config, DISK_CONFIG_BYTES / 4);
+    host_function_config(f, config, DISK_CONFIG_BYTES / 4);
     wrong = judge(f, config);
-    return wrong ? wrong : function_begin(f, &d->queue, DISK_PIECES_MAX);
+    if (!wrong)
+        wrong = host_function_queue(f, &d->queue, 0, DISK_PIECES_MAX);
+    if (!wrong)
+        host_function_begin(f);
+    return wrong;
 }
 
 void disk_open(struct disk *d, struct block_disk *to)
@@ -73,35 +78,34 @@ static uint64_t address_of(const struct disk *d, const void *at)
 }
 
 // Head, pages, status.
-static uint32_t cut(const struct disk *d, uint32_t tag, struct queue_piece *pieces)
+static uint32_t cut(const struct disk *d, uint32_t tag, struct host_piece *pieces)
 {
     const struct block_job *job = &d->jobs[tag].job;
     struct disk_requests *r = d->requests;
     uint32_t n = 0, rest = job->sectors * BLOCK_SECTOR;
-    pieces[n++] = (struct queue_piece){address_of(d, &r->head[tag]), sizeof r->head[tag], false};
+    pieces[n++] = (struct host_piece){address_of(d, &r->head[tag]), sizeof r->head[tag], false};
     for (uint32_t page = 0; rest; page++) {
         uint32_t bytes = rest < BLOCK_PAGE ? rest : BLOCK_PAGE;
-        pieces[n++] = (struct queue_piece){job->pages[page], bytes, job->op == BLOCK_READ};
+        pieces[n++] = (struct host_piece){job->pages[page], bytes, job->op == BLOCK_READ};
         rest -= bytes;
     }
-    pieces[n++] = (struct queue_piece){address_of(d, &r->status[tag]), 1, true};
+    pieces[n++] = (struct host_piece){address_of(d, &r->status[tag]), 1, true};
     return n;
 }
 
 // False: no room.
 static bool send(struct disk *d, uint32_t tag)
 {
-    struct queue_piece pieces[DISK_PIECES_MAX];
+    struct host_piece pieces[DISK_PIECES_MAX];
     const struct block_job *job = &d->jobs[tag].job;
     uint32_t count = cut(d, tag, pieces);
     d->requests->head[tag].type = types[job->op];
     d->requests->head[tag].reserved = 0;
     d->requests->head[tag].sector = job->sector;
     __atomic_store_n(&d->requests->status[tag], STATUS_NONE, __ATOMIC_RELAXED);
-    if (!queue_add(&d->queue, (uint8_t)tag, pieces, count))
+    if (!host_queue_add(&d->queue, (uint8_t)tag, pieces, count))
         return false;
-    if (queue_wants_notice(&d->queue))
-        function_ring(&d->function);
+    host_function_ring(&d->queue);
     return true;
 }
 
@@ -175,18 +179,18 @@ bool disk_poll(void *device, uint32_t *tag, enum block_status *status)
     for (unsigned look = 0; !d->dead && look < LOOKS; look++) {
         uint8_t ended;
         uint32_t written;
-        enum queue_result got = queue_take(&d->queue, &ended, &written);
-        if (got == QUEUE_ENTRY) {
+        enum host_queue_result got = host_queue_take(&d->queue, &ended, &written);
+        if (got == HOST_QUEUE_ENTRY) {
             *tag = ended;
             *status = outcome(d, ended, written);
             d->busy &= ~BIT(ended);
             d->give_up = deadline_in(PATIENCE_NS);
             return true;
         }
-        uint32_t interrupt = got == QUEUE_LIE ? 0 : function_interrupt(&d->function);
-        if (got == QUEUE_LIE)
+        uint32_t interrupt = got == HOST_QUEUE_LIE ? 0 : host_function_interrupt(&d->function);
+        if (got == HOST_QUEUE_LIE)
             recover(d, "reports requests that cannot be");
-        else if ((interrupt & VIRTIO_ISR_CONFIG) && function_needs_reset(&d->function))
+        else if ((interrupt & VIRTIO_ISR_CONFIG) && host_function_needs_reset(&d->function))
             recover(d, "gave up");
         else if (d->busy && now() >= d->give_up)
             recover(d, "does not answer");

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "servers/common/block_service.h"
-#include "servers/drivers/virtio-blk/function.h"
+#include "servers/common/host_function.h"
 
 enum { DISK_CONFIG_BYTES = 24, DISK_PIECES_MAX = BLOCK_PAGES + 2, DISK_ATTEMPTS = 3 };
 
@@ -22,8 +22,8 @@ struct disk_requests {
 };
 
 struct disk {
-    struct function function;
-    struct queue queue;
+    struct host_function function;
+    struct host_queue queue;
     struct disk_requests *requests;
     uint64_t address; // of `requests`, for the device
     // Its own.

@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 // Offsets in the BAR.
-struct virtio_places {
+struct host_places {
     uint32_t common, isr, config;
     uint32_t notify, notify_bytes, notify_step; // a queue's: its number of steps from there
 };
 
 // config: 32 bits of configuration space. config_bytes: of the device's own configuration that are needed.
 // NULL, or what is not there.
-const char *virtio_find_places(uint32_t (*config)(uint32_t offset), uint32_t bar, uint32_t bar_bytes,
-                               uint32_t config_bytes, struct virtio_places *to);
+const char *host_find_places(uint32_t (*config)(uint32_t offset), uint32_t bar, uint32_t bar_bytes,
+                             uint32_t config_bytes, struct host_places *to);

@@ -11,46 +11,48 @@
 
 #include "servers/common/virtio_format.h"
 
-enum { QUEUE_SIZE_MAX = 256, QUEUE_NOBODY = 0xff };
+enum { HOST_QUEUE_MAX = 256, HOST_QUEUE_PAGES = 3, HOST_QUEUE_NOBODY = 0xff };
 
-// Three pages that the device reaches.
-struct queue_page {
+// A page that the device reaches.
+struct dma_page {
     void *at;
     uint64_t address;
 };
 
-struct queue {
-    struct queue_page descriptors, available, used;
+struct host_queue {
+    struct dma_page descriptors, available, used;
     // Out of the device's reach.
+    uint16_t number;
+    uint32_t doorbell;    // its register
     uint16_t size;        // a power of two
     uint16_t free, room;  // the first free descriptor, and how many there are
     uint16_t added, seen; // positions in the available and used ring
     struct {
         uint16_t next;     // of the chain, or of those that are free
-        uint8_t tag;       // of a chain's head: whose it is; else QUEUE_NOBODY
+        uint8_t tag;       // of a chain's head: whose it is; else HOST_QUEUE_NOBODY
         uint8_t length;    // of its chain
         uint32_t writable; // bytes of it that the device may write
-    } own[QUEUE_SIZE_MAX];
+    } own[HOST_QUEUE_MAX];
 };
 
-struct queue_piece {
+struct host_piece {
     uint64_t address;
     uint32_t bytes;
     bool writable;
 };
 
-// Empty, as after a reset of the device; the pages are filled in already.
-void queue_init(struct queue *q, uint16_t size);
+// Empty, as after a reset of the device; the HOST_QUEUE_PAGES pages are filled in already.
+void host_queue_init(struct host_queue *q, uint16_t number, uint16_t size);
 
 // Makes a chain of the pieces, which `tag` names from now on, and shows it to the device. False: no room.
-bool queue_add(struct queue *q, uint8_t tag, const struct queue_piece *pieces, uint32_t count);
+bool host_queue_add(struct host_queue *q, uint8_t tag, const struct host_piece *pieces, uint32_t count);
 
 // Does the device want to be told of what was added?
-bool queue_wants_notice(const struct queue *q);
+bool host_queue_wants_notice(const struct host_queue *q);
 
-enum queue_result {
-    QUEUE_EMPTY,
-    QUEUE_ENTRY, // a chain has ended: its tag, and how many bytes the device wrote
-    QUEUE_LIE    // an entry that cannot be: the device must be reset
+enum host_queue_result {
+    HOST_QUEUE_EMPTY,
+    HOST_QUEUE_ENTRY, // a chain has ended: its tag, and how many bytes the device wrote
+    HOST_QUEUE_LIE    // an entry that cannot be: the device must be reset
 };
-enum queue_result queue_take(struct queue *q, uint8_t *tag, uint32_t *written);
+enum host_queue_result host_queue_take(struct host_queue *q, uint8_t *tag, uint32_t *written);

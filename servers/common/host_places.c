@@ -1,6 +1,6 @@
 // Where a virtio function of the host has its registers.
 // SPDX-License-Identifier: MIT
-#include "servers/drivers/virtio-blk/places.h"
+#include "servers/common/host_places.h"
 
 #include <stddef.h>
 
@@ -37,8 +37,8 @@ static void walk(uint32_t (*config)(uint32_t offset), uint32_t bar, uint32_t bar
             look_at(config, at, bar, bar_bytes, found);
 }
 
-const char *virtio_find_places(uint32_t (*config)(uint32_t offset), uint32_t bar, uint32_t bar_bytes,
-                               uint32_t config_bytes, struct virtio_places *to)
+const char *host_find_places(uint32_t (*config)(uint32_t offset), uint32_t bar, uint32_t bar_bytes,
+                             uint32_t config_bytes, struct host_places *to)
 {
     struct found found[VIRTIO_PLACE_DEVICE + 1] = {0};
     walk(config, bar, bar_bytes, found);
@@ -50,11 +50,11 @@ const char *virtio_find_places(uint32_t (*config)(uint32_t offset), uint32_t bar
         return "no interrupt status";
     if (found[VIRTIO_PLACE_DEVICE].bytes < config_bytes)
         return "no configuration";
-    *to = (struct virtio_places){.common = found[VIRTIO_PLACE_COMMON].offset,
-                                 .isr = found[VIRTIO_PLACE_ISR].offset,
-                                 .config = found[VIRTIO_PLACE_DEVICE].offset,
-                                 .notify = found[VIRTIO_PLACE_NOTIFY].offset,
-                                 .notify_bytes = found[VIRTIO_PLACE_NOTIFY].bytes,
-                                 .notify_step = found[VIRTIO_PLACE_NOTIFY].step};
+    *to = (struct host_places){.common = found[VIRTIO_PLACE_COMMON].offset,
+                               .isr = found[VIRTIO_PLACE_ISR].offset,
+                               .config = found[VIRTIO_PLACE_DEVICE].offset,
+                               .notify = found[VIRTIO_PLACE_NOTIFY].offset,
+                               .notify_bytes = found[VIRTIO_PLACE_NOTIFY].bytes,
+                               .notify_step = found[VIRTIO_PLACE_NOTIFY].step};
     return NULL;
 }
