@@ -22,6 +22,7 @@ struct disk_request {
     uint8_t result;    // enum blk_status
     uint8_t *status;   // the guest's byte for it
     uint64_t writable; // bytes of the chain, that byte included
+    uint64_t filled;   // of them, from the front, when it succeeds
     uint64_t sector;
     struct virtq_stream *data; // what is read or written, whole sectors within the disk
     uint32_t ranges;           // of DISCARD and ZERO

@@ -16,11 +16,12 @@ static struct disk *disk_of(struct virtio *v)
 
 // ---- the end of a request ----
 
-// The bytes of the writable part, from the front, that are new: the status is the last of them.
-static uint32_t written(const struct disk_request *r, uint64_t writable)
+// 2.7.8: the bytes of the writable part that are new, from the front and without a gap. The status is its
+// last.
+static uint32_t written(const struct disk_request *r)
 {
-    bool into_guest = writable > 1;
-    return r->result == BLK_S_OK || !into_guest ? (uint32_t)writable : 0;
+    uint64_t filled = r->result == BLK_S_OK ? r->filled : 0;
+    return (uint32_t)(filled + (filled + 1 == r->writable));
 }
 
 static void finish(struct disk *d, struct disk_request *r)
@@ -29,7 +30,7 @@ static void finish(struct disk *d, struct disk_request *r)
     *d->errors += r->result == BLK_S_IOERR;
     *r->status = r->result;
     r->queue = NULL;
-    virtq_done(q, r->chain.position, written(r, r->writable));
+    virtq_done(q, r->chain.position, written(r));
 }
 
 void backend_done(struct backend *b, struct disk_request *r)
@@ -41,6 +42,12 @@ static void end(struct disk *d, struct disk_request *r, enum blk_status result)
 {
     r->result = (uint8_t)result;
     finish(d, r);
+}
+
+static void refuse(struct disk *d, struct disk_request *r, enum disk_refusal why)
+{
+    ++*d->refused[why];
+    end(d, r, why == DISK_UNSUPPORTED ? BLK_S_UNSUPP : BLK_S_IOERR);
 }
 
 // ---- its beginning ----
@@ -69,48 +76,52 @@ static bool writes_through(const struct disk *d)
 static void transfer(struct disk *d, struct disk_request *r, enum disk_op op, struct virtq_stream *data)
 {
     uint64_t sectors = data->bytes / BLK_SECTOR;
-    if (!sectors || data->bytes % BLK_SECTOR || !in_range(d, r->sector, sectors) ||
-        (op == DISK_WRITE && d->plan.read_only)) {
-        end(d, r, BLK_S_IOERR);
+    enum disk_refusal why = !sectors || data->bytes % BLK_SECTOR    ? DISK_MALFORMED
+                            : !in_range(d, r->sector, sectors)      ? DISK_OUT_OF_RANGE
+                            : op == DISK_WRITE && d->plan.read_only ? DISK_READ_ONLY
+                                                                    : DISK_REFUSALS;
+    if (why != DISK_REFUSALS) {
+        refuse(d, r, why);
         return;
     }
     *(op == DISK_WRITE ? d->written_sectors : d->read_sectors) += sectors;
     r->through = op == DISK_WRITE && d->plan.volatile_writes && writes_through(d);
     r->data = data;
+    r->filled = op == DISK_READ ? data->bytes : 0;
     submit(d, r, op);
 }
 
 static void get_id(struct disk *d, struct disk_request *r)
 {
-    (void)stream_put(&r->chain.writable, d->plan.serial, sizeof d->plan.serial);
+    r->filled = stream_put(&r->chain.writable, d->plan.serial, sizeof d->plan.serial);
     end(d, r, BLK_S_OK);
 }
 
-// All ranges are checked before the first has an effect.
-static enum blk_status read_ranges(const struct disk *d, struct disk_request *r, uint32_t flags)
+// All ranges are checked before the first has an effect. DISK_REFUSALS: they are good.
+static enum disk_refusal read_ranges(const struct disk *d, struct disk_request *r, uint32_t flags)
 {
     struct virtq_stream *from = &r->chain.readable;
     if (!from->bytes || from->bytes % sizeof r->range[0] || from->bytes > sizeof r->range)
-        return BLK_S_IOERR;
+        return DISK_MALFORMED;
     r->ranges = (uint32_t)(stream_get(from, r->range, sizeof r->range) / sizeof r->range[0]);
     for (uint32_t i = 0; i < r->ranges; i++) {
         if (r->range[i].flags & ~flags)
-            return BLK_S_UNSUPP;
+            return DISK_UNSUPPORTED;
         if (r->range[i].sectors > DISCARD_SECTORS_MAX ||
             !in_range(d, r->range[i].sector, r->range[i].sectors))
-            return BLK_S_IOERR;
+            return DISK_OUT_OF_RANGE;
     }
-    return d->plan.read_only ? BLK_S_IOERR : BLK_S_OK;
+    return d->plan.read_only ? DISK_READ_ONLY : DISK_REFUSALS;
 }
 
 static void clear(struct disk *d, struct disk_request *r, enum disk_op op)
 {
-    enum blk_status result = read_ranges(d, r, op == DISK_ZERO ? UNMAP : 0);
+    enum disk_refusal why = read_ranges(d, r, op == DISK_ZERO ? UNMAP : 0);
     r->through = d->plan.volatile_writes && writes_through(d);
-    if (result == BLK_S_OK)
+    if (why == DISK_REFUSALS)
         submit(d, r, op);
     else
-        end(d, r, result);
+        refuse(d, r, why);
 }
 
 static void dispatch(struct disk *d, struct disk_request *r, const struct blk_header *h)
@@ -123,7 +134,7 @@ static void dispatch(struct disk *d, struct disk_request *r, const struct blk_he
     case BLK_T_GET_ID: get_id(d, r); break;
     case BLK_T_DISCARD: clear(d, r, DISK_DISCARD); break;
     case BLK_T_WRITE_ZEROES: clear(d, r, DISK_ZERO); break;
-    default: end(d, r, BLK_S_UNSUPP);
+    default: refuse(d, r, DISK_UNSUPPORTED);
     }
 }
 
@@ -132,14 +143,16 @@ static void begin(struct disk *d, struct virtqueue *q, struct disk_request *r)
     struct blk_header h;
     r->queue = q;
     r->writable = r->chain.writable.bytes;
+    r->filled = 0;
     r->status = stream_last(&r->chain.writable);
     if (!r->status) {
-        ++*d->malformed;
+        ++*d->refused[DISK_MALFORMED];
         r->queue = NULL;
         virtq_done(q, r->chain.position, 0);
-    } else if (r->chain.give_up || stream_get(&r->chain.readable, &h, sizeof h) != sizeof h) {
-        *d->malformed += !r->chain.give_up;
+    } else if (r->chain.give_up) {
         end(d, r, BLK_S_IOERR);
+    } else if (stream_get(&r->chain.readable, &h, sizeof h) != sizeof h) {
+        refuse(d, r, DISK_MALFORMED);
     } else {
         dispatch(d, r, &h);
     }
@@ -238,6 +251,8 @@ void disk_prepare(struct disk *d, const struct disk_plan *plan, struct disk_requ
 void disk_open(struct disk *d, struct virtio *v, struct backend *b, struct disk_state *state)
 {
     static const char *const names[DISK_OPS] = {"reads", "writes", "flushes", "discards", "zeroes"};
+    static const char *const refusals[DISK_REFUSALS] = {"malformed", "out-of-range", "read-only",
+                                                        "unsupported"};
     d->v = v;
     d->backend = b;
     d->state = state;
@@ -250,5 +265,6 @@ void disk_open(struct disk *d, struct virtio *v, struct backend *b, struct disk_
     d->read_sectors = stats_counter(v->stats, "read-sectors");
     d->written_sectors = stats_counter(v->stats, "written-sectors");
     d->errors = stats_counter(v->stats, "errors");
-    d->malformed = stats_counter(v->stats, "malformed");
+    for (uint32_t i = 0; i < DISK_REFUSALS; i++)
+        d->refused[i] = stats_counter(v->stats, refusals[i]);
 }

@@ -8,6 +8,9 @@
 
 enum { DISK_QUEUE_SIZE = 128 };
 
+// Why a request was refused, as it is counted.
+enum disk_refusal { DISK_MALFORMED, DISK_OUT_OF_RANGE, DISK_READ_ONLY, DISK_UNSUPPORTED, DISK_REFUSALS };
+
 struct disk_plan {
     uint64_t sectors;
     bool read_only;
@@ -31,7 +34,7 @@ struct disk {
     struct disk_plan plan;
     struct blk_config config;
     struct disk_request *request; // plan.requests of them
-    uint64_t *counter[DISK_OPS], *read_sectors, *written_sectors, *errors, *malformed;
+    uint64_t *counter[DISK_OPS], *refused[DISK_REFUSALS], *read_sectors, *written_sectors, *errors;
 };
 
 // Makes the kind of a disk; `request` is the caller's memory. Then v->kind and what virtio_open() wants are

@@ -68,9 +68,11 @@ static bool is_full(struct ram *r)
 {
     if (r->free_count)
         return false;
-    if (!r->full && r->plan.full)
-        r->plan.full(r->plan.who);
+    bool begins = !r->full;
     r->full = true;
+    r->fulls += begins;
+    if (begins && !(r->fulls & (r->fulls - 1)) && r->plan.full) // who fills it again and again fills no log
+        r->plan.full(r->plan.who);
     return true;
 }
 

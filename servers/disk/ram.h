@@ -15,7 +15,7 @@ struct ram_plan {
     uint64_t base_bytes;     // what is beyond reads as zeros
     uint8_t *data;           // NULL: nothing can be written
     uint64_t space;          // over a base: bytes of blocks, which map and free list come before
-    void (*full)(void *who); // told of when it begins to be full
+    void (*full)(void *who); // told when it begins to be full; of many times, every power of two
     void *who;
 };
 
@@ -28,6 +28,7 @@ struct ram {
     uint32_t *free; // numbers of free blocks
     uint32_t free_count;
     bool full;
+    uint32_t fulls; // times that it began to be
 };
 
 enum ram_entry { RAM_BASE, RAM_ZERO, RAM_OWN /* + number of the block */ };

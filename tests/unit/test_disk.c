@@ -78,6 +78,7 @@ static void test_image(void **unused)
     disk_begin(DISK_IMAGE, 1, BLK_F_RO);
     expect_base(75, 8192);
     assert_int_equal(disk_do(BLK_T_OUT, 0, 512), BLK_S_IOERR);
+    assert_int_equal(world_counter("read-only"), 1);
     assert_int_equal(disk_do(BLK_T_FLUSH, 0, 0), BLK_S_OK);
     expect_base(0, 512);
     WORLD_SET(device_feature_select, 0);
@@ -98,6 +99,9 @@ static void test_bounds(void **unused)
         assert_int_equal(disk_do(BLK_T_OUT, 0, 0), BLK_S_IOERR);
         assert_int_equal(disk_do(77, 0, 512), BLK_S_UNSUPP);
         assert_int_equal(world_counter("errors"), 5);
+        assert_int_equal(world_counter("out-of-range"), 3);
+        assert_int_equal(world_counter("malformed"), 2);
+        assert_int_equal(world_counter("unsupported"), 1);
         expect_base(end - 1, 512);
     }
 }
@@ -109,6 +113,30 @@ static void test_id(void **unused)
     memset(disk_data(0), 0x55, 32);
     assert_int_equal(disk_do(BLK_T_GET_ID, 0, 20), BLK_S_OK);
     assert_memory_equal(disk_data(0), "serial\0\0\0\0\0\0\0\0\0\0\0\0\0\0U", 21);
+}
+
+// What the used ring says was written begins at the front and has no gap: [VIRTIO] 2.7.8.
+static void test_written(void **unused)
+{
+    (void)unused;
+    static const struct {
+        uint32_t type, bytes, written;
+        uint64_t sector;
+    } cases[] = {
+        {BLK_T_IN, 1024, 1025, 0},       {BLK_T_IN, 1024, 0, UINT64_MAX}, {BLK_T_OUT, 512, 1, 0},
+        {BLK_T_OUT, 512, 1, UINT64_MAX}, {BLK_T_FLUSH, 0, 1, 0},          {BLK_T_GET_ID, 5, 6, 0},
+        {BLK_T_GET_ID, 20, 21, 0},       {BLK_T_GET_ID, 100, 20, 0},
+    };
+    uint16_t head;
+    uint32_t written;
+    disk_begin(DISK_RAM, 1, BLK_F_FLUSH);
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_true(disk_ask(0, 0, cases[i].type, cases[i].sector, cases[i].bytes));
+        world_ring(1);
+        disk_run();
+        assert_true(world_used(0, &head, &written));
+        assert_int_equal(written, cases[i].written);
+    }
 }
 
 static uint8_t ranges(uint32_t type, uint64_t a, uint32_t a_sectors, uint64_t b, uint32_t b_sectors,
@@ -184,6 +212,13 @@ static void test_full(void **unused)
     assert_int_equal(disk_do(BLK_T_OUT, 132, 512), BLK_S_IOERR);
     assert_int_equal(d.full, 2); // anew
     expect_filled(100, 512, 9);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(ranges(BLK_T_DISCARD, 96, 8, 112, 8, 0), BLK_S_OK);
+        fill(100, 512, 9);
+        fill(116, 512, 10);
+        assert_int_equal(disk_do(BLK_T_OUT, 132, 512), BLK_S_IOERR);
+    }
+    assert_int_equal(d.full, 8); // every power of two
 }
 
 // A byte of the configuration says whether writes last at once.
@@ -301,17 +336,12 @@ static void test_reset_under_way(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read_write),
-        cmocka_unit_test(test_image),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_id),
-        cmocka_unit_test(test_zeroes),
-        cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_full),
-        cmocka_unit_test(test_cache_mode),
-        cmocka_unit_test(test_driver_dead),
-        cmocka_unit_test(test_host_errors),
-        cmocka_unit_test(test_wrong_partition),
+        cmocka_unit_test(test_read_write),      cmocka_unit_test(test_image),
+        cmocka_unit_test(test_bounds),          cmocka_unit_test(test_id),
+        cmocka_unit_test(test_zeroes),          cmocka_unit_test(test_written),
+        cmocka_unit_test(test_malformed),       cmocka_unit_test(test_full),
+        cmocka_unit_test(test_cache_mode),      cmocka_unit_test(test_driver_dead),
+        cmocka_unit_test(test_host_errors),     cmocka_unit_test(test_wrong_partition),
         cmocka_unit_test(test_reset_under_way),
     };
     return cmocka_run_group_tests_name("disk", tests, NULL, NULL);
