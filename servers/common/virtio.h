@@ -88,6 +88,7 @@ struct virtio {
     uint32_t touched;                // a bit a queue that something was completed in, perhaps
     uint64_t raise;                  // vectors
     uint64_t *interrupts, *notified; // counters
+    uint32_t faults;                 // of the guest, since the server started
 };
 
 enum virtio_change {
