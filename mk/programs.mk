@@ -70,8 +70,10 @@ $(B)/guests/%.bin: $(B)/guests/%.elf
 TINY_C      := $(WARN) -I. -ffreestanding -nostdinc -O2 -fno-pic -fno-pie -fno-stack-protector -mgeneral-regs-only \
                -fcf-protection=none -fno-asynchronous-unwind-tables
 TINY_COMMON := kernel.c machine.c image.S
+HOSTILE     := hostile.c hostile_registers.c hostile_rings.c hostile_disk.c hostile_streams.c virtio.c pci_machine.c rest.c \
+               machine.c
 TINY_LD     := ld --fatal-warnings -no-warn-rwx-segments -z max-page-size=4096 -T tests/kernels/kernel.ld
-TINY        := $(if $(wildcard tests/kernels/kernel.ld),$(addprefix $(B)/kernels/,pvh multiboot bzimage stock talk life pae pci))
+TINY        := $(if $(wildcard tests/kernels/kernel.ld),$(addprefix $(B)/kernels/,pvh multiboot bzimage stock talk life pae pci hostile))
 
 $(eval $(call compile,tiny32,$(CC),-m32 $(TINY_C) -isystem $(CC_INC)))
 $(eval $(call compile,tiny64,$(CC),-m64 $(TINY_C) -mno-red-zone -isystem $(CC_INC)))
@@ -91,3 +93,4 @@ $(eval $(call tiny,life,tiny32,pvh.S life.c machine.c,-m elf_i386))
 $(eval $(call tiny,talk,tiny32,pvh.S told_pvh.c talk.c rest.c machine.c,-m elf_i386))
 $(eval $(call tiny,pae,tiny32,multiboot.S pae.c machine.c,-m elf_i386))
 $(eval $(call tiny,pci,tiny32,pvh.S told_pvh.c pci.c pci_machine.c machine.c,-m elf_i386))
+$(eval $(call tiny,hostile,tiny32,pvh.S told_pvh.c $(HOSTILE),-m elf_i386))

@@ -8,7 +8,8 @@ enum { PCI_ID = 0, PCI_COMMAND = 4, PCI_STATUS = 6, PCI_BAR = 0x10, PCI_CAPABILI
 enum { COMMAND_IO = 1, COMMAND_MEMORY = 2, COMMAND_MASTER = 4, COMMAND_INTX_OFF = 0x400 };
 enum { STATUS_INTX = 8, CAPABILITY_VENDOR = 9, CAPABILITY_MSIX = 0x11 };
 
-uint32_t pci_read(unsigned offset, unsigned size); // of the device that was found
+void pci_select(unsigned device);
+uint32_t pci_read(unsigned offset, unsigned size); // of the device that was selected or found
 void pci_write(unsigned offset, unsigned size, uint32_t value);
 unsigned pci_find(uint32_t id);                       // its device number; 0: none
 unsigned pci_capability(uint8_t id, unsigned length); // offset; 0: none

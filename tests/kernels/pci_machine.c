@@ -33,6 +33,11 @@ uint32_t in(uint16_t port, unsigned size)
     return value;
 }
 
+void pci_select(unsigned number)
+{
+    device = number;
+}
+
 static void select(unsigned offset)
 {
     out(ADDRESS, 4, 0x80000000u | device << 11 | (offset & 0xfc));
