@@ -43,8 +43,7 @@ static void kill_server(const struct init_command *c, struct init_answer *a)
 
 static void shut_down(const struct init_command *c, struct init_answer *a)
 {
-    (void)a;
-    vms_shut_down(c->argument);
+    vms_shut_down(c->argument, a);
 }
 
 static void on_vm(const struct init_command *c, struct init_answer *a)

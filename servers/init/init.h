@@ -201,14 +201,15 @@ void vm_leave(uint32_t vm);                                          // destroy.
 void vm_undo(uint32_t vm);                                           // of one that was half made
 #define VM_IN(state) (1u << (state))
 bool vm_is_in(uint32_t vm, uint32_t states, struct init_answer *a);
-void vms_shut_down(bool force);
+void vms_shut_down(bool force, struct init_answer *a);
 
 // supervise.c
 _Noreturn void supervise(void);
-struct info_thread server_info(uint32_t n);    // what its threads did; of messages the last unanswered one
-void server_kill(uint32_t n, const char *why); // as if it had died
-void server_count_requests(uint32_t n);        // of a new incarnation, where a fault counts them
-void faults_end(void);                         // those that would go on for ever
+struct info_thread server_info(uint32_t n);     // what its threads did; of messages the last unanswered one
+void server_kill(uint32_t n, const char *why);  // as if it had died
+bool server_is_needed(uint32_t n, uint32_t vm); // without it the VM cannot go on
+void server_count_requests(uint32_t n);         // of a new incarnation, where a fault counts them
+void faults_end(void);                          // those that would go on for ever
 
 static inline bool server_exists(uint32_t n)
 {
@@ -224,6 +225,12 @@ _Noreturn void vms_end(void);
 static inline bool vm_exists(uint32_t vm)
 {
     return init.m.vm[vm].name.length;
+}
+
+// It runs, or may go on.
+static inline bool vm_lives(uint32_t vm)
+{
+    return vm_exists(vm) && (init.vm[vm].state == INIT_VM_RUNNING || init.vm[vm].state == INIT_VM_PAUSED);
 }
 
 void vm_end(uint32_t vm, enum vm_end end, uint8_t status);

@@ -38,25 +38,31 @@ static void all_vcpus(uint32_t v, enum vcpu_op op)
 
 // ---- buttons ----
 
-static bool press(uint32_t v, bool reset, struct init_answer *a)
+static bool has_buttons(uint32_t v, struct init_answer *a)
+{
+    const struct manifest_vm *vm = &init.m.vm[v];
+    return vm->panel != MANIFEST_NONE ||
+           refuse(a, INIT_FAILED, "VM %.*s has no buttons", (int)vm->name.length, vm->name.at);
+}
+
+static void press(uint32_t v, bool reset)
 {
     const struct manifest_vm *vm = &init.m.vm[v];
     uint32_t signal;
-    if (vm->panel == MANIFEST_NONE)
-        return refuse(a, INIT_FAILED, "VM %.*s has no buttons", (int)vm->name.length, vm->name.at);
     struct vm_panel *panel = scratch_open(object_slot(vm->panel), 1);
     __atomic_add_fetch(reset ? &panel->resets : &panel->powers, 1, __ATOMIC_RELEASE);
     scratch_close();
     if (with_badge(object_slot(vm->signal), vm->badge, &signal) == STATUS_OK)
         (void)!sys_signal(signal);
-    return true;
 }
 
 void vm_reset(uint32_t v, const struct init_command *c, struct init_answer *a)
 {
     (void)c;
-    if (vm_is_in(v, VM_IN(INIT_VM_RUNNING), a) && press(v, true, a))
-        tell(v, EVENT_VM_RESET);
+    if (!vm_is_in(v, VM_IN(INIT_VM_RUNNING), a) || !has_buttons(v, a))
+        return;
+    press(v, true);
+    tell(v, EVENT_VM_RESET);
 }
 
 // ---- off ----
@@ -74,8 +80,8 @@ void vm_stop(uint32_t v, const struct init_command *c, struct init_answer *a)
         return;
     if (c->argument)
         stop_by_force(v);
-    else
-        press(v, false, a);
+    else if (has_buttons(v, a))
+        press(v, false);
 }
 
 // ---- pause ----
@@ -113,6 +119,21 @@ static void stop_servers(uint32_t v)
             server_renew(n);
 }
 
+// Its own servers begin anew, whatever became of them. That of another, without which none of its vCPUs goes
+// on, has not failed for good?
+static bool is_served(uint32_t v, struct init_answer *a)
+{
+    for (uint32_t n = 0; n < init.m.server_count; n++) {
+        const struct manifest_server *s = &init.m.server[n];
+        if (server_exists(n) && s->vm != v && server_is_needed(n, v) &&
+            (init.server[n].state == SERVER_FAILED || init.server[n].program == &s->failed))
+            return refuse(a, INIT_FAILED, "VM %.*s needs %.*s, which has failed for good",
+                          (int)init.m.vm[v].name.length, init.m.vm[v].name.at, (int)s->name.length,
+                          s->name.at);
+    }
+    return true;
+}
+
 // A machine that ran gets new vCPUs: the next thing that they send is their START exit.
 static void start(uint32_t v)
 {
@@ -138,6 +159,8 @@ void vm_start(uint32_t v, const struct init_command *c, struct init_answer *a)
         refuse(a, INIT_WRONG_STATE, "the machine is shutting down");
         return;
     }
+    if (!is_served(v, a))
+        return;
     log_debug("VM %.*s is switched on at %llu", (int)init.m.vm[v].name.length, init.m.vm[v].name.at,
               (unsigned long long)now());
     if (!attempt(start, v, a->text, sizeof a->text)) {
@@ -153,19 +176,22 @@ void vm_start(uint32_t v, const struct init_command *c, struct init_answer *a)
 
 // ---- the machine ----
 
-void vms_shut_down(bool force)
+void vms_shut_down(bool force, struct init_answer *a)
 {
-    struct init_answer none;
+    for (uint32_t v = 0; v < init.m.vm_count; v++)
+        if (vm_lives(v) && !force && !has_buttons(v, a))
+            return;
     init.shutting_down = true;
     for (uint32_t v = 0; v < init.m.vm_count; v++) {
-        if (init.vm[v].state == INIT_VM_PAUSED && !force)
-            resume(v);
-        if (!vm_exists(v) || (init.vm[v].state != INIT_VM_RUNNING && init.vm[v].state != INIT_VM_PAUSED))
+        if (!vm_lives(v))
             continue;
-        if (force)
+        if (force) {
             stop_by_force(v);
-        else
-            press(v, false, &none);
+            continue;
+        }
+        if (init.vm[v].state == INIT_VM_PAUSED)
+            resume(v);
+        press(v, false);
     }
     vms_look();
 }

@@ -46,19 +46,18 @@ struct info_thread server_info(uint32_t n)
     return sum;
 }
 
-// VMs that cannot go on without an endpoint end with its server.
-static void end_dependents(uint32_t n)
+// The monitor of a vCPU, or the pager of memory.
+bool server_is_needed(uint32_t n, uint32_t v)
 {
-    for (uint32_t v = 0; v < init.m.vm_count; v++) {
-        for (uint32_t i = 0; i < init.m.object_count; i++) {
-            const struct manifest_object *o = &init.m.object[i];
-            uint16_t on = o->type == MANIFEST_VCPU     ? o->vcpu.monitor
-                          : o->type == MANIFEST_MEMORY ? o->memory.pager
-                                                       : MANIFEST_NONE;
-            if (o->payer == init.m.vm[v].quota && on != MANIFEST_NONE && server_receives(n, on))
-                vm_end(v, VM_END_ERROR, 0);
-        }
+    for (uint32_t i = 0; i < init.m.object_count; i++) {
+        const struct manifest_object *o = &init.m.object[i];
+        uint16_t on = o->type == MANIFEST_VCPU     ? o->vcpu.monitor
+                      : o->type == MANIFEST_MEMORY ? o->memory.pager
+                                                   : MANIFEST_NONE;
+        if (o->payer == init.m.vm[v].quota && on != MANIFEST_NONE && server_receives(n, on))
+            return true;
     }
+    return false;
 }
 
 // What stands in for a device answers its guest as a bus does where nothing is. Where nothing stands in,
@@ -75,7 +74,9 @@ static void fail(uint32_t n)
     run->death_told = false;
     run->state = served ? SERVER_BACKS_OFF : SERVER_FAILED;
     run->restart_at = now();
-    end_dependents(n);
+    for (uint32_t v = 0; v < init.m.vm_count; v++)
+        if (vm_exists(v) && server_is_needed(n, v))
+            vm_end(v, VM_END_ERROR, 0);
 }
 
 static enum start_kind kind_of(uint32_t n)

@@ -58,11 +58,10 @@ static uint8_t status_of_all(void)
     return (uint8_t)status;
 }
 
-// Is there one that runs, or may go on?
 static bool any_lives(void)
 {
     for (uint32_t v = 0; v < init.m.vm_count; v++)
-        if (vm_exists(v) && (init.vm[v].state == INIT_VM_RUNNING || init.vm[v].state == INIT_VM_PAUSED))
+        if (vm_lives(v))
             return true;
     return false;
 }
@@ -80,7 +79,7 @@ void vm_end(uint32_t v, enum vm_end end, uint8_t status)
                                               [VM_END_TRIPLE_FAULT] = "died of a triple fault",
                                               [VM_END_ERROR] = "cannot go on"};
     struct vm_run *run = &init.vm[v];
-    if (run->state != INIT_VM_RUNNING && run->state != INIT_VM_PAUSED)
+    if (!vm_lives(v))
         return;
     run->end = end;
     run->status = status;

@@ -147,9 +147,33 @@ state() {
     control BadArguments vm-create "{\"definition\": $(part large delta | sed 's/"rams*": /"ramps": /; s/"servers"/"server"/')}"
     control NoMemory vm-create "{\"definition\": $(part large delta | sed 's/"pages": 786432/"pages": 256/; s/"pages": 262144/"pages": 256/; s/"image": "vmm"/"image": "wmm"/')}"
     [[ ${MACHINE_MATCH[2]} == "program wmm: "* ]]
+    # what the supervisor itself writes or reads, and what is another's
+    control BadArguments vm-create "{\"definition\": $(part three gamma | sed 's/"name": "gamma.panel", "type": "memory", "payer": "gamma.quota", "pages": 1/&0/')}"
+    [[ ${MACHINE_MATCH[2]} == *'object \"gamma.panel\": for this it must be filled \"zero\" and have one page' ]]
+    control BadArguments vm-create "{\"definition\": $(part three gamma | sed 's/"server": "terminal", *"caps": \[/&{"slot": 9, "object": "memory", "rights": "s"}, /')}"
+    [[ ${MACHINE_MATCH[2]} == *'object: \"memory\" is not the VM'* ]]
+    control BadArguments vm-create "{\"definition\": $(part three gamma | sed 's/"text": "gamma"}/"text": "alpha"}/')}"
+    [[ ${MACHINE_MATCH[2]} == *'text: \"alpha\" is not the VM'* ]]
     control BadArguments vm-create "{\"definition\": $(part three beta | sed 's/"badge": 33/"badge": 1/')}"
     control '"vms": 1,' query-status
     counts alpha
+}
+
+@test "who has no buttons is stopped by force alone, and holds back a shutdown that is not forced" {
+    control '^\{\}$' vm-create "{\"definition\": $(part three gamma | sed 's/, "panel": "gamma.panel", "signal": "vmm.gamma.bits", "badge": 2//')}"
+    control '^\{\}$' vm-start '{"name": "gamma"}'
+    heard gamma 'resets 0+\\n'
+    local command
+    for command in 'vm-stop {"name": "gamma"}' 'vm-reset {"name": "gamma"}' 'shutdown {}'; do
+        control Failed "${command%% *}" "${command#* }"
+        [ "${MACHINE_MATCH[2]}" = "VM gamma has no buttons" ]
+    done
+    control '"state": "running"' query-status
+    counts alpha
+    counts gamma
+    control '^\{\}$' vm-stop '{"name": "gamma", "force": true}'
+    control '^\{\}$' vm-destroy '{"name": "gamma"}'
+    until control '"name"' query-vms && [[ ${MACHINE_MATCH[0]} != *gamma* ]]; do counts alpha; done
 }
 
 @test "commands are carried out once each, whoever dies" {
@@ -181,4 +205,26 @@ state() {
     control_expect '^\{"return": \{\}, "id": "end"\}$'
     [ "$(machine_exit_status)" -eq 0 ]
     [ "$(grep -c '"VM_STOPPED", "data": {"name": ".*", "reason": "powered-off"}' "$MACHINE_DIR/control/output")" -eq 3 ]
+}
+
+@test "a VM whose pager has failed for good is not switched on" {
+    machine_stop
+    { cat "$BATS_FILE_TMPDIR/two.yaml"; echo 'faults: [{server: memory, kind: fail, every: 1s, count: 6}]'; } \
+        >"$BATS_FILE_TMPDIR/pager.yaml"
+    build/bulkhead archive "$BATS_FILE_TMPDIR/pager.yaml" "$BATS_FILE_TMPDIR/pager.cpio"
+    rm -f "$SOCKET"
+    machine_start --control "$SOCKET" test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' \
+        -initrd "$BATS_FILE_TMPDIR/pager.cpio"
+    machine_expect '^\[init\] VM alpha cannot go on$'
+    control_open "$SOCKET"
+    local vm
+    for vm in alpha beta; do
+        control Failed vm-start "{\"name\": \"$vm\"}"
+        [ "${MACHINE_MATCH[2]}" = "VM $vm needs memory, which has failed for good" ]
+    done
+    state alpha failed
+    state beta created
+    control_say '{"execute": "shutdown", "id": "end"}'
+    control_expect '^\{"return": \{\}, "id": "end"\}$'
+    [ "$(machine_exit_status)" -eq 3 ]
 }
