@@ -77,6 +77,15 @@ static void info_endpoint(const struct object *o, void *to)
         (struct info_endpoint){.number = o->number, .queued = list_length(&e->callers)};
 }
 
+static enum status info_route(const struct vm *vm, uint64_t list, uint64_t place, void *to)
+{
+    if (list >= INFO_ROUTE_LISTS || place >= ROUTES_MAX)
+        return STATUS_BAD_ARG;
+    const struct route *r = &vm->routes[list / ROUTE_DIRECTIONS][list % ROUTE_DIRECTIONS].route[place];
+    *(struct info_route *)to = (struct info_route){r->first, r->last, r->target.ref.number, r->count};
+    return STATUS_OK;
+}
+
 static void info_vcpu(const struct object *o, void *to)
 {
     const struct vcpu *v = (const struct vcpu *)o;
@@ -134,24 +143,30 @@ uint32_t sys_info(struct request *r)
         [OBJECT_THREAD] = info_thread, [OBJECT_VCPU] = info_vcpu,       [OBJECT_PROCESS] = info_process,
         [OBJECT_MEMORY] = info_memory, [OBJECT_ACCOUNT] = info_account, [OBJECT_ENDPOINT] = info_endpoint,
     };
+    static const uint32_t needs[INFO_KINDS] = {
+        [INFO_OBJECT] = NEED(NONE, RIGHT_READ),
+        [INFO_THREAD] = NEED(PROCESS, RIGHT_READ),
+        [INFO_ROUTE] = NEED(VM, RIGHT_READ),
+    };
     void *to = current_thread()->utcb->words;
     if (r->a[1] >= INFO_KINDS)
         return STATUS_BAD_ARG;
+    enum status s = look_up(r, (uint32_t[ARGUMENTS]){needs[r->a[1]]});
+    if (s != STATUS_OK)
+        return s;
+    if (r->a[1] == INFO_ROUTE)
+        return info_route(r->object[0], r->a[2], r->a[3], to);
     if (r->a[1] == INFO_SYSTEM) {
         info_system(to);
         return STATUS_OK;
     }
-    bool thread = r->a[1] == INFO_THREAD;
-    enum status s =
-        look_up(r, (uint32_t[ARGUMENTS]){thread ? NEED(PROCESS, RIGHT_READ) : NEED(NONE, RIGHT_READ)});
-    if (s != STATUS_OK)
-        return s;
-    const struct object *o = thread ? thread_of(r->object[0], r->a[2]) : r->object[0];
+    const struct object *o = r->a[1] == INFO_THREAD ? thread_of(r->object[0], r->a[2]) : r->object[0];
     if (!o)
         return STATUS_BAD_ARG;
-    if (!info[o->type])
-        return STATUS_BAD_CAP;
-    info[o->type](o, to);
+    if (info[o->type])
+        info[o->type](o, to);
+    else
+        *(struct info_other *)to = (struct info_other){.number = o->number};
     return STATUS_OK;
 }
 

@@ -32,9 +32,9 @@ static struct route *position(struct route_list *l, uint64_t at)
     return r + (r->last < at);
 }
 
-const struct route *route_search(struct route_list *l, uint64_t at)
+struct route *route_search(struct route_list *l, uint64_t at)
 {
-    const struct route *r = position(l, at);
+    struct route *r = position(l, at);
     if (r == l->route + l->count || at < r->first)
         return NULL;
     l->recent = (uint32_t)(r - l->route);
@@ -54,13 +54,15 @@ static enum status check(struct route_list *l, const struct route *r, bool remov
 
 static void change(struct route_list *l, const struct route *r, bool remove)
 {
-    struct route *at = position(l, r->first), *behind = at + 1;
-    size_t rest = (size_t)((char *)(l->route + l->count) - (char *)at);
+    struct route *at = position(l, r->first), *end = l->route + l->count;
     if (remove) {
-        memmove(at, behind, rest - sizeof *at);
-        l->route[--l->count] = (struct route){0};
+        for (; at + 1 < end; at++)
+            at[0] = at[1];
+        *at = (struct route){0};
+        l->count--;
     } else {
-        memmove(behind, at, rest);
+        for (; end > at; end--)
+            end[0] = end[-1];
         *at = *r;
         l->count++;
     }

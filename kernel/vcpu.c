@@ -62,9 +62,10 @@ static uint64_t low_bytes(uint64_t value, unsigned size)
 // True when the guest can go on: a doorbell rang, or no route takes what the monitor decoded.
 static ALWAYS_INLINE bool send_access(struct vcpu *v, const struct vcpu_access *a)
 {
-    const struct route *r = route_find(v->vm, a->space, a->write ? ROUTE_WRITES : ROUTE_READS, a->address);
+    struct route *r = route_find(v->vm, a->space, a->write ? ROUTE_WRITES : ROUTE_READS, a->address);
     const struct object *target = r ? ref_get(r->target.ref) : NULL;
     if (target && a->address + a->size - 1 <= r->last) {
+        r->count++;
         if (target->type == OBJECT_NOTIFICATION) {
             v->doorbells++;
             notification_signal((struct notification *)target, r->target.badge);

@@ -5,13 +5,15 @@
 #include "kernel/space.h"
 #include "kernel/thread.h"
 #include "kernel/vcpu.h"
+#include "libipc/abi/info.h"
 #include "libipc/abi/syscall.h"
 
-enum { ROUTES_MAX = 64, VCPUS_MAX = 64 };
+enum { ROUTES_MAX = INFO_ROUTE_PLACES, VCPUS_MAX = 64 };
 
 struct route {
     uint64_t first, last;
     struct capability target; // endpoint or notification
+    uint64_t count;           // accesses along it
 };
 
 struct route_list {
@@ -29,14 +31,14 @@ struct vm {
     uint32_t vcpus;                                // ever made: their numbers
 };
 
-const struct route *route_search(struct route_list *l, uint64_t at);
+struct route *route_search(struct route_list *l, uint64_t at);
 
 // The route of an address, NULL when there is none. Mostly the one of the access before.
-static inline const struct route *route_find(struct vm *vm, enum access_space space, enum route_direction d,
-                                             uint64_t at)
+static inline struct route *route_find(struct vm *vm, enum access_space space, enum route_direction d,
+                                       uint64_t at)
 {
     struct route_list *l = &vm->routes[space][d];
-    const struct route *r = &l->route[l->recent];
+    struct route *r = &l->route[l->recent];
     return r->first <= at && at <= r->last ? r : route_search(l, at);
 }
 

@@ -197,6 +197,12 @@ ALWAYS_INLINE MUST_CHECK enum status sys_info_thread(uint64_t process, uint64_t 
     return (enum status)syscall_short(SYS_INFO, process, INFO_THREAD, index);
 }
 
+// list: INFO_ROUTE_LIST()
+ALWAYS_INLINE MUST_CHECK enum status sys_info_route(uint64_t vm, uint64_t list, uint64_t place)
+{
+    return (enum status)syscall_raw(SYS_INFO, vm, INFO_ROUTE, list, place, 0, 0);
+}
+
 // The text is in utcb()->words.
 ALWAYS_INLINE MUST_CHECK enum status sys_log(uint64_t bytes)
 {

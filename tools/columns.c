@@ -25,6 +25,8 @@ void column_text(char text[static 64], const json_t *value, enum column_kind kin
         snprintf(text, CELL, "%s", json_is_true(value) ? "yes" : "no");
     else if (kind == COLUMN_SECONDS)
         snprintf(text, CELL, "%lld.%03lld s", (long long)n / 1000000000, (long long)n / 1000000 % 1000);
+    else if (kind == COLUMN_ADDRESS)
+        snprintf(text, CELL, "%#llx", (long long)n);
     else if (kind == COLUMN_KIB || kind == COLUMN_BYTES)
         kib_text(text, kind == COLUMN_KIB ? n : n / 1024);
     else

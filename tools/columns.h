@@ -8,6 +8,7 @@
 enum column_kind {
     COLUMN_TEXT, // to the left; all others to the right
     COLUMN_NUMBER,
+    COLUMN_ADDRESS,
     COLUMN_SECONDS, // of nanoseconds
     COLUMN_KIB,
     COLUMN_BYTES,

@@ -43,26 +43,6 @@ void *(memcpy)(void *restrict to, const void *restrict from, size_t n)
     return to;
 }
 
-// Downwards only where the target begins inside the source; each step reads before it writes.
-void *memmove(void *to, const void *from, size_t n)
-{
-    if ((uintptr_t)to - (uintptr_t)from >= n)
-        return memcpy(to, from, n);
-    char *t = (char *)to + n;
-    const char *f = (const char *)from + n;
-    for (; n >= sizeof(word); n -= sizeof(word)) {
-        t -= sizeof(word);
-        f -= sizeof(word);
-        *(word *)t = *(const word *)f;
-        opaque();
-    }
-    for (; n > 0; n--) {
-        *--t = *--f;
-        opaque();
-    }
-    return to;
-}
-
 void *memset(void *to, int byte, size_t n)
 {
     char *t = to;

@@ -11,6 +11,5 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n);
 #ifndef memcpy
 #define memcpy(to, from, n) __builtin_memcpy(to, from, n)
 #endif
-void *memmove(void *to, const void *from, size_t n);
 void *memset(void *to, int byte, size_t n);
 int memcmp(const void *a, const void *b, size_t n);

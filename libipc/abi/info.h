@@ -100,3 +100,17 @@ struct info_account {
     uint64_t period;
     uint64_t used; // TSC ticks in all
 };
+
+// INFO_OBJECT of all others
+struct info_other {
+    uint64_t number;
+};
+
+// INFO_ROUTE. A list has its routes in its first places; those behind them are all zero.
+struct info_route {
+    uint64_t first, last;
+    uint64_t target; // number of its endpoint or notification; 0: no route is there
+    uint64_t count;  // accesses along it since it was set
+};
+enum { INFO_ROUTE_LISTS = 4, INFO_ROUTE_PLACES = 64 };
+#define INFO_ROUTE_LIST(space, write) ((uint64_t)(space)*2 + (write))

@@ -154,6 +154,7 @@ enum info_kind {
     INFO_SYSTEM,
     INFO_OBJECT,
     INFO_THREAD, // of a process: its rdx-th thread, in the order of creation
+    INFO_ROUTE,  // of a VM: that in place r10 of list rdx, INFO_ROUTE_LIST()
     INFO_KINDS
 };
 

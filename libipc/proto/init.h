@@ -30,6 +30,7 @@ enum init_label {
     LABEL_INIT_CONFIG,   // word 1: offset -> as CRASH_TEXT: the server's part of the manifest
     LABEL_INIT_COUNTERS, // word 1: the first of the server's counters -> word 0: how many, then struct
                          // stats_entry each (libipc/proto/stats.h); none: its end
+    LABEL_INIT_ROUTE, // of a VM; word 1: a place -> struct init_route: the first that was used from there on
 
     // struct init_command -> struct init_answer. A number that was the last one's is answered as that was.
     LABEL_INIT_COMMAND,
@@ -91,6 +92,17 @@ struct init_vm {
     uint64_t cpu_ns; // of its account: vCPUs and servers
     uint64_t exits, exits_by_kind[32];
     uint64_t accesses, doorbells, page_faults, interrupts;
+};
+
+enum init_route_use { INIT_ROUTE_READS, INIT_ROUTE_WRITES, INIT_ROUTE_DOORBELLS, INIT_ROUTE_USES };
+
+struct init_route {
+    char server[INIT_NAME]; // who receives there; empty: nobody
+    uint64_t first, last;
+    uint64_t count; // since the route was set
+    uint64_t place; // the next one is asked for from the place behind it on
+    uint32_t space; // enum access_space
+    uint32_t use;   // enum init_route_use
 };
 
 struct init_crash {

@@ -101,6 +101,12 @@ enum status ask_counters(uint64_t server, uint64_t first, struct stats_entry to[
     return s;
 }
 
+enum status ask_route(uint64_t vm, uint64_t place, struct init_route *to)
+{
+    uint64_t words[] = {vm, place};
+    return call(LABEL_INIT_ROUTE, words, sizeof words, 0, to, sizeof *to, NULL);
+}
+
 enum status ask_command(const struct init_command *c, struct init_answer *to)
 {
     return call(LABEL_INIT_COMMAND, c, sizeof *c, 0, to, sizeof *to, NULL);

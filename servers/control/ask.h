@@ -23,5 +23,8 @@ MUST_CHECK enum status ask_printed(const char *name, uint64_t *from, char *to, u
 MUST_CHECK enum status ask_counters(uint64_t server, uint64_t first, struct stats_entry to[ASK_COUNTERS],
                                     uint64_t *count);
 
+// Of a VM: the first route that something took, from that place on.
+MUST_CHECK enum status ask_route(uint64_t vm, uint64_t place, struct init_route *to);
+
 MUST_CHECK enum status ask_command(const struct init_command *c, struct init_answer *to);
 void ask_definition(const char *text, uint32_t bytes); // where the supervisor reads it

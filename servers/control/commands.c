@@ -51,6 +51,14 @@ static void write_pair(struct out *o, bool *first, const char *name, size_t size
     out_format(o, ": %llu", (number)value);
 }
 
+static void write_name_or_null(struct out *o, const char name[INIT_NAME])
+{
+    if (name[0])
+        out_name(o, name, INIT_NAME);
+    else
+        out_format(o, "null");
+}
+
 // ---- servers ----
 
 static void write_server(struct out *o, const struct init_server *s)
@@ -64,10 +72,7 @@ static void write_server(struct out *o, const struct init_server *s)
     out_format(o, ", \"kind\": ");
     out_name(o, s->kind, sizeof s->kind);
     out_format(o, ", \"vm\": ");
-    if (s->vm[0])
-        out_name(o, s->vm, sizeof s->vm);
-    else
-        out_format(o, "null");
+    write_name_or_null(o, s->vm);
     out_format(o,
                ", \"state\": \"%s\", \"restarts\": %llu, \"cpu_ns\": %llu, \"memory_kib\": %llu, "
                "\"priority\": %u}",
@@ -170,7 +175,26 @@ static void write_exits(struct out *o, const struct init_vm *vm)
     out_raw(o, "}", 1);
 }
 
-static void write_vm_stats(struct out *o, const struct init_vm *vm)
+// Those that something took.
+static void write_routes(struct out *o, uint64_t vm)
+{
+    static const char *const spaces[] = {[ACCESS_PORT] = "port", [ACCESS_MEMORY] = "memory"};
+    static const char *const uses[INIT_ROUTE_USES] = {
+        [INIT_ROUTE_READS] = "reads", [INIT_ROUTE_WRITES] = "writes", [INIT_ROUTE_DOORBELLS] = "doorbells"};
+    struct init_route r;
+    bool first = true;
+    out_format(o, "\"routes\": [");
+    for (uint64_t place = 0; ask_route(vm, place, &r) == STATUS_OK; place = r.place + 1) {
+        out_format(o, "%s{\"space\": \"%s\", \"first\": %llu, \"last\": %llu, \"use\": \"%s\", \"server\": ",
+                   comma(&first), spaces[r.space == ACCESS_MEMORY], (number)r.first, (number)r.last,
+                   uses[r.use < INIT_ROUTE_USES ? r.use : 0]);
+        write_name_or_null(o, r.server);
+        out_format(o, ", \"count\": %llu}", (number)r.count);
+    }
+    out_raw(o, "]", 1);
+}
+
+static void write_vm_stats(struct out *o, uint64_t n, const struct init_vm *vm)
 {
     out_format(o, "{\"name\": ");
     out_name(o, vm->name, sizeof vm->name);
@@ -179,6 +203,8 @@ static void write_vm_stats(struct out *o, const struct init_vm *vm)
                (number)vm->cpu_ns, (number)vm->memory_bytes / 1024, (number)vm->resident_bytes / 1024,
                (number)vm->overhead_bytes / 1024);
     write_exits(o, vm);
+    out_format(o, ", ");
+    write_routes(o, n);
     out_format(o, ", \"accesses\": %llu, \"doorbells\": %llu, \"page_faults\": %llu, \"interrupts\": %llu}",
                (number)vm->accesses, (number)vm->doorbells, (number)vm->page_faults, (number)vm->interrupts);
 }
@@ -224,7 +250,7 @@ static bool query_stats(const struct request *q, uint64_t sequence, struct out *
         if (!vm.name[0] || !is_wanted(q, vm.name))
             continue;
         out_format(o, "%s", comma(&first));
-        write_vm_stats(o, &vm);
+        write_vm_stats(o, n, &vm);
     }
     if (first && q->name[0])
         return error_set(e, ERROR_NOT_FOUND, "there is no VM %s", q->name);

@@ -109,6 +109,12 @@ static inline uint32_t server_slot(uint32_t server, uint32_t which)
     return SLOT_SERVER + SERVER_SLOTS * server + which;
 }
 
+// What the kernel tells of an object, until the next system call; NULL: it is not there.
+static inline const void *info_of(uint32_t slot)
+{
+    return sys_info(slot, INFO_OBJECT) == STATUS_OK ? utcb()->words : NULL;
+}
+
 // end.c: one line, then the machine stops with a status that is not 0.
 __attribute__((format(printf, 1, 2))) _Noreturn void fatal(const char *format, ...);
 // Does something that may end in fatal(): false, and `text` says why. What was done is not undone.
@@ -179,8 +185,12 @@ void events_open(void);
 void event_send(enum init_event_kind kind, struct json_text name, uint64_t value, const char *text);
 uint64_t unix_now(void); // nanoseconds since 1970, UTC
 
-// query.c: LABEL_INIT_STATUS to LABEL_INIT_COUNTERS; *m becomes the answer
+// query.c: LABEL_INIT_STATUS to LABEL_INIT_ROUTE; *m becomes the answer
 void query(uint32_t label, struct message *m);
+void name_copy(char to[INIT_NAME], struct json_text name);
+
+// routes.c: the first route from that place on that something took. False: there is none.
+bool route_find(uint64_t vm, uint64_t place, struct init_route *to);
 
 void words_put(struct message *m, uint32_t at, const void *from, size_t bytes); // into an answer
 

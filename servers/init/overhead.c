@@ -13,11 +13,6 @@
 
 enum { PAGE = 4096 };
 
-static const void *info_of(uint32_t slot)
-{
-    return sys_info(slot, INFO_OBJECT) == STATUS_OK ? utcb()->words : NULL;
-}
-
 static uint64_t filled_bytes(uint32_t slot)
 {
     const struct info_memory *i = info_of(slot);

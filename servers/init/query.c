@@ -13,12 +13,7 @@
 
 enum { PAGE = 4096, COUNTERS = 30 };
 
-static const void *info_of(uint32_t slot)
-{
-    return sys_info(slot, INFO_OBJECT) == STATUS_OK ? utcb()->words : NULL;
-}
-
-static void name_copy(char to[INIT_NAME], struct json_text name)
+void name_copy(char to[INIT_NAME], struct json_text name)
 {
     memset(to, 0, INIT_NAME);
     memcpy(to, name.at, name.length < INIT_NAME ? name.length : INIT_NAME - 1);
@@ -177,6 +172,15 @@ static enum status query_counters(struct message *m)
     return STATUS_OK;
 }
 
+static enum status query_route(struct message *m)
+{
+    struct init_route r;
+    if (!route_find(m->words[0], m->words[1], &r))
+        return STATUS_NOT_FOUND;
+    words_put(m, 0, &r, sizeof r);
+    return STATUS_OK;
+}
+
 // ---- VMs ----
 
 static void add_vcpu(uint32_t slot, struct init_vm *vm)
@@ -257,6 +261,7 @@ void query(uint32_t label, struct message *m)
         [LABEL_INIT_CRASH_TEXT - LABEL_INIT] = query_crash_text,
         [LABEL_INIT_CONFIG - LABEL_INIT] = query_config,
         [LABEL_INIT_COUNTERS - LABEL_INIT] = query_counters,
+        [LABEL_INIT_ROUTE - LABEL_INIT] = query_route,
     };
     // Words that were not sent are zero.
     for (uint32_t i = TAG_WORDS(m->tag); i < MESSAGE_REGISTERS; i++)

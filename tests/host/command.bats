@@ -278,7 +278,9 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
 
 @test "stats and disk print tables, or JSON" {
     reply query-stats '{"vms": [{"name": "alpha", "cpu_ns": 5000000000, "memory_kib": 262144, "resident_kib": 100000,
-        "overhead_kib": 1700, "exits": {"cpuid": 70, "hlt": 900}, "accesses": 5, "doorbells": 6, "page_faults": 7,
+        "overhead_kib": 1700, "exits": {"cpuid": 70, "hlt": 900}, "routes": [{"space": "port", "first": 1016,
+        "last": 1023, "use": "reads", "server": "console.alpha", "count": 12}, {"space": "memory", "first": 4273995776,
+        "last": 4273995779, "use": "doorbells", "server": null, "count": 6}], "accesses": 5, "doorbells": 6, "page_faults": 7,
         "interrupts": 8}], "servers": [{"name": "disk.alpha.root", "cpu_ns": 1, "waits": 2, "system_calls": 3,
         "messages": 4, "counters": {"reads": 17}}]}'
     reply query-disks '[{"vm": "alpha", "name": "root", "server": "disk.alpha.root", "store": "ram", "base": null,
@@ -287,6 +289,8 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     run bulkhead stats
     [ "$status" -eq 0 ]
     [[ $output =~ alpha\ +exit\ hlt\ +900 ]]
+    [[ $output =~ alpha\ +port\ +0x3f8\ +0x3ff\ +reads\ +console.alpha\ +12$'\n' ]]
+    [[ $output =~ alpha\ +memory\ +0xfec00000\ +0xfec00003\ +doorbells\ +-\ +6$'\n' ]]
     [[ $output =~ disk.alpha.root\ +reads\ +17 ]]
     run bulkhead stats alpha --json
     [[ $output == *'"doorbells": 6'* ]]

@@ -78,6 +78,9 @@ state() {
     run bulkhead stats alpha
     echo "$output"
     [[ $output =~ disk.alpha.root\ +writes\ +[1-9] ]]
+    [[ $output =~ alpha\ +port\ +0x[0-9a-f]+\ +0x[0-9a-f]+\ +doorbells\ +disk.alpha.root\ +[1-9] ]]
+    [[ $output =~ alpha\ +memory\ +0x[0-9a-f]+\ +0x[0-9a-f]+\ +reads\ +disk.alpha.root\ +[1-9] ]]
+    [[ $output =~ alpha\ +port\ +0x3f8\ +0x3ff\ +writes\ +console.alpha\ +[1-9] ]]
     [[ $output != *beta* ]]
 }
 

@@ -24,8 +24,33 @@ teardown_file() {
     control '"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running", "restarts": [0-9]+, "cpu_ns": [0-9]+, "memory_kib": [0-9]+, "priority": 20' query-servers
     control '"name": "memory", "kind": "memory", "vm": null, "state": "running"' query-servers
     control '"name": "alpha", "state": "running", "memory_kib": 262144, "resident_kib": [0-9]+, "vcpus": 1, "exits": [0-9]{3,}' query-vms
-    control '"exits": \{.*"cpuid": [0-9]+.*\}, "accesses": [0-9]+' query-stats '{"name": "alpha"}'
+    control '"exits": \{.*"cpuid": [0-9]+.*\}, "routes": \[.*\], "accesses": [0-9]+' query-stats '{"name": "alpha"}'
     control NotFound query-stats '{"name": "beta"}'
+}
+
+# routes USES: how often those routes of alpha were taken in all
+routes() {
+    grep -oE "\"use\": \"($1)\", \"server\": [^,]*, \"count\": [0-9]+" <<<"${MACHINE_MATCH[0]}" |
+        awk '{ sum += $NF } END { print sum + 0 }'
+}
+
+@test "exits are counted by route, whoever dies" {
+    local com1='"space": "port", "first": 1016, "last": 1023, "use": "writes", "server": "console.alpha", "count": ([0-9]+)'
+    control '^\{\}$' vm-pause '{"name": "alpha"}'
+    control "$com1" query-stats '{"name": "alpha"}'
+    local before=${BASH_REMATCH[1]}
+    [ "$before" -gt 100 ]
+    [[ ${MACHINE_MATCH[0]} =~ \"accesses\":\ ([0-9]+),\ \"doorbells\":\ ([0-9]+) ]]
+    local accesses=${BASH_REMATCH[1]} doorbells=${BASH_REMATCH[2]}
+    [ "$(routes 'reads|writes')" -eq "$accesses" ]
+    [ "$(routes doorbells)" -eq "$doorbells" ]
+    control '^\{\}$' vm-resume '{"name": "alpha"}'
+    control '^\{\}$' kill '{"server": "console.alpha"}'
+    control '^\{\}$' kill '{"server": "vmm.alpha"}'
+    machine_type "echo counted-\$((6*7))"
+    machine_expect '^counted-42$'
+    control "$com1" query-stats '{"name": "alpha"}'
+    [ "${BASH_REMATCH[1]}" -gt "$before" ]
 }
 
 @test "what is wrong is told, and the next command works" {

@@ -70,11 +70,18 @@ static void test_queries(void **unused)
     expect("{\"execute\": \"query-vms\"}", "{\"return\": [{\"name\": \"a\", \"state\": \"running\", "
                                            "\"memory_kib\": 0, \"resident_kib\": 0, \"vcpus\": "
                                            "0, \"exits\": 0}]}\n");
-    expect("{\"execute\": \"query-stats\", \"arguments\": {\"name\": \"a\"}}",
-           "{\"return\": {\"vms\": [{\"name\": \"a\", \"cpu_ns\": 0, \"memory_kib\": 0, \"resident_kib\": 0, "
-           "\"overhead_kib\": 0, \"exits\": {\"hlt\": 3}, \"accesses\": 0, \"doorbells\": 0, "
-           "\"page_faults\": 0, "
-           "\"interrupts\": 0}], \"servers\": []}}\n");
+    expect(
+        "{\"execute\": \"query-stats\", \"arguments\": {\"name\": \"a\"}}",
+        "{\"return\": {\"vms\": [{\"name\": \"a\", \"cpu_ns\": 0, \"memory_kib\": 0, \"resident_kib\": 0, "
+        "\"overhead_kib\": 0, \"exits\": {\"hlt\": 3}, \"routes\": ["
+        "{\"space\": \"port\", \"first\": 1016, \"last\": 1023, \"use\": \"reads\", \"server\": \"s\", "
+        "\"count\": 5}, "
+        "{\"space\": \"port\", \"first\": 16384, \"last\": 16385, \"use\": \"doorbells\", \"server\": null, "
+        "\"count\": 6}, "
+        "{\"space\": \"memory\", \"first\": 1, \"last\": 2, \"use\": \"writes\", \"server\": \"s\", "
+        "\"count\": 7}], \"accesses\": 0, \"doorbells\": 0, "
+        "\"page_faults\": 0, "
+        "\"interrupts\": 0}], \"servers\": []}}\n");
     expect_error("{\"execute\": \"query-stats\", \"arguments\": {\"name\": \"b\"}}", "NotFound");
     types("{\"execute\": \"query-stats\"}\n");
     assert_non_null(strstr(w.said, "\"counters\": {\"reads\": 9}"));

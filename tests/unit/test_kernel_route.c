@@ -71,6 +71,7 @@ static void assert_as_the_model(enum access_space space, enum route_direction d,
     assert_int_equal(r->target.badge, badge);
     assert_int_equal(r->first, of_badge[badge].first);
     assert_int_equal(r->last, of_badge[badge].last);
+    assert_int_equal(r->count, badge); // it moves with its route
 }
 
 static enum status foretell_add(const unsigned *counts, uint64_t rights, uint64_t (*map)[PORTS],
@@ -100,6 +101,9 @@ static void add(enum access_space space, uint64_t rights, uint64_t first, uint64
     for (unsigned d = 0; d < ROUTE_DIRECTIONS; d++)
         if (rights & (RIGHT_READ << d)) {
             count[space][d]++;
+            struct route *r = route_find(vm, space, d, first);
+            assert_int_equal(r->count, 0);
+            r->count = badge;
             for (uint64_t at = first; at <= last; at++)
                 takes[space][d][at] = badge;
         }

@@ -22,6 +22,13 @@ static const struct column servers[] = {
     {"MESSAGES", "messages", COLUMN_NUMBER}, {0},
 };
 
+static const struct column routes[] = {
+    {"VM", "of", COLUMN_TEXT},          {"SPACE", "space", COLUMN_TEXT},
+    {"FIRST", "first", COLUMN_ADDRESS}, {"LAST", "last", COLUMN_ADDRESS},
+    {"USE", "use", COLUMN_TEXT},        {"SERVER", "server", COLUMN_TEXT},
+    {"TIMES", "count", COLUMN_NUMBER},  {0},
+};
+
 static const struct column counts[] = {
     {"OF", "of", COLUMN_TEXT}, {"COUNTED", "what", COLUMN_TEXT}, {"TIMES", "times", COLUMN_NUMBER}, {0}};
 
@@ -36,18 +43,35 @@ static void add_counts(json_t *rows, const json_t *list, const char *key, const 
                                               prefix, what, "times", times));
 }
 
+// Adds a row for each route of each VM.
+static void add_routes(json_t *rows, const json_t *list)
+{
+    size_t i, k;
+    json_t *vm, *route;
+    json_array_foreach(list, i, vm) json_array_foreach(json_object_get(vm, "routes"), k, route)
+    {
+        json_t *row = json_pack("{s:O}", "of", json_object_get(vm, "name"));
+        json_object_update(row, route);
+        json_array_append_new(rows, row);
+    }
+}
+
 static void print(const json_t *stats)
 {
     const json_t *vm_list = json_object_get(stats, "vms"), *server_list = json_object_get(stats, "servers");
-    json_t *rows = json_array();
+    json_t *rows = json_array(), *route_rows = json_array();
     add_counts(rows, vm_list, "exits", "exit ");
+    add_routes(route_rows, vm_list);
     add_counts(rows, server_list, "counters", "");
     columns_print(stdout, vms, vm_list);
+    fputc('\n', stdout);
+    columns_print(stdout, routes, route_rows);
     fputc('\n', stdout);
     columns_print(stdout, servers, server_list);
     fputc('\n', stdout);
     columns_print(stdout, counts, rows);
     json_decref(rows);
+    json_decref(route_rows);
 }
 
 enum outcome command_stats(struct invocation *v)

@@ -172,7 +172,6 @@ static void wrong_functions(void)
     EXPECT(sys_device_ctl(d, DEVICE_READ, 2, 0), STATUS_BAD_ARG, "device: read at no multiple of 4");
     EXPECT(sys_device_ctl(d, DEVICE_READ, 256, 0), STATUS_BAD_ARG, "device: read beyond the end");
     EXPECT(sys_device_ctl(d, DEVICE_ENABLE, 8, 0), STATUS_BAD_ARG, "device: an unknown ability");
-    EXPECT(sys_info(d, INFO_OBJECT), STATUS_BAD_CAP, "device: there is no INFO of it");
     EXPECT(sys_destroy(d), STATUS_OK, "device: destroyed");
     EXPECT(create_device(IDE, ROOT_SLOT_SYSTEM), STATUS_OK, "create device: afterwards it is free");
 }

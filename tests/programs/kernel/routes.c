@@ -52,6 +52,34 @@ static bool last_is(uint64_t offset, uint64_t value, unsigned size, bool write)
            last.info == ACCESS_INFO_MAKE(size, write, 0);
 }
 
+// How often the n-th route of ports was taken; UINT64_MAX: it is not this one, or leads elsewhere.
+static uint64_t counted(uint32_t vm, bool write, uint64_t n, uint64_t first, uint32_t target)
+{
+    const struct info_route *r = (const struct info_route *)(const void *)utcb()->words;
+    const struct info_other *o = (const struct info_other *)(const void *)utcb()->words;
+    if (sys_info(target, INFO_OBJECT) != STATUS_OK)
+        return UINT64_MAX;
+    uint64_t number = o->number;
+    bool found = sys_info_route(vm, INFO_ROUTE_LIST(ACCESS_PORT, write), n) == STATUS_OK;
+    return found && r->first == first && r->target == number ? r->count : UINT64_MAX;
+}
+
+static void routes_count(const struct machine *m, uint32_t device, uint32_t doorbell)
+{
+    const struct info_route *r = (const struct info_route *)(const void *)utcb()->words;
+    CHECK(counted(m->vm, false, 0, 0x300, device) == 3 && counted(m->vm, true, 0, 0x300, device) == 1 &&
+              counted(m->vm, true, 1, 0x310, doorbell) == 1,
+          "info: each route counts what took it");
+    EXPECT(sys_info_route(m->vm, INFO_ROUTE_LIST(ACCESS_PORT, false), 1), STATUS_OK, "info: a free place");
+    CHECK(!r->target && !r->count, "info: there is nothing");
+    EXPECT(sys_route(m->vm, ROUTE_PORT | WRITE | ROUTE_REMOVE, 0x300, 0x307, SLOT_NONE, 0), STATUS_OK,
+           "route: taken away");
+    CHECK(counted(m->vm, true, 0, 0x310, doorbell) == 1, "info: the others keep their counts");
+    EXPECT(sys_info_route(m->vm, INFO_ROUTE_LISTS, 0), STATUS_BAD_ARG, "info: no such list of routes");
+    EXPECT(sys_info_route(m->vm, 0, 64), STATUS_BAD_ARG, "info: no such place");
+    EXPECT(sys_info_route(m->vcpu, 0, 0), STATUS_BAD_CAP, "info: routes of what is no VM");
+}
+
 static void ports(void)
 {
     struct machine m;
@@ -84,6 +112,7 @@ static void ports(void)
     EXPECT(sys_info(m.vcpu, INFO_OBJECT), STATUS_OK, "info: the vCPU");
     const struct info_vcpu *i = (const struct info_vcpu *)(const void *)utcb()->words;
     CHECK(i->accesses == 4 && i->doorbells == 1, "info: accesses and doorbells are counted");
+    routes_count(&m, e, n);
 }
 
 static void wrong_routes(void)
