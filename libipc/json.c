@@ -178,6 +178,16 @@ bool json_parse(struct json *j, void *tokens, struct json_node *root)
     return separated(j, 0, t->start, 0) && separated(j, t->end, (int)j->bytes, 0);
 }
 
+_Static_assert(sizeof(jsmntok_t) <= JSON_TOKEN_BYTES, "who sets memory aside for tokens");
+
+bool json_open(struct json *j, const char *text, void *tokens, size_t bytes, struct json_node *root)
+{
+    uint32_t count = json_count(j, text, strlen(text));
+    if (count && json_token_bytes(count) > bytes)
+        return fail_at(j, 0, "%u values, more than are expected", count);
+    return count && json_parse(j, tokens, root);
+}
+
 static struct json_node node_at(const struct json *j, uint32_t at)
 {
     return (struct json_node){.token = at, .count = (uint32_t)token(j, at)->size};

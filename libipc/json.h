@@ -59,6 +59,10 @@ size_t json_token_bytes(uint32_t count);
 // Parses after json_count() into memory that the caller gives. The root must be an object.
 bool json_parse(struct json *j, void *tokens, struct json_node *root);
 
+// Both, of a text that a NUL ends, in memory for a fixed number of tokens, JSON_TOKEN_BYTES each.
+bool json_open(struct json *j, const char *text, void *tokens, size_t bytes, struct json_node *root);
+#define JSON_TOKEN_BYTES 32u // at least
+
 // Reads an object by a table. `what` names the kind of object in errors: "a server".
 bool json_read(struct json *j, struct json_node object, const char *what, const struct json_field *fields,
                size_t field_count, void *to);

@@ -2,12 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include "servers/common/block_config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "libipc/json.h"
 
-enum { TOKENS_MAX = 2 * DRIVER_CHANNELS_MAX + 8, TOKEN_WORDS = 4 };
+enum { TOKENS_MAX = 2 * DRIVER_CHANNELS_MAX + 8 };
 
 struct keys {
     struct json_node channels, read_only;
@@ -60,28 +59,24 @@ static bool read_read_only(struct json *j, struct json_node list, struct block_s
     return true;
 }
 
-static bool read_keys(struct json *j, void *tokens, struct block_service *s)
+static bool read_keys(struct json *j, struct json_node root, struct block_service *s)
 {
     static const struct json_field fields[] = {
         {JSON_FIELD(struct keys, channels), .kind = JSON_ARRAY},
         {JSON_FIELD(struct keys, read_only), .kind = JSON_ARRAY, .optional = true},
     };
-    struct json_node root;
     struct keys keys = {0};
-    return json_parse(j, tokens, &root) &&
-           json_read(j, root, "the driver's configuration", JSON_FIELDS(fields), &keys) &&
+    return json_read(j, root, "the driver's configuration", JSON_FIELDS(fields), &keys) &&
            read_channels(j, keys.channels, s) && read_read_only(j, keys.read_only, s);
 }
 
 bool block_config_read(struct block_service *s, const char *text, char *error)
 {
-    static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
+    static uint64_t tokens[TOKENS_MAX * JSON_TOKEN_BYTES / 8];
     struct json j;
+    struct json_node root;
     s->port_count = 0;
-    uint32_t count = json_count(&j, text, strlen(text));
-    bool fits = json_token_bytes(count) <= sizeof tokens;
-    bool good = count && fits && read_keys(&j, tokens, s);
-    if (!good)
-        snprintf(error, JSON_ERROR_MAX, "%s", fits ? j.error : "the driver's configuration is too long");
+    bool good = json_open(&j, text, tokens, sizeof tokens, &root) && read_keys(&j, root, s);
+    memcpy(error, j.error, JSON_ERROR_MAX);
     return good;
 }

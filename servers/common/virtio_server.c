@@ -11,7 +11,7 @@
 #include "libipc/status.h"
 #include "libipc/thread.h"
 
-enum { DEVICE_SECTION = 1, REPLIES = 8, LOG_BYTES = 4 << 10, TOKENS_MAX = 64, TOKEN_WORDS = 4 };
+enum { DEVICE_SECTION = 1, REPLIES = 8, LOG_BYTES = 4 << 10, TOKENS_MAX = 64 };
 
 // ---- at the start ----
 
@@ -19,16 +19,13 @@ void virtio_server_configure(struct virtio_server *s, const struct json_field *f
                              void *config)
 {
     static const struct json_field own[] = {{.key = "memory", .kind = JSON_NUMBER}};
-    static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
-    const char *text = (const char *)MAP_CONFIG;
+    static uint64_t tokens[TOKENS_MAX * JSON_TOKEN_BYTES / 8];
     struct json j;
     struct json_node root;
     uint64_t memory = 0;
     log_use_ring(SLOT_LOG_SIGNAL);
-    uint32_t found = json_count(&j, text, strlen(text));
-    if (found && json_token_bytes(found) > sizeof tokens)
-        die("the configuration is too long");
-    if (!found || !json_parse(&j, tokens, &root) || !json_read_some(&j, root, JSON_FIELDS(own), &memory) ||
+    if (!json_open(&j, (const char *)MAP_CONFIG, tokens, sizeof tokens, &root) ||
+        !json_read_some(&j, root, JSON_FIELDS(own), &memory) ||
         (field_count && !json_read_some(&j, root, fields, field_count, config)))
         die("%s", j.error);
     s->virtio.memory = guest_memory((uint8_t *)DEVICE_MAP_RAM, memory);

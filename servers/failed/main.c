@@ -27,7 +27,7 @@
 
 const char program_name[] = "failed";
 
-enum { TOKENS_MAX = 16, TOKEN_WORDS = 4, WINDOW = 0x200000, PAGE = 4096 };
+enum { TOKENS_MAX = 16, WINDOW = 0x200000, PAGE = 4096 };
 enum { PRINT_BYTES = 64 }; // at once: the kernel waits for the line meanwhile
 
 static struct {
@@ -65,14 +65,11 @@ static void read_config(void)
          .names = log_level_names},
         {.key = "logs", .offset = offsetof(typeof(config), logs), .kind = JSON_BOOL},
     };
-    static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
-    const char *text = (const char *)MAP_CONFIG;
+    static uint64_t tokens[TOKENS_MAX * JSON_TOKEN_BYTES / 8];
     struct json j;
     struct json_node root;
-    uint32_t count = json_count(&j, text, strlen(text));
-    if (count && json_token_bytes(count) > sizeof tokens)
-        die("the configuration is too long");
-    if (!count || !json_parse(&j, tokens, &root) || !json_read_some(&j, root, JSON_FIELDS(fields), &config))
+    if (!json_open(&j, (const char *)MAP_CONFIG, tokens, sizeof tokens, &root) ||
+        !json_read_some(&j, root, JSON_FIELDS(fields), &config))
         die("%s", j.error);
 }
 

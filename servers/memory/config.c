@@ -2,31 +2,22 @@
 // SPDX-License-Identifier: MIT
 #include "servers/memory/config.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { STOCK = 16, TOKENS_MAX = 8, TOKEN_WORDS = 4 };
+enum { STOCK = 16, TOKENS_MAX = 8 };
 
-static bool read_keys(struct json *j, void *tokens, struct memory_config *config)
+bool config_read(struct memory_config *config, const char *text, char *error)
 {
     static const struct json_field fields[] = {
         {JSON_FIELD(struct memory_config, stock), .kind = JSON_NUMBER, .optional = true,
          .most = 2 * BOOKS_STOCK_MAX},
     };
-    struct json_node root;
-    return json_parse(j, tokens, &root) &&
-           json_read(j, root, "the pager's configuration", JSON_FIELDS(fields), config);
-}
-
-bool config_read(struct memory_config *config, const char *text, char *error)
-{
-    static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
+    static uint64_t tokens[TOKENS_MAX * JSON_TOKEN_BYTES / 8];
     struct json j;
+    struct json_node root;
     *config = (struct memory_config){.stock = STOCK};
-    uint32_t count = json_count(&j, text, strlen(text));
-    bool fits = json_token_bytes(count) <= sizeof tokens;
-    bool good = count && fits && read_keys(&j, tokens, config);
-    if (!good)
-        snprintf(error, JSON_ERROR_MAX, "%s", fits ? j.error : "the pager's configuration is too long");
+    bool good = json_open(&j, text, tokens, sizeof tokens, &root) &&
+                json_read(&j, root, "the pager's configuration", JSON_FIELDS(fields), config);
+    memcpy(error, j.error, JSON_ERROR_MAX);
     return good;
 }

@@ -17,7 +17,7 @@
 const char program_name[] = "terminal";
 
 enum { KIND = 0x6d726574, VERSION = 1, LOG_BYTES = 64 << 10, STEPS_AT_ONCE = 32 };
-enum { TOKENS_MAX = 8, TOKEN_WORDS = 4 };
+enum { TOKENS_MAX = 8 };
 enum section { SECTION_VIEW = 1, SECTION_STREAMS, SECTION_LOGS };
 
 static struct terminal terminal;
@@ -99,14 +99,10 @@ static void read_config(void)
     static const struct json_field fields[] = {
         {.key = "level", .kind = JSON_CHOICE, .names = log_level_names},
     };
-    static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
-    const char *text = (const char *)MAP_CONFIG;
+    static uint64_t tokens[TOKENS_MAX * JSON_TOKEN_BYTES / 8];
     struct json j;
     struct json_node root;
-    uint32_t count = json_count(&j, text, strlen(text));
-    if (count && json_token_bytes(count) > sizeof tokens)
-        die("the configuration is too long");
-    if (!count || !json_parse(&j, tokens, &root) ||
+    if (!json_open(&j, (const char *)MAP_CONFIG, tokens, sizeof tokens, &root) ||
         !json_read(&j, root, "the terminal's configuration", JSON_FIELDS(fields), &terminal.level))
         die("%s", j.error);
 }

@@ -7,14 +7,13 @@
 //  "devices": [2, 3]}
 #include "servers/vmm/config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libipc/json.h"
 #include "libipc/proto/bus.h"
 
-enum { TOKENS_MAX = 64, TOKEN_WORDS = 4, PAGE = 4096 };
+enum { TOKENS_MAX = 64, PAGE = 4096 };
 
 struct keys {
     struct json_text name, cmdline;
@@ -76,12 +75,9 @@ static bool read_keys(struct json *j, struct json_node root, struct vm_config *c
 
 const char *config_read(struct vm_config *config, const char *text)
 {
-    static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
+    static uint64_t tokens[TOKENS_MAX * JSON_TOKEN_BYTES / 8];
     static struct json j;
     struct json_node root;
     *config = (struct vm_config){0};
-    uint32_t count = json_count(&j, text, strlen(text));
-    if (count && json_token_bytes(count) > sizeof tokens)
-        return "the monitor's configuration is too long";
-    return count && json_parse(&j, tokens, &root) && read_keys(&j, root, config) ? NULL : j.error;
+    return json_open(&j, text, tokens, sizeof tokens, &root) && read_keys(&j, root, config) ? NULL : j.error;
 }

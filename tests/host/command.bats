@@ -60,23 +60,28 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
 }
 
 @test "every command has --help, and docs/command.md tells of it and of its options" {
-    local command option
+    local command option commands=0 options=0
     while read -r command; do
+        commands=$((commands + 1))
         # shellcheck disable=SC2086 # one or two words
         run bulkhead $command --help
         [ "$status" -eq 0 ]
         [[ ${lines[0]} == "usage: bulkhead $command"* ]]
         grep -q "^### $command" docs/command.md || { echo "docs/command.md lacks $command"; false; }
         while read -r option; do
+            options=$((options + 1))
             sed -n "/^### $command/,/^###* /p" docs/command.md | grep -q -e "$option" ||
                 { echo "docs/command.md lacks $command $option"; false; }
         done < <(grep -o -e '--[a-z][a-z-]*' <<<"${lines[0]}")
     done < <(bulkhead --help | sed -n 's/^  \(vm [a-z]*\|[a-z-]*\) .*/\1/p')
+    [ "$commands" -ge 21 ]
+    [ "$options" -ge 50 ]
 }
 
 @test "docs/command.md tells of no command and no option that there is not" {
-    local line option
+    local line option commands=0 options=0
     while read -r _ line; do
+        commands=$((commands + 1))
         # shellcheck disable=SC2086 # one or two words
         bulkhead ${line%% \`*} --help
     done < <(grep '^### ' docs/command.md)
@@ -85,8 +90,11 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
         bulkhead $line --help
     done >"$BATS_TEST_TMPDIR/help"
     while read -r option; do
+        options=$((options + 1))
         grep -q -e "$option" "$BATS_TEST_TMPDIR/help" || { echo "there is no $option"; false; }
     done < <(grep -o '`--[a-z-]*' docs/command.md | tr -d '`' | sort -u)
+    [ "$commands" -ge 21 ]
+    [ "$options" -ge 12 ]
 }
 
 @test "wrong usage is one line that says where to look, and status 2" {

@@ -162,11 +162,28 @@ static void some_keys_only(void **state)
     free(d.tokens);
 }
 
+static void room_for_so_many_tokens(void **state)
+{
+    (void)state;
+    uint64_t tokens[3 * JSON_TOKEN_BYTES / sizeof(uint64_t)];
+    struct json j;
+    struct json_node root;
+    struct thing t = {0};
+    assert_true(json_open(&j, "{\"size\": 5}", tokens, sizeof tokens, &root));
+    assert_true(json_read_some(&j, root, JSON_FIELDS(fields), &t));
+    assert_int_equal(t.size, 5);
+    assert_false(json_open(&j, "{\"size\": 5, \"more\": [1, 2, 3, 4, 5, 6]}", tokens, sizeof tokens, &root));
+    assert_string_equal(j.error, "line 1: 11 values, more than are expected");
+    assert_false(json_open(&j, "{", tokens, sizeof tokens, &root));
+    assert_string_not_equal(j.error, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_kinds), cmocka_unit_test(what_is_missing_stays), cmocka_unit_test(mistakes),
-        cmocka_unit_test(escapes),   cmocka_unit_test(some_keys_only),
+        cmocka_unit_test(all_kinds),      cmocka_unit_test(what_is_missing_stays),
+        cmocka_unit_test(mistakes),       cmocka_unit_test(escapes),
+        cmocka_unit_test(some_keys_only), cmocka_unit_test(room_for_so_many_tokens),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }
