@@ -128,6 +128,7 @@ static void clear(const char *path)
         close(folder);
 }
 
+// False: errno says why; EWOULDBLOCK: another one has it.
 static bool take_lock(const char *path, int *lock)
 {
     uint64_t deadline = patience_from_now(LOCK_PATIENCE_MS);
@@ -147,8 +148,10 @@ bool machine_claim(struct invocation *v, const char *name, const char **path, in
     if ((mkdir(folder, 0777) != 0 && errno != EEXIST) || (mkdir(*path, 0700) != 0 && errno != EEXIST))
         return report_error(&v->report, 0, "%s: %s", *path, strerror(errno));
     if (!take_lock(*path, lock))
-        return report_error(&v->report, 0, "%s runs already; --run NAME gives another one another name",
-                            name);
+        return errno == EWOULDBLOCK
+                   ? report_error(&v->report, 0, "%s runs already; --run NAME gives another one another name",
+                                  name)
+                   : report_error(&v->report, 0, "%s/%s: %s", *path, MACHINE_LOCK, strerror(errno));
     clear(*path);
     return true;
 }

@@ -147,6 +147,14 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     done
 }
 
+@test "a machine whose lock cannot be made: one line that names it" {
+    mkdir -p "$BULKHEAD_RUNS/other/lock"
+    run bulkhead run one-vm --run other
+    [ "$status" -eq 1 ]
+    [ "$output" = "bulkhead: $BULKHEAD_RUNS/other/lock: Is a directory" ]
+    rmdir "$BULKHEAD_RUNS/other/lock"
+}
+
 @test "a folder that a killed machine has left is no machine" {
     control one
     kill "${MOCKS[0]}"
