@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "servers/control/utf8.h"
+
 void out_raw(struct out *o, const char *text, size_t bytes)
 {
     if (bytes > o->size - o->used) {
@@ -27,32 +29,12 @@ void out_format(struct out *o, const char *format, ...)
     out_raw(o, text, (size_t)n < sizeof text ? (size_t)n : 0);
 }
 
-// Bytes of the well-formed character at the beginning; 0: there is none. [RFC3629] 4.
-static size_t character(const uint8_t *text, size_t bytes)
-{
-    uint8_t first = text[0];
-    size_t n = first < 0x80   ? 1
-               : first < 0xc2 ? 0
-               : first < 0xe0 ? 2
-               : first < 0xf0 ? 3
-               : first < 0xf5 ? 4
-                              : 0;
-    if (n > bytes)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    bool low = (first == 0xe0 && text[1] < 0xa0) || (first == 0xf0 && text[1] < 0x90);
-    bool high = (first == 0xed && text[1] >= 0xa0) || (first == 0xf4 && text[1] >= 0x90);
-    return n > 1 && (low || high) ? 0 : n;
-}
-
 void out_text(struct out *o, const char *text, size_t bytes)
 {
     out_raw(o, "\"", 1);
     for (size_t i = 0, n; i < bytes && !o->full; i += n ? n : 1) {
         uint8_t c = (uint8_t)text[i];
-        n = character((const uint8_t *)text + i, bytes - i);
+        n = utf8_character((const uint8_t *)text + i, bytes - i);
         if (!n)
             out_raw(o, "\xef\xbf\xbd", 3);
         else if (c == '"' || c == '\\')

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "servers/control/utf8.h"
+
 struct reader {
     const char *at, *end;
     const char *wrong;
@@ -48,22 +50,13 @@ static bool is_hex(uint8_t c)
 
 // ---- the check ----
 
-// The rest of a character of several bytes: shortest form, no surrogates, up to 10FFFF.
-static bool take_utf8(struct reader *r, uint8_t first)
+// A character of several bytes, whose first one was taken.
+static bool take_utf8(struct reader *r)
 {
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    unsigned more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-    uint32_t code = first & (0x3f >> more);
-    if (first < 0xc0 || first >= 0xf8 || (size_t)(r->end - r->at) < more)
-        return fail(r, "these bytes are no UTF-8");
-    for (unsigned i = 0; i < more; i++) {
-        uint8_t c = (uint8_t)*r->at++;
-        if ((c & 0xc0) != 0x80)
-            return fail(r, "these bytes are no UTF-8");
-        code = code << 6 | (c & 0x3f);
-    }
-    bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    return (code >= least[more] && code <= 0x10ffff && !surrogate) || fail(r, "these bytes are no UTF-8");
+    const char *first = r->at - 1;
+    size_t bytes = utf8_character((const uint8_t *)first, (size_t)(r->end - first));
+    r->at = first + bytes;
+    return bytes || fail(r, "these bytes are no UTF-8");
 }
 
 static bool take_escape(struct reader *r)
@@ -89,7 +82,7 @@ static bool take_text(struct reader *r)
             return true;
         if (c < 0x20)
             return fail(r, "a text holds a control character");
-        if (c == '\\' ? !take_escape(r) : c >= 0x80 && !take_utf8(r, c))
+        if (c == '\\' ? !take_escape(r) : c >= 0x80 && !take_utf8(r))
             return false;
     }
     return fail(r, "it ends in the middle");
