@@ -7,7 +7,6 @@
 
 #include <cpuid.h>
 #include <immintrin.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -22,7 +21,7 @@ static bool detect_avx(void)
     return (a & XCR0_VECTORS) == XCR0_VECTORS;
 }
 
-static bool has_avx(void)
+bool has_avx(void)
 {
     static enum { UNKNOWN, ABSENT, PRESENT } avx;
     if (avx == UNKNOWN)

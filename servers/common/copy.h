@@ -2,7 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+
+// Does the processor have AVX, and is its state switched? Looked at once.
+bool has_avx(void);
 
 // Regions do not overlap.
 void copy_bytes(void *to, const void *from, size_t bytes);

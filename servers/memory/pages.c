@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: MIT
 #include "servers/memory/pages.h"
 
-#include <cpuid.h>
 #include <immintrin.h>
 #include <string.h>
 
 #include "libipc/proto/layout.h"
 #include "libipc/syscall.h"
+#include "servers/common/copy.h"
 
 #define WINDOW (UINT64_C(1) << 40) // of each pool and each guest's memory
 
@@ -61,15 +61,6 @@ bool place_is_filled(struct place p)
     return sys_protect(MEMORY_SLOT_POOL + p.pool, p.page, 1, RIGHTS_ALL) == STATUS_OK;
 }
 
-static bool has_avx(void)
-{
-    unsigned a, b, c, d, low, high;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_AVX) || !(c & bit_OSXSAVE))
-        return false;
-    asm("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (low & 6) == 6; // the kernel switches SSE and AVX state
-}
-
 // The widest stores that each machine with AVX has: an instruction for 32 bytes.
 __attribute__((target("avx"))) static void zero_wide(void *to, uint64_t bytes)
 {
@@ -82,10 +73,7 @@ __attribute__((target("avx"))) static void zero_wide(void *to, uint64_t bytes)
 
 void place_zero(struct place p, uint64_t pages)
 {
-    static int avx = -1;
-    if (avx < 0)
-        avx = has_avx();
-    if (avx)
+    if (has_avx())
         zero_wide(at(p), pages * PAGE_BYTES);
     else
         memset(at(p), 0, pages * PAGE_BYTES);
