@@ -6,6 +6,7 @@
 // finds no room there is counted, and the next one that does is preceded by the count.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,12 @@ extern enum log_level log_level; // lines beyond it are dropped; LOG_INFO at the
 #define log_debug(...)   (log_level >= LOG_DEBUG ? log_line(LOG_DEBUG, __VA_ARGS__) : (void)0)
 
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
+
+// Of the same again and again: the first have a line each, then every power of two, so that it fills no log.
+static inline bool log_is_told(uint64_t count)
+{
+    return count <= 8 || !(count & (count - 1));
+}
 
 // Logs an error and ends the process: a server may die with a reason, because it is started again.
 __attribute__((format(printf, 1, 2))) _Noreturn void die(const char *format, ...);

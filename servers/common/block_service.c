@@ -20,12 +20,6 @@ _Static_assert(GPT_READ_SECTORS <= BLOCK_TABLE_PAGES * PAGE_SECTORS, "a table is
 
 static const char *const op_names[BLOCK_OPS] = {"read", "write", "flush"};
 
-// The first few of a kind are told, then ever fewer.
-static bool is_told(uint64_t count)
-{
-    return count <= 4 || (count & (count - 1)) == 0;
-}
-
 // ---- what a client sees ----
 
 static void set_state(struct block_request *slot, enum block_state state)
@@ -88,7 +82,7 @@ static void refuse(struct block_service *s, uint32_t port, uint32_t slot, const 
                    enum block_status status)
 {
     struct block_port *p = &s->ports[port];
-    if (is_told(++p->refused))
+    if (log_is_told(++p->refused))
         log_warning("'%s': refused op %u, %u bytes at sector %llu of %llu, page %u (%llu refused)",
                     p->partition, r->op, r->bytes, LONG(r->sector), LONG(p->sectors), r->page,
                     LONG(p->refused));
@@ -100,7 +94,7 @@ static void count_error(struct block_service *s, uint32_t port, const struct blo
     struct block_port *p = &s->ports[port];
     uint64_t errors = p->shared->errors + 1;
     BLOCK_STORE(&p->shared->errors, errors);
-    if (is_told(errors))
+    if (log_is_told(errors))
         log_error("%s: %s of %u bytes at sector %llu, sector %llu of '%s', failed (%llu errors of it)",
                   s->backend.disks[p->disk].name, op_names[r->op], r->bytes, LONG(p->first + r->sector),
                   LONG(r->sector), p->partition, LONG(errors));

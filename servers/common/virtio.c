@@ -7,8 +7,6 @@
 #include "libipc/log.h"
 #include "servers/common/virtio_internal.h"
 
-enum { FAULTS_TOLD = 8 };
-
 static struct virtqueue *queue_of(struct virtio *v, uint32_t i)
 {
     return &v->queue[i];
@@ -97,18 +95,11 @@ static void need_reset(struct virtio *v, const char *counter)
     virtio_config_changed(v); // [VIRTIO] 2.1.2
 }
 
-// The first faults have a line each, then every power of two: a guest that goes on fills no log.
-static bool is_told(struct virtio *v)
-{
-    uint32_t n = ++v->faults;
-    return n <= FAULTS_TOLD || !(n & (n - 1));
-}
-
 void virtio_fail(struct virtio *v, const char *counter, const char *what)
 {
     if (v->state->status & VIRTIO_NEEDS_RESET)
         return;
-    if (is_told(v))
+    if (log_is_told(++v->faults))
         log_warning("the guest's driver is at fault: %s", what);
     need_reset(v, counter);
 }
@@ -117,7 +108,7 @@ static void fail_queue(struct virtio *v, const struct virtqueue *q)
 {
     if (v->state->status & VIRTIO_NEEDS_RESET)
         return;
-    if (is_told(v))
+    if (log_is_told(++v->faults))
         log_warning("the guest's driver is at fault: queue %u: %s", q->number, virtq_fault_texts[q->fault]);
     need_reset(v, virtq_fault_names[q->fault]);
 }

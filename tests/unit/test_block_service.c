@@ -166,7 +166,7 @@ static void errors(void **state)
     for (unsigned i = 0; i < 100; i++)
         request(0, 0, (struct block_request){.op = BLOCK_WRITE, .sector = 10, .bytes = 512});
     assert_int_equal(world.channel[0].errors, 101);
-    assert_int_equal(lines, 3 + 4); // 2 to 4, 8, 16, 32, 64
+    assert_int_equal(lines, 7 + 3); // 2 to 8, 16, 32, 64
     assert_int_equal(request(0, 0, (struct block_request){.sector = 11, .bytes = 512}), BLOCK_OK);
 }
 

@@ -155,7 +155,7 @@ static enum block_status outcome(struct disk *d, uint32_t tag, uint32_t written)
     if (status == STATUS_OK_BYTE && whole)
         return BLOCK_OK;
     d->errors++;
-    if ((d->errors & (d->errors - 1)) == 0)
+    if (log_is_told(d->errors))
         log_error("the disk answers with status %u and %u bytes (%llu such answers)", status, written,
                   (unsigned long long)d->errors);
     return BLOCK_ERROR;
