@@ -76,6 +76,6 @@ void expand_disks(struct scope *s, const struct config_vm *c)
         uint64_t quota = add_data(s, d, server) + add_base(s, d, server);
         expand_find_object(s->plan, expand_name(s, "%.quota"))->quota += quota;
         if (d->partition_name)
-            expand_channel(s, server, d->partition_name, false);
+            expand_channel(s, server, d->partition_name);
     }
 }

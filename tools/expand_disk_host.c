@@ -11,16 +11,14 @@ enum { WINDOW = 0x200000, VIRTIO_VENDOR = 0x1af4, VIRTIO_BLK = 0x1042, ATA_PORTS
 
 struct host_channel {
     const char *client, *partition;
-    bool read_only;
 };
 
-void expand_channel(struct scope *s, struct plan_server *server, const char *partition, bool read_only)
+void expand_channel(struct scope *s, struct plan_server *server, const char *partition)
 {
     unsigned number = (unsigned)s->channels.count;
     const char *bits = arena_format(s->plan->arena, "%s.bits", kinds[s->disk_driver].name);
     s->server = server->name;
-    *PLAN_ADD(s->plan, &s->channels, struct host_channel) =
-        (struct host_channel){server->name, partition, read_only};
+    *PLAN_ADD(s->plan, &s->channels, struct host_channel) = (struct host_channel){server->name, partition};
     expand_memory(s, "@.channel", "%.quota", sizeof(struct block_channel), FILL_ZERO);
     expand_memory(s, "@.buffer", "%.quota", BLOCK_PAGES * BLOCK_PAGE, FILL_ZERO);
     expand_cap(s, &server->program,
@@ -31,15 +29,10 @@ void expand_channel(struct scope *s, struct plan_server *server, const char *par
 
 static const char *driver_config(const struct scope *s)
 {
-    const char *all = "", *read_only = "";
+    const char *all = "";
     PLAN_EACH(struct host_channel, c, &s->channels)
-    {
-        all = arena_format(s->plan->arena, "%s%s\"%s\"", all, *all ? ", " : "", c->partition);
-        if (c->read_only)
-            read_only =
-                arena_format(s->plan->arena, "%s%s\"%s\"", read_only, *read_only ? ", " : "", c->partition);
-    }
-    return arena_format(s->plan->arena, "{\"channels\": [%s], \"read_only\": [%s]}", all, read_only);
+    all = arena_format(s->plan->arena, "%s%s\"%s\"", all, *all ? ", " : "", c->partition);
+    return arena_format(s->plan->arena, "{\"channels\": [%s]}", all);
 }
 
 static void add_channels(struct scope *s, struct plan_server *driver)

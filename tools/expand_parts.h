@@ -81,7 +81,7 @@ void expand_control(struct scope *s);
 // expand_disk_host.c: the driver of the host's disk (proto/block.h). The scope's server, which is a device of
 // the scope's VM, gets a channel to a partition; then, when all have theirs, the driver is made, if there are
 // any.
-void expand_channel(struct scope *s, struct plan_server *server, const char *partition, bool read_only);
+void expand_channel(struct scope *s, struct plan_server *server, const char *partition);
 void expand_disk_driver(struct scope *s);
 
 // expand_part.c

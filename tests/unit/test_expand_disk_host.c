@@ -25,13 +25,13 @@ static struct manifest m;
 static char *text;
 static const struct manifest_server *driver, *second;
 
-static void add_client(struct scope *s, const char *vm, const char *partition, bool read_only)
+static void add_client(struct scope *s, const char *vm, const char *partition)
 {
     s->vm = vm;
     expand_object(s, MANIFEST_QUOTA, "%.quota", NULL)->quota = 1;
     expand_account(s, "%.account", "%.quota", 100);
     expand_object(s, MANIFEST_NOTIFICATION, "vmm.%.bits", NULL);
-    expand_channel(s, expand_server(s, KIND_TESTDEV, "{}"), partition, read_only);
+    expand_channel(s, expand_server(s, KIND_TESTDEV, "{}"), partition);
 }
 
 // Two clients, that do not matter otherwise.
@@ -46,8 +46,8 @@ static int make(void **state)
     expand_memory(&s, "rams", NULL, PAGE, FILL_ZERO);
     plan.rams.memory = "rams";
     plan.rams.signal = "terminal.bits";
-    add_client(&s, "a", "a.root", false);
-    add_client(&s, "b", "shared", true);
+    add_client(&s, "a", "a.root");
+    add_client(&s, "b", "shared");
     expand_disk_driver(&s);
     // The VMs themselves are not part of this.
     PLAN_EACH(struct plan_server, server, &plan.servers)
@@ -112,8 +112,7 @@ static void both_ends(void **state)
     assert_int_equal(cap(d, DRIVER_SLOT_BUFFER + 1)->rights, RIGHT_READ | RIGHT_WRITE);
     assert_true(is_named(m.object[mapped(c, DEVICE_MAP_BUFFER)].payer, "b.quota"));
     const struct manifest_object *config = &m.object[mapped(d, MAP_CONFIG)];
-    assert_true(json_is(config->memory.content,
-                        "{\"channels\": [\"a.root\", \"shared\"], \"read_only\": [\"shared\"]}"));
+    assert_true(json_is(config->memory.content, "{\"channels\": [\"a.root\", \"shared\"]}"));
 }
 
 static void its_device(void **state)
@@ -162,7 +161,7 @@ static void ata(void **state)
     static const uint16_t ports[][2] = {{0x1f0, 0x1f7}, {0x3f6, 0x3f6}, {0x170, 0x177}, {0x376, 0x376}};
     struct plan p = {.arena = &arena};
     struct scope s = {.plan = &p, .disk_driver = KIND_ATA};
-    add_client(&s, "a", "a.root", false);
+    add_client(&s, "a", "a.root");
     expand_disk_driver(&s);
     const struct plan_server *server = expand_find_server(&p, "ata");
     assert_string_equal(server->program.image, "drivers/ata");
