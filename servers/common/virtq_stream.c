@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-uint8_t *stream_span(struct virtq_stream *s, uint64_t most, uint64_t *bytes)
+uint8_t *virtq_stream_span(struct virtq_stream *s, uint64_t most, uint64_t *bytes)
 {
     *bytes = 0;
     if (!s->segments || !most)
@@ -21,25 +21,25 @@ uint8_t *stream_span(struct virtq_stream *s, uint64_t most, uint64_t *bytes)
     return at;
 }
 
-size_t stream_get(struct virtq_stream *s, void *to, size_t bytes)
+size_t virtq_stream_get(struct virtq_stream *s, void *to, size_t bytes)
 {
     size_t done = 0;
     uint64_t piece;
-    for (const uint8_t *at; (at = stream_span(s, bytes - done, &piece)); done += piece)
+    for (const uint8_t *at; (at = virtq_stream_span(s, bytes - done, &piece)); done += piece)
         memcpy((uint8_t *)to + done, at, piece);
     return done;
 }
 
-size_t stream_put(struct virtq_stream *s, const void *from, size_t bytes)
+size_t virtq_stream_put(struct virtq_stream *s, const void *from, size_t bytes)
 {
     size_t done = 0;
     uint64_t piece;
-    for (uint8_t *at; (at = stream_span(s, bytes - done, &piece)); done += piece)
+    for (uint8_t *at; (at = virtq_stream_span(s, bytes - done, &piece)); done += piece)
         memcpy(at, (const uint8_t *)from + done, piece);
     return done;
 }
 
-uint8_t *stream_last(struct virtq_stream *s)
+uint8_t *virtq_stream_last(struct virtq_stream *s)
 {
     if (!s->segments)
         return NULL;

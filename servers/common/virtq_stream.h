@@ -17,11 +17,11 @@ struct virtq_stream {
 };
 
 // Takes the next piece that lies in one place, at most `most` bytes. NULL: there is nothing, *bytes is 0.
-uint8_t *stream_span(struct virtq_stream *s, uint64_t most, uint64_t *bytes);
+uint8_t *virtq_stream_span(struct virtq_stream *s, uint64_t most, uint64_t *bytes);
 
 // Take bytes and copy them; answer how many there were.
-size_t stream_get(struct virtq_stream *s, void *to, size_t bytes);
-size_t stream_put(struct virtq_stream *s, const void *from, size_t bytes);
+size_t virtq_stream_get(struct virtq_stream *s, void *to, size_t bytes);
+size_t virtq_stream_put(struct virtq_stream *s, const void *from, size_t bytes);
 
 // Takes the last byte: where a block device's status goes. NULL: there is none.
-uint8_t *stream_last(struct virtq_stream *s);
+uint8_t *virtq_stream_last(struct virtq_stream *s);

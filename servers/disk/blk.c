@@ -93,7 +93,7 @@ static void transfer(struct disk *d, struct disk_request *r, enum disk_op op, st
 
 static void get_id(struct disk *d, struct disk_request *r)
 {
-    r->filled = stream_put(&r->chain.writable, d->plan.serial, sizeof d->plan.serial);
+    r->filled = virtq_stream_put(&r->chain.writable, d->plan.serial, sizeof d->plan.serial);
     end(d, r, BLK_S_OK);
 }
 
@@ -103,7 +103,7 @@ static enum disk_refusal read_ranges(const struct disk *d, struct disk_request *
     struct virtq_stream *from = &r->chain.readable;
     if (!from->bytes || from->bytes % sizeof r->range[0] || from->bytes > sizeof r->range)
         return DISK_MALFORMED;
-    r->ranges = (uint32_t)(stream_get(from, r->range, sizeof r->range) / sizeof r->range[0]);
+    r->ranges = (uint32_t)(virtq_stream_get(from, r->range, sizeof r->range) / sizeof r->range[0]);
     for (uint32_t i = 0; i < r->ranges; i++) {
         if (r->range[i].flags & ~flags)
             return DISK_UNSUPPORTED;
@@ -144,14 +144,14 @@ static void begin(struct disk *d, struct virtqueue *q, struct disk_request *r)
     r->queue = q;
     r->writable = r->chain.writable.bytes;
     r->filled = 0;
-    r->status = stream_last(&r->chain.writable);
+    r->status = virtq_stream_last(&r->chain.writable);
     if (!r->status) {
         ++*d->refused[DISK_MALFORMED];
         r->queue = NULL;
         virtq_done(q, r->chain.position, 0);
     } else if (r->chain.give_up) {
         end(d, r, BLK_S_IOERR);
-    } else if (stream_get(&r->chain.readable, &h, sizeof h) != sizeof h) {
+    } else if (virtq_stream_get(&r->chain.readable, &h, sizeof h) != sizeof h) {
         refuse(d, r, DISK_MALFORMED);
     } else {
         dispatch(d, r, &h);

@@ -105,7 +105,7 @@ static void submit(struct partition *p, struct partition_job *j, enum block_op o
 static void copy_to_guest(struct disk_request *r, const uint8_t *from, uint64_t bytes)
 {
     uint64_t piece;
-    for (uint8_t *at; (at = stream_span(r->data, bytes, &piece)); from += piece, bytes -= piece)
+    for (uint8_t *at; (at = virtq_stream_span(r->data, bytes, &piece)); from += piece, bytes -= piece)
         copy_bytes(at, from, piece);
 }
 
@@ -115,14 +115,14 @@ static void copy_from_guest(struct disk_request *r, uint8_t *to, uint64_t bytes)
     if (r->op == DISK_ZERO)
         zero_bytes(to, bytes);
     else
-        for (const uint8_t *at; (at = stream_span(r->data, bytes, &piece)); to += piece, bytes -= piece)
+        for (const uint8_t *at; (at = virtq_stream_span(r->data, bytes, &piece)); to += piece, bytes -= piece)
             copy_bytes(to, at, piece);
 }
 
 static void read_base(const struct partition *p, struct partition_job *j, uint64_t bytes)
 {
     uint64_t piece;
-    for (uint8_t *at; (at = stream_span(j->request->data, bytes, &piece)); bytes -= piece) {
+    for (uint8_t *at; (at = virtq_stream_span(j->request->data, bytes, &piece)); bytes -= piece) {
         overlay_copy_base(&p->plan.overlay, j->offset, at, piece);
         j->offset += piece;
         j->left -= piece;

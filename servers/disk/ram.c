@@ -86,7 +86,7 @@ static bool write_new_block(struct ram *r, uint64_t offset, struct virtq_stream 
         copy_whole(r, offset / DISK_BLOCK, at);
     at += offset % DISK_BLOCK;
     uint64_t piece;
-    for (const uint8_t *p; (p = stream_span(from, bytes, &piece)); at += piece, bytes -= piece)
+    for (const uint8_t *p; (p = virtq_stream_span(from, bytes, &piece)); at += piece, bytes -= piece)
         copy_bytes(at, p, piece);
     set_entry(r, offset / DISK_BLOCK, RAM_OWN + number);
     return true;
@@ -97,7 +97,7 @@ static bool write_new_block(struct ram *r, uint64_t offset, struct virtq_stream 
 static enum blk_status do_read(const struct ram *r, uint64_t offset, struct virtq_stream *to)
 {
     uint64_t piece, bytes;
-    for (uint8_t *at; (at = stream_span(to, UINT64_MAX, &piece));)
+    for (uint8_t *at; (at = virtq_stream_span(to, UINT64_MAX, &piece));)
         for (; piece; piece -= bytes, at += bytes, offset += bytes) {
             bytes = piece;
             const uint8_t *from = source(r, offset, &bytes);
@@ -109,7 +109,7 @@ static enum blk_status do_read(const struct ram *r, uint64_t offset, struct virt
 static void write_in_place(uint8_t *to, struct virtq_stream *from, uint64_t bytes)
 {
     uint64_t piece;
-    for (const uint8_t *at; (at = stream_span(from, bytes, &piece)); to += piece, bytes -= piece)
+    for (const uint8_t *at; (at = virtq_stream_span(from, bytes, &piece)); to += piece, bytes -= piece)
         copy_bytes(to, at, piece);
 }
 

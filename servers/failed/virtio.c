@@ -18,7 +18,7 @@ static void fail_requests(struct virtio *v, struct virtqueue *q)
     struct virtq_chain c;
     (void)v;
     while (virtq_take(q, &c)) {
-        uint8_t *status = stream_last(&c.writable);
+        uint8_t *status = virtq_stream_last(&c.writable);
         if (status)
             *status = BLOCK_IO_ERROR;
         virtq_done(q, c.position, status && !c.writable.bytes);

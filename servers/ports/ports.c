@@ -27,8 +27,8 @@ static size_t put_message(const struct ports *p, uint32_t port, enum ports_event
                           struct virtq_stream *to)
 {
     struct ports_message m = {port, (uint16_t)event, 1};
-    size_t bytes = stream_put(to, &m, sizeof m);
-    return bytes + (event == PORTS_NAME ? stream_put(to, p->name[port], strlen(p->name[port])) : 0);
+    size_t bytes = virtq_stream_put(to, &m, sizeof m);
+    return bytes + (event == PORTS_NAME ? virtq_stream_put(to, p->name[port], strlen(p->name[port])) : 0);
 }
 
 // False: the guest has no room for it yet.
@@ -78,7 +78,7 @@ static void hear_all(struct virtio *v, struct virtqueue *q)
     struct virtq_chain c;
     while (virtq_take(q, &c)) {
         struct ports_message m;
-        if (c.writable.bytes || stream_get(&c.readable, &m, sizeof m) != sizeof m) {
+        if (c.writable.bytes || virtq_stream_get(&c.readable, &m, sizeof m) != sizeof m) {
             virtio_fail(v, "fault-control-message", "a control message that is none");
             return;
         }
@@ -96,7 +96,7 @@ static void hear_all(struct virtio *v, struct virtqueue *q)
 static void skip_taken(struct virtq_stream *from, uint64_t taken)
 {
     uint64_t piece;
-    while (stream_span(from, taken, &piece))
+    while (virtq_stream_span(from, taken, &piece))
         taken -= piece;
 }
 
@@ -109,7 +109,7 @@ static void put_out(struct virtio *v, struct virtqueue *q, uint32_t port, struct
     skip_taken(from, s->taken);
     while (from->bytes) {
         uint64_t room = STREAM_AHEAD - (s->output - p->output[port].position);
-        const uint8_t *at = stream_span(from, room, &piece);
+        const uint8_t *at = virtq_stream_span(from, room, &piece);
         stream_write(&p->output[port], s->output, at, (uint32_t)piece);
         s->output += piece;
         s->taken += (uint32_t)piece;
@@ -169,7 +169,8 @@ static void receive(struct virtio *v, struct virtqueue *q, uint32_t port)
             virtio_fail(v, "fault-input-request", "a buffer for input that cannot be written");
             return;
         }
-        for (uint8_t *at; (at = stream_span(&c.writable, count - given, &piece)); given += (uint32_t)piece)
+        for (uint8_t *at; (at = virtq_stream_span(&c.writable, count - given, &piece));
+             given += (uint32_t)piece)
             ring_get(&p->input[port], s->input + given, at, (uint32_t)piece);
         s->input += given;
         v->changes |= VIRTIO_CHANGED_DEVICE;

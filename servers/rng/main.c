@@ -37,7 +37,7 @@ static uint32_t fill(struct virtq_stream *buffer)
     uint32_t filled = 0;
     while (buffer->bytes && filled < FILL_MOST) {
         uint64_t word = random_word();
-        filled += (uint32_t)stream_put(buffer, &word, sizeof word);
+        filled += (uint32_t)virtq_stream_put(buffer, &word, sizeof word);
     }
     return filled;
 }

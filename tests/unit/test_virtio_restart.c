@@ -30,9 +30,9 @@ static void serve_block(struct virtio *v, struct virtqueue *q)
     (void)v;
     while (virtq_take(q, &c)) {
         uint8_t bytes[SLOT];
-        size_t n = stream_get(&c.readable, bytes, sizeof bytes);
+        size_t n = virtq_stream_get(&c.readable, bytes, sizeof bytes);
         world_step();
-        virtq_done(q, c.position, (uint32_t)stream_put(&c.writable, bytes, n));
+        virtq_done(q, c.position, (uint32_t)virtq_stream_put(&c.writable, bytes, n));
         world_step();
     }
 }
@@ -42,7 +42,7 @@ static void serve_stream(struct virtio *v, struct virtqueue *q)
     struct virtq_chain c;
     struct stream_state *s = (struct stream_state *)(void *)world.device;
     while (s->position < OUT - SLOT && virtq_take(q, &c)) {
-        s->position += stream_get(&c.readable, out + s->position, SLOT);
+        s->position += virtq_stream_get(&c.readable, out + s->position, SLOT);
         s->requests++;
         v->changes |= VIRTIO_CHANGED_DEVICE;
         world_step();
@@ -170,7 +170,7 @@ static void serve_poison(struct virtio *v, struct virtqueue *q)
     (void)v;
     while (virtq_take(q, &c)) {
         uint8_t bytes[SLOT];
-        size_t n = stream_get(&c.readable, bytes, sizeof bytes);
+        size_t n = virtq_stream_get(&c.readable, bytes, sizeof bytes);
         poison.given_up += c.give_up;
         if (!c.give_up && poison.requests >> c.position & 1) {
             poison.met++;
@@ -181,7 +181,7 @@ static void serve_poison(struct virtio *v, struct virtqueue *q)
                 longjmp(world.out, 1);
             }
         }
-        virtq_done(q, c.position, (uint32_t)stream_put(&c.writable, bytes, n));
+        virtq_done(q, c.position, (uint32_t)virtq_stream_put(&c.writable, bytes, n));
     }
 }
 

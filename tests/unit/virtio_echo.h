@@ -22,14 +22,14 @@ static void serve(struct virtio *v, struct virtqueue *q)
     (void)v;
     while (virtq_take(q, &c)) {
         uint8_t bytes[256];
-        size_t n = stream_get(&c.readable, bytes, sizeof bytes);
+        size_t n = virtq_stream_get(&c.readable, bytes, sizeof bytes);
         for (size_t i = 0; i < n / 2; i++) {
             uint8_t b = bytes[i];
             bytes[i] = bytes[n - 1 - i];
             bytes[n - 1 - i] = b;
         }
         ran++;
-        virtq_done(q, c.position, (uint32_t)stream_put(&c.writable, bytes, n));
+        virtq_done(q, c.position, (uint32_t)virtq_stream_put(&c.writable, bytes, n));
     }
 }
 
