@@ -6,6 +6,7 @@
 
 #include "libipc/proto/disk.h"
 #include "libipc/proto/manifest.h"
+#include "libipc/proto/random.h"
 #include "tools/check.h"
 
 #define KEY(type, member) .key = #member, .offset = offsetof(struct type, member)
@@ -46,7 +47,7 @@ static const struct schema vm_keys[] = {
     {KEY(config_vm, cmdline), SCHEMA_TEXT, .text = ""},
     {KEY(config_vm, console), SCHEMA_BOOL, .otherwise = 1},
     {KEY(config_vm, test_devices), SCHEMA_BOOL},
-    {KEY(config_vm, rng), SCHEMA_BOOL},
+    {KEY(config_vm, rng), SCHEMA_CHOICE, .choices = random_source_names},
     {KEY(config_vm, disks), SCHEMA_LIST, .sub = disk_keys, .item_bytes = sizeof(struct config_disk),
      .item = "a disk"},
     {KEY(config_vm, ports), SCHEMA_NAMES, .item_bytes = sizeof(struct value)},

@@ -45,7 +45,7 @@ struct config_hang {
 
 struct config {
     unsigned line;
-    bool ata; // the machine's disk is an ATA one, not virtio: who starts the machine says so
+    bool ata; // the machine's disk is an ATA one, it has no virtio: who starts the machine says so
     struct value name, keep, control;
     struct config_log log;
     struct config_hang hang;

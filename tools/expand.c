@@ -6,6 +6,7 @@
 
 #include "libipc/proto/disk.h"
 #include "libipc/proto/layout.h"
+#include "libipc/proto/random.h"
 #include "tools/expand_parts.h"
 
 static bool add_faults(struct report *r, struct plan *p, const struct config *config)
@@ -78,6 +79,7 @@ static bool expand_all(struct arena *a, struct report *r, const struct config *c
         expand_vm(&s, config_vm(config, i));
     }
     expand_disk_driver(&s);
+    expand_rng_driver(&s);
     if (config->control.number)
         expand_control(&s);
     expand_logs(&s);
@@ -85,24 +87,41 @@ static bool expand_all(struct arena *a, struct report *r, const struct config *c
     return add_faults(r, plan, config) && fits;
 }
 
-bool expand(struct arena *a, struct report *r, const struct config *config, struct plan *plan)
-{
-    return expand_all(a, r, config, NULL, plan);
-}
-
-// The driver of the host's disk has its channels from the beginning.
-static bool check_disks(struct report *r, const struct config *config, const char *vm)
+// What it lacks is not known before its kind is.
+static bool check_host(struct report *r, const struct config *config)
 {
     unsigned errors = r->errors;
-    for (size_t i = 0; i < config->vms.count; i++) {
-        const struct config_vm *c = config_vm(config, i);
-        for (size_t k = 0; strcmp(c->name.text, vm) == 0 && k < c->disks.count; k++) {
-            const struct config_disk *d = config_disk(c, k);
-            if (d->store.number == DISK_STORE_PARTITION)
-                report_error(r, d->line, "disk %s: a VM that is added has none on the host's disk",
-                             d->name.text);
-        }
+    for (size_t i = 0; config->ata && i < config->vms.count; i++) {
+        const struct value *rng = &config_vm(config, i)->rng;
+        if (rng->number == RANDOM_HOST)
+            report_error(r, rng->line, "rng: host, expected true or rdrand: this machine has no virtio");
     }
+    return r->errors == errors;
+}
+
+bool expand(struct arena *a, struct report *r, const struct config *config, struct plan *plan)
+{
+    return check_host(r, config) && expand_all(a, r, config, NULL, plan);
+}
+
+// Drivers of the host have their channels from the beginning.
+static void check_added(struct report *r, const struct config_vm *c)
+{
+    for (size_t i = 0; i < c->disks.count; i++) {
+        const struct config_disk *d = config_disk(c, i);
+        if (d->store.number == DISK_STORE_PARTITION)
+            report_error(r, d->line, "disk %s: a VM that is added has none on the host's disk", d->name.text);
+    }
+    if (c->rng.number == RANDOM_HOST)
+        report_error(r, c->rng.line, "rng: host, but a VM that is added has none of the host's device");
+}
+
+static bool check_part(struct report *r, const struct config *config, const char *vm)
+{
+    unsigned errors = r->errors;
+    for (size_t i = 0; i < config->vms.count; i++)
+        if (strcmp(config_vm(config, i)->name.text, vm) == 0)
+            check_added(r, config_vm(config, i));
     return r->errors == errors;
 }
 
@@ -110,7 +129,7 @@ bool expand_part(struct arena *a, struct report *r, const struct config *config,
                  const struct expand_numbers *numbers, struct plan *part)
 {
     struct plan whole;
-    return check_disks(r, config, numbers->vm) && expand_all(a, r, config, numbers, &whole) &&
+    return check_part(r, config, numbers->vm) && expand_all(a, r, config, numbers, &whole) &&
            part_of(r, &whole, numbers->vm, part);
 }
 

@@ -7,7 +7,7 @@
 #include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"
 
-enum { WINDOW = 0x200000, VIRTIO_VENDOR = 0x1af4, VIRTIO_BLK = 0x1042, ATA_PORTS = 8 };
+enum { WINDOW = 0x200000, VIRTIO_BLOCK = 2, ATA_PORTS = 8 };
 
 struct host_channel {
     const char *client, *partition;
@@ -53,22 +53,6 @@ static void add_channels(struct scope *s, struct plan_server *driver)
     }
 }
 
-// A machine without it goes on; who keeps data there gets errors.
-static void add_virtio_function(const struct scope *s)
-{
-    struct plan_object *device = expand_object(s, MANIFEST_DEVICE, "@.device", NULL);
-    const char *name = device->name;
-    device->function.vendor = VIRTIO_VENDOR;
-    device->function.device = VIRTIO_BLK;
-    device->function.optional = true;
-    expand_object(s, MANIFEST_IRQ, "@.irq", NULL)->irq.device = name;
-    struct plan_object *registers = expand_object(s, MANIFEST_MEMORY, "@.registers", NULL);
-    registers->memory.fill = FILL_BAR;
-    registers->memory.pages = VIRTIO_DRIVER_BAR_PAGES;
-    registers->memory.device = name;
-    registers->memory.bar = VIRTIO_DRIVER_BAR;
-}
-
 static void add_ata_channel(const struct scope *s, const char *number, uint64_t gsi, uint16_t ports,
                             uint16_t control)
 {
@@ -82,10 +66,11 @@ static void add_ata_channel(const struct scope *s, const char *number, uint64_t 
     o->ioports.first = o->ioports.last = control;
 }
 
+// A machine without it goes on; who keeps data there gets errors.
 static void add_hardware(const struct scope *s)
 {
     if (s->disk_driver == KIND_VIRTIO_BLK) {
-        add_virtio_function(s);
+        expand_virtio_function(s, VIRTIO_BLOCK);
         return;
     }
     add_ata_channel(s, "0", 14, 0x1f0, 0x3f6);

@@ -19,6 +19,7 @@ struct scope {
     unsigned device;                      // the next number
     enum kind_index disk_driver;          // of the host's disk
     struct list channels;                 // struct host_channel: to it
+    struct list random_clients;           // const char *: rng servers with a channel to the host's device
     uint32_t console_count, log_count;    // that the terminal has
     uint32_t added_logs;                  // of the VM that is added
     uint32_t ram_count;                   // memories of guests
@@ -64,6 +65,14 @@ void expand_ports(struct scope *s, const struct config_vm *c);
 
 // expand_host.c: the machine's own devices
 void expand_host_line(struct scope *s);
+// The parts of a virtio function, of that number of virtio's, for the scope's server, its driver. A machine
+// without it goes on.
+void expand_virtio_function(const struct scope *s, unsigned number);
+
+// expand_rng.c: the random numbers of the scope's VM; then the driver of the host's virtio-rng, if any VM may
+// need it.
+void expand_rng(struct scope *s, const struct config_vm *c);
+void expand_rng_driver(struct scope *s);
 
 // expand_terminal.c. A console of the server that the scope names. The logs come when all servers are there.
 struct console_end {

@@ -183,12 +183,6 @@ static void add_test_devices(struct scope *s)
     expand_device(s, KIND_TESTPCI, BUS_DEVICES - 1, "{}");
 }
 
-static void add_rng(struct scope *s, const struct config_vm *c)
-{
-    expand_device(s, KIND_RNG, s->device++,
-                  arena_format(s->plan->arena, "{\"memory\": %llu}", (unsigned long long)c->memory.number));
-}
-
 void expand_vm(struct scope *s, const struct config_vm *c)
 {
     s->vm = c->name.text;
@@ -211,8 +205,7 @@ void expand_vm(struct scope *s, const struct config_vm *c)
         add_test_devices(s);
     expand_disks(s, c);
     expand_ports(s, c);
-    if (c->rng.number)
-        add_rng(s, c);
+    expand_rng(s, c);
     expand_set_text(expand_find_object(s->plan, expand_name(s, "vmm.%.config")),
                     monitor_config(s, c, images));
     add_machine(s, c);

@@ -237,8 +237,9 @@ static const struct kind_memory testpci_memory[] = {{"@.state", DEVICE_STATE_BYT
 static const struct kind_memory device_memory[] = {
     {"@.state", DEVICE_STATE_BYTES}, {"@.stats", 4 * KIB}, {0}};
 
-// The host's disk. Its channels are added by number, its device's parts are made (expand_disk_host.c).
-static const struct kind_cap virtio_blk_caps[] = {
+// Drivers of virtio functions of the host. Their channels are added by number (expand_disk_host.c,
+// expand_rng.c), the function's parts are made (expand_host.c).
+static const struct kind_cap virtio_driver_caps[] = {
     {DRIVER_SLOT_IRQ, "@.irq", "c", 0},
     {DRIVER_SLOT_IRQ_SIGNAL, "@.bits", "s", DRIVER_BIT_IRQ(0)},
     {DRIVER_SLOT_DEVICE, "@.device", "c", 0},
@@ -246,13 +247,14 @@ static const struct kind_cap virtio_blk_caps[] = {
     {0},
 };
 
-static const struct kind_map virtio_blk_maps[] = {
+static const struct kind_map virtio_driver_maps[] = {
     {DRIVER_MAP_DMA, "@.dma", "rw"},
     {VIRTIO_DRIVER_MAP_BAR, "@.registers", "rw"},
     {0},
 };
 
 static const struct kind_memory virtio_blk_memory[] = {{"@.dma", VIRTIO_BLK_DMA_PAGES * 4 * KIB}, {0}};
+static const struct kind_memory virtio_rng_memory[] = {{"@.dma", VIRTIO_RNG_DMA_PAGES * 4 * KIB}, {0}};
 
 // Ports and interrupts that every PC has had for it.
 static const struct kind_cap ata_caps[] = {
@@ -416,8 +418,8 @@ const struct kind kinds[KINDS] = {
                          .heap = 16 * KIB,
                          .slots = 160,
                          .priority = 30,
-                         .caps = virtio_blk_caps,
-                         .maps = virtio_blk_maps,
+                         .caps = virtio_driver_caps,
+                         .maps = virtio_driver_maps,
                          .memory = virtio_blk_memory,
                          .failed_caps = no_caps,
                          .failed_maps = no_maps},
@@ -432,4 +434,13 @@ const struct kind kinds[KINDS] = {
                   .memory = no_memory,
                   .failed_caps = no_caps,
                   .failed_maps = no_maps},
+    [KIND_VIRTIO_RNG] = {.name = "virtio-rng",
+                         .image = "drivers/virtio-rng",
+                         .quota = 192 * KIB,
+                         .heap = 4 * KIB,
+                         .slots = 160,
+                         .priority = 30,
+                         .caps = virtio_driver_caps,
+                         .maps = virtio_driver_maps,
+                         .memory = virtio_rng_memory},
 };

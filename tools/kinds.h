@@ -26,6 +26,7 @@ enum kind_index {
     KIND_CONTROL,
     KIND_VIRTIO_BLK,
     KIND_ATA,
+    KIND_VIRTIO_RNG,
     KINDS
 };
 

@@ -67,9 +67,9 @@ enum device_slot {
     DEVICE_SLOT_PEER = SLOT_SPECIFIC + 2, // send: the notification of who serves its back-end
 };
 #define DEVICE_MAP_LINE UINT64_C(0x11000000) // struct device_page
-// Of a disk whose back-end is a host driver (proto/block.h).
-#define DEVICE_MAP_CHANNEL  UINT64_C(0x11200000) // struct block_channel
-#define DEVICE_MAP_BUFFER   UINT64_C(0x11400000) // its BLOCK_PAGES pages
+// Of those whose back-end is a host driver.
+#define DEVICE_MAP_CHANNEL  UINT64_C(0x11200000) // struct block_channel, or struct random_channel
+#define DEVICE_MAP_BUFFER   UINT64_C(0x11400000) // of disks: its BLOCK_PAGES pages
 #define DEVICE_MAP_RAM      VMM_MAP_RAM          // guest memory, where the monitor has it
 #define DEVICE_BIT_QUEUE(i) (UINT64_C(1) << (i)) // doorbell i
 #define DEVICE_BIT_BUS      (UINT64_C(1) << 32)  // struct device_page: the bus wrote something
@@ -123,9 +123,10 @@ enum uart_slot {
 #define UART_BIT_IRQ    UINT64_C(1)
 #define UART_BIT_RING   UINT64_C(2) // output waits, or input has room
 
-// Host drivers with clients, each at the end of a channel: drivers/virtio-blk, drivers/ata (proto/block.h).
-// Channel n is the n-th of the driver's configuration: {"channels": [names of partitions], "read_only":
-// [those of them that are never written]}.
+// Host drivers with clients, each at the end of a channel. drivers/virtio-blk and drivers/ata
+// (proto/block.h): channel n is the n-th of the configuration, {"channels": [names of partitions],
+// "read_only": [those of them that are never written]}. drivers/virtio-rng (proto/random.h): {"channels": how
+// many}.
 #define DRIVER_CHANNELS_MAX 32u
 enum driver_slot {
     // + number
@@ -138,10 +139,10 @@ enum driver_slot {
     DRIVER_SLOT_CLIENT = SLOT_SPECIFIC + 32, // send: the client's notification, DEVICE_BIT_PEER
     DRIVER_SLOT_BUFFER = SLOT_SPECIFIC + 64, // of block drivers: the channel's pages, for their addresses
 };
-#define DRIVER_MAP_DMA        UINT64_C(0x11000000)        // its own DMA memory: queues, buffers
-#define DRIVER_MAP_BAR        UINT64_C(0x11200000)        // + 2 MiB * number of the BAR, up to 6
-#define DRIVER_MAP_CHANNEL    UINT64_C(0x12000000)        // + 2 MiB * channel: struct block_channel
-#define DRIVER_MAP_BUFFER     UINT64_C(0x16000000)        // + 2 MiB * channel: its BLOCK_PAGES pages
+#define DRIVER_MAP_DMA        UINT64_C(0x11000000) // its own DMA memory: queues, buffers
+#define DRIVER_MAP_BAR        UINT64_C(0x11200000) // + 2 MiB * number of the BAR, up to 6
+#define DRIVER_MAP_CHANNEL    UINT64_C(0x12000000) // + 2 MiB * channel: as DEVICE_MAP_CHANNEL
+#define DRIVER_MAP_BUFFER     UINT64_C(0x16000000) // + 2 MiB * channel: of block drivers: its BLOCK_PAGES pages
 #define DRIVER_BIT_CHANNEL(n) (UINT64_C(1) << (n))        // the client changed something
 #define DRIVER_BIT_IRQ(n)     (UINT64_C(1) << (32 + (n))) // interrupt n
 
@@ -150,6 +151,7 @@ enum driver_slot {
 #define VIRTIO_DRIVER_BAR_PAGES 4u
 #define VIRTIO_DRIVER_MAP_BAR   (DRIVER_MAP_BAR + VIRTIO_DRIVER_BAR * UINT64_C(0x200000))
 #define VIRTIO_BLK_DMA_PAGES    8u
+#define VIRTIO_RNG_DMA_PAGES    11u
 
 // control: its rings lead to a driver of the host's second line
 enum control_slot {

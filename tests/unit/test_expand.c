@@ -5,7 +5,8 @@
 // LINK: servers/init/manifest_change.c servers/init/manifest_servers.c
 // LINK: tools/arena.c tools/check.c tools/config.c tools/expand.c tools/expand_part.c
 // LINK: tools/check_disk.c tools/expand_control.c tools/expand_devices.c tools/expand_disk.c
-// LINK: tools/expand_disk_host.c tools/expand_host.c tools/expand_ports.c tools/expand_rows.c
+// LINK: tools/expand_disk_host.c tools/expand_host.c tools/expand_ports.c tools/expand_rng.c
+// LINK: tools/expand_rows.c
 // LINK: tools/expand_terminal.c tools/expand_vm.c tools/file.c tools/guest_image.c
 // LINK: tools/json_text.c tools/kinds.c tools/manifest.c tools/report.c tools/schema.c -lyaml
 #include <elf.h>
@@ -446,9 +447,64 @@ static void test_devices_of_a_vm(void **state)
     drop(&f);
 }
 
+// Who may need the host's device has a channel to its driver, which outlives the VM.
+static void random_numbers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, rng: rdrand") VM("b", "memory: 64M, rng: true")
+                 VM("c", "memory: 64M") VM("d", "memory: 64M, rng: host"));
+    const struct manifest_program *driver = &server(&f, "virtio-rng")->program;
+    assert_true(json_is(object(&f, "virtio-rng.config")->memory.content, "{\"channels\": 2}"));
+    assert_string_equal(mapped(&f, &driver->maps, DRIVER_MAP_CHANNEL), "rng.b.channel");
+    assert_string_equal(mapped(&f, &driver->maps, DRIVER_MAP_CHANNEL + 0x200000), "rng.d.channel");
+    assert_string_equal(mapped(&f, &server(&f, "rng.d")->program.maps, DEVICE_MAP_CHANNEL), "rng.d.channel");
+    assert_string_equal(mapped(&f, &server(&f, "rng.a")->program.maps, DEVICE_MAP_CHANNEL), "");
+    assert_null(server(&f, "rng.c"));
+    assert_int_equal(object(&f, "rng.d.channel")->payer, MANIFEST_NONE);
+    assert_true(says(object(&f, "rng.a.config")->memory.content, "\"rdrand\": true, \"host\": false}"));
+    assert_true(says(object(&f, "rng.b.config")->memory.content, "\"rdrand\": true, \"host\": true}"));
+    assert_true(says(object(&f, "rng.d.config")->memory.content, "\"rdrand\": false, \"host\": true}"));
+    assert_int_equal(object(&f, "virtio-rng.device")->function.id, 0x10441af4);
+    drop(&f);
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, rng: rdrand"));
+    assert_null(server(&f, "virtio-rng"));
+    drop(&f);
+}
+
+// Where the host's device cannot be: on a machine without virtio, in a VM that is added.
+static void no_random_numbers(void **state)
+{
+    (void)state;
+    static const char yaml[] =
+        "name: x\nvms:\n" VM("a", "memory: 64M, rng: true") VM("b", "memory: 64M, rng: host");
+    struct arena arena = {0};
+    struct config config;
+    struct plan plan;
+    char path[64], *said = NULL;
+    size_t bytes;
+    FILE *to = open_memstream(&said, &bytes);
+    struct report r = {.to = to};
+    write_file("c.yaml", yaml, strlen(yaml));
+    snprintf(path, sizeof path, "%s/c.yaml", folder);
+    assert_true(config_read(&arena, &r, path, &config));
+    assert_true(expand_part(&arena, &r, &config, &(struct expand_numbers){.vm = "a"}, &plan));
+    assert_false(plan.rng);
+    assert_false(expand_part(&arena, &r, &config, &(struct expand_numbers){.vm = "b"}, &plan));
+    config.ata = true;
+    assert_false(expand(&arena, &r, &config, &plan));
+    fclose(to);
+    assert_non_null(strstr(said, "c.yaml:4: rng: host, but a VM that is added"));
+    assert_non_null(strstr(said, "c.yaml:4: rng: host, expected true or rdrand"));
+    free(said);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(one_vm),
+                                       cmocka_unit_test(random_numbers),
+                                       cmocka_unit_test(no_random_numbers),
                                        cmocka_unit_test(large_memory),
                                        cmocka_unit_test(no_console),
                                        cmocka_unit_test(consoles_and_logs),

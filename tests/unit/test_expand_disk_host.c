@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // LINK: libipc/json.c servers/init/manifest.c servers/init/manifest_objects.c
-// LINK: servers/init/manifest_servers.c tools/arena.c tools/expand_disk_host.c tools/expand_rows.c
-// LINK: tools/kinds.c tools/manifest.c
+// LINK: servers/init/manifest_servers.c tools/arena.c tools/expand_disk_host.c
+// LINK: tools/expand_host.c tools/expand_rows.c tools/kinds.c tools/manifest.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

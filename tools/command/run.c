@@ -23,6 +23,7 @@ struct run {
     struct invocation *v;
     const char *name, *path, *machine; // path: of its folder
     const char *disk;                  // image of its disk; NULL: it has none
+    bool rng;                          // it is to have random numbers
     int lock;
     bool headless;
 };
@@ -118,6 +119,8 @@ static char **command_line(const struct run *r)
     WORD("--control"), WORD(socket_path(r, MACHINE_CONTROL));
     if (r->disk)
         WORD("--disk"), WORD(r->disk);
+    if (r->rng)
+        WORD("--rng");
     if (r->headless)
         WORD("--line"), WORD(socket_path(r, MACHINE_LINE));
     WORD("run"), WORD("-kernel"), WORD(arena_format(a, "%s/bulkhead.elf", v->build));
@@ -191,6 +194,7 @@ enum outcome command_run(struct invocation *v)
                                              : "qemu";
     if (!config_plan(v, v->words[0], machine_memory(v), r.machine, &plan))
         return REFUSED;
+    r.rng = plan.rng;
     v->report.file = "bulkhead";
     r.name = options[OPTION_RUN].text ? options[OPTION_RUN].text : plan.name;
     if (!schema_name_ok(r.name)) {
