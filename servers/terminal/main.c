@@ -158,7 +158,10 @@ int main(void)
         status = thread_bind(SLOT_THREAD, SLOT_NOTIFICATION);
     if (status != STATUS_OK)
         die("cannot start: %s", status_name(status));
-    publish(&server);                       // signals that the dead server owed
+    server_changed(&server, terminal.view, sizeof *terminal.view); // by what went meanwhile
+    server_changed(&server, terminal.stream, STREAMS_MAX * sizeof *terminal.stream);
+    server_changed(&server, terminal.log, TERMINAL_LOGS_MAX * sizeof *terminal.log);
+    server_commit(&server);                 // and sends signals that the dead server owed
     handle_bits(&server, TERMINAL_BIT_LOG); // and what peers signalled to it
     status = server_run(&server);
     die("the endpoint is gone: %s", status_name(status));

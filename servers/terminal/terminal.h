@@ -90,7 +90,8 @@ struct terminal {
 
 // The state before anything was shown: one console is attached, several are an overview.
 void terminal_begin(struct terminal *t);
-// Opens all that there is at the state's positions, which are committed, and publishes these.
+// Opens all that there is at the state's positions, which are committed, and publishes these. What went
+// meanwhile leaves the state: all of it is to be committed before terminal_publish().
 void terminal_open(struct terminal *t, void *output, void *input, void *log);
 void terminal_publish(struct terminal *t);
 

@@ -57,6 +57,15 @@ static inline void world_open(void)
     terminal_open(&world.t, world_output_memory, world_input_memory, world_log_stream);
 }
 
+static inline bool world_commit(bool did);
+
+// A start, until there is nothing that a dead incarnation owed.
+static inline void world_start(void)
+{
+    world_open();
+    world_commit(true);
+}
+
 static inline void *world_memory(void *old, size_t bytes)
 {
     if (old)
@@ -108,7 +117,7 @@ static inline void world_begin(unsigned consoles)
     world_open();
     terminal_begin(&world.t);
     world.committed = world.state;
-    world_open();
+    world_start();
 }
 
 static inline bool world_commit(bool did)
@@ -117,7 +126,7 @@ static inline bool world_commit(bool did)
     if (did && kill != 1)
         world.committed = world.state;
     if (kill)
-        world_open();
+        world_start();
     else if (did)
         terminal_publish(&world.t);
     return did;

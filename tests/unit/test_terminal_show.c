@@ -214,6 +214,30 @@ static void they_come_and_go(void **state)
     assert_string_equal(world_shown(), "[d0] another, which is longer than what was there before");
 }
 
+// What a start does about those that went is shown when it is committed, not before: it may die, too.
+static void they_go_while_it_is_dead(void **state)
+{
+    (void)state;
+    world_begin(2);
+    world_prints(0, "half");
+    assert_string_equal(world_shown(), "[c0] half");
+    world.names.console[0].use = 0;
+    world.names.log[0].use = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        world_open();
+        world.got_bytes = 0;
+        world_drain(OUTPUT_RING_BYTES);
+        assert_int_equal(world.got_bytes, 0);
+    }
+    world_start();
+    assert_int_equal(world.committed.stream[STREAM_CONSOLE].use, 0);
+    assert_int_equal(world.committed.log[0].use, 0);
+    assert_string_equal(world_shown(), "\r\n");
+    world_start();
+    world_prints(1, "whole\n");
+    assert_string_equal(world_shown(), "[c1] whole\r\n");
+}
+
 // Every line of the overview once, whole, in its order, whatever is killed when.
 static void nothing_is_lost_or_doubled(void **state)
 {
@@ -268,6 +292,7 @@ int main(void)
         cmocka_unit_test(faulty_rings_are_left_behind),
         cmocka_unit_test(logs_never_wait),
         cmocka_unit_test(they_come_and_go),
+        cmocka_unit_test(they_go_while_it_is_dead),
         cmocka_unit_test(nothing_is_lost_or_doubled),
     };
     return cmocka_run_group_tests_name("terminal: show", tests, NULL, NULL);
