@@ -77,7 +77,7 @@ static enum block_status check_request(const struct block_port *p, const struct 
     return r->sector < p->sectors && sectors <= p->sectors - r->sector ? BLOCK_OK : BLOCK_RANGE;
 }
 
-// The client's mistake, not the disk's.
+// Not the disk's mistake: the client's, or there is no such partition.
 static void refuse(struct block_service *s, uint32_t port, uint32_t slot, const struct block_request *r,
                    enum block_status status)
 {

@@ -3,9 +3,9 @@
 //
 // One plain struct and pure functions on it. Nothing here is lost for want of room or time: a byte from the
 // host leaves the host's queue when the guest reads it, not when it enters the FIFO, and a byte for the host
-// stays here, with the transmitter full, until the host has room. There is no time either: transmission takes
-// none, and the character timeout is due at once, because a FIFO below its trigger level means that no more
-// input is there. The caller commits the struct when a result says `changed`, together with its queues'
+// stays here, with the transmitter full, until the caller takes it. There is no time either: transmission
+// takes none, and the character timeout is due at once, because a FIFO below its trigger level means that no
+// more input is there. The caller commits the struct when a result says `changed`, together with its queues'
 // positions and the reply.
 #pragma once
 
@@ -105,8 +105,8 @@ void uart_reset(struct uart *u);
 struct uart_result uart_read(struct uart *u, unsigned reg);
 struct uart_result uart_write(struct uart *u, unsigned reg, uint8_t value);
 
-// Takes bytes for the host, at most `room` of them and UART_FIFO, out of the transmitter; answers how many.
-// To be called after every write and whenever the host has room again.
+// Takes bytes for the host, at most `room` of them, out of the transmitter; answers how many: never more than
+// UART_FIFO. To be called after every write; with less room than that, again when there is more.
 unsigned uart_transmit(struct uart *u, uint8_t *out, unsigned room);
 
 // Bytes of the host's input that lie in the FIFO unread. They still belong to the queue: what to offer next
