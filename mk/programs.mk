@@ -70,7 +70,7 @@ $(B)/guests/%.bin: $(B)/guests/%.elf
 TINY_C      := $(WARN) -I. -ffreestanding -nostdinc -O2 -fno-pic -fno-pie -fno-stack-protector -mgeneral-regs-only \
                -fcf-protection=none -fno-asynchronous-unwind-tables
 TINY_COMMON := kernel.c machine.c image.S
-HOSTILE     := hostile.c hostile_registers.c hostile_rings.c hostile_disk.c hostile_streams.c virtio.c pci_machine.c rest.c \
+HOSTILE     := hostile.c hostile_registers.c hostile_rings.c hostile_disk.c hostile_streams.c virtio.c pci_machine.c \
                machine.c
 TINY_LD     := ld --fatal-warnings -no-warn-rwx-segments -z max-page-size=4096 -T tests/kernels/kernel.ld
 TINY        := $(if $(wildcard tests/kernels/kernel.ld),$(addprefix $(B)/kernels/,pvh multiboot bzimage stock talk life pae pci hostile))

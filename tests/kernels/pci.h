@@ -20,8 +20,9 @@ void out(uint16_t port, unsigned size, uint32_t value);
 uint32_t in(uint16_t port, unsigned size);
 
 // Vectors FIRST_VECTOR to + 3 count up here; an end of interrupt is sent. Sleeps until one more came.
-enum { FIRST_VECTOR = 0x40, INTX_VECTOR = 0x43 };
+enum { FIRST_VECTOR = 0x40, TIMER_VECTOR = 0x42, INTX_VECTOR = 0x43 };
 extern volatile uint32_t taken[4];
 void interrupts_begin(void (*intx)(void)); // intx: quiets the device
 void interrupts_wait(unsigned i, uint32_t count);
-void route_line(unsigned input); // of the I/O APIC, level-triggered, to INTX_VECTOR
+void interrupts_rest(uint32_t ticks); // for who has no use for vector 2
+void route_line(unsigned input);      // of the I/O APIC, level-triggered, to INTX_VECTOR
