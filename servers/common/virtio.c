@@ -63,10 +63,12 @@ bool virtio_publish(struct virtio *v)
             raise(v, q->state->vector, VIRTIO_ISR_QUEUE);
     }
     uint64_t vectors = v->raise;
+    bool owed = v->owes || vectors;
     v->raise = 0;
+    v->owes = false;
     if (vectors)
         __atomic_fetch_or(&v->page->line.pending, vectors, __ATOMIC_RELEASE);
-    return publish_line(v) || vectors;
+    return publish_line(v) || owed;
 }
 
 void virtio_config_changed(struct virtio *v)
@@ -233,6 +235,7 @@ void virtio_open(struct virtio *v)
     v->interrupts = stats_counter(v->stats, "interrupts");
     v->notified = stats_counter(v->stats, "doorbells");
     v->features = v->state->status & VIRTIO_FEATURES_OK ? v->state->driver_features : 0;
+    v->owes = true;
     virtio_look(v);
     if (v->state->status & VIRTIO_DRIVER_OK) {
         if (v->kind->start)

@@ -89,6 +89,7 @@ struct virtio {
     uint64_t raise;                  // vectors
     uint64_t *interrupts, *notified; // counters
     uint32_t faults;                 // of the guest, since the server started
+    bool owes;                       // a signal, perhaps: the dead server wrote the page, and no more
 };
 
 enum virtio_change {

@@ -100,6 +100,7 @@ int main(void)
     if (s != STATUS_OK)
         die("cannot start: %s", status_name(s));
     publish(&server);
+    (void)!sys_signal(TESTDEV_SLOT_VMM); // that the dead server owed, when it wrote the pages and no more
     s = server_run(&server);
     die("the endpoint is gone: %s", status_name(s));
 }

@@ -205,6 +205,15 @@ static void test_line(void **unused)
     world_ring(1);
     assert_int_equal(world.page.line.level, 1);
     assert_int_equal(world_take_vectors(), 0);
+    unsigned signals = world.signals; // of which the last one was not sent any more
+    world_start();
+    assert_int_equal(world.page.line.level, 1);
+    assert_true(world.signals > signals);
+    assert_int_equal(world_read(VIRTIO_AT_ISR, 1), VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG);
+    assert_int_equal(world_read(VIRTIO_AT_ISR, 1), 0);
+    expect_turned(0, "ba");
+    add_text(0, "ab");
+    world_ring(1);
     uint32_t changes = world.page.line.changes;
     assert_int_equal(world_read(VIRTIO_AT_ISR, 1), VIRTIO_ISR_QUEUE);
     assert_int_equal(world.page.line.level, 0);
