@@ -81,6 +81,14 @@ static void interrupt(struct server *s, uint64_t vectors)
         set_line(s, 1);
 }
 
+// Vectors that were committed may not have come to the page. The line's level is state, and is published as
+// such.
+static void raise_all(struct server *s)
+{
+    if (control() & BUS_CONTROL_MSIX)
+        interrupt(s, (UINT64_C(1) << TESTPCI_VECTORS) - 1);
+}
+
 static void look_for_reset(struct server *s)
 {
     uint32_t resets = __atomic_load_n(&page->resets, __ATOMIC_ACQUIRE);
@@ -90,15 +98,13 @@ static void look_for_reset(struct server *s)
     server_changed(s, device, sizeof *device);
 }
 
-// A vector that was committed may not have come to the page, so `again` raises it once more; the line's level
-// is state, and is published as such.
-static void serve(struct server *s, unsigned i, bool again)
+static void serve(struct server *s, unsigned i)
 {
     const struct testpci_queue *q = queue(i);
     if (!q)
         return;
     uint32_t requests = __atomic_load_n(&q->requests, __ATOMIC_ACQUIRE);
-    if (requests == device->done[i] && !(again && control() & BUS_CONTROL_MSIX))
+    if (requests == device->done[i])
         return;
     device->done[i] = requests;
     server_changed(s, &device->done[i], sizeof device->done[i]);
@@ -110,7 +116,7 @@ static void handle_bits(struct server *s, uint64_t bits)
     look_for_reset(s);
     for (unsigned i = 0; i < TESTPCI_DOORBELLS; i++)
         if (bits & DEVICE_BIT_QUEUE(i))
-            serve(s, i, false);
+            serve(s, i);
 }
 
 static uint32_t read_register(struct server *s, uint64_t offset)
@@ -149,7 +155,7 @@ static uint64_t io_access(struct server *s, uint64_t offset, bool write, uint32_
     if (offset == TESTPCI_IO_SCRATCH && write)
         write_register(s, TESTPCI_SCRATCH, value);
     else if (write && offset < TESTPCI_DOORBELLS * 2U)
-        serve(s, (unsigned)offset / 2, false);
+        serve(s, (unsigned)offset / 2);
     return offset == TESTPCI_IO_SCRATCH ? device->scratch : 0;
 }
 
@@ -236,8 +242,11 @@ int main(void)
     register_function();
     look_for_reset(&server);
     for (unsigned i = 0; i < TESTPCI_DOORBELLS; i++)
-        serve(&server, i, program_start.kind != START_FRESH);
+        serve(&server, i);
+    if (program_start.kind != START_FRESH)
+        raise_all(&server);
     server_commit(&server);
+    (void)!sys_signal(DEVICE_SLOT_VMM); // that the dead server owed, when it wrote the page and no more
     s = server_run(&server);
     die("the endpoint is gone: %s", status_name(s));
 }
