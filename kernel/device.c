@@ -11,8 +11,7 @@
 #include "kernel/thread.h"
 #include "libipc/abi/syscall.h"
 
-enum { ADDRESS = 0xcf8, DATA = 0xcfc }; // ports
-enum { ID = 0, COMMAND = 4, CONFIGURATION_BYTES = 256 };
+enum { ADDRESS = 0xcf8, DATA = 0xcfc /* ports */, ID = 0, COMMAND = 4, CONFIGURATION_BYTES = 256 };
 
 static struct node devices = {&devices, &devices};
 
@@ -42,6 +41,7 @@ enum status device_make(void *o, const struct request *r)
     for (const struct node *n = devices.next; n != &devices; n = n->next)
         if (CONTAINER(n, struct device, node)->function == d->function)
             return STATUS_EXISTS;
+    enable(d, DEVICE_NO_INTERRUPT, NULL); // whatever the firmware left on
     list_append(&devices, &d->node);
     return STATUS_OK;
 }

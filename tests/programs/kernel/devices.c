@@ -229,6 +229,7 @@ static void fences(void)
 {
     struct child first, second, third;
     uint32_t d = make(OBJECT_DEVICE, IDE, ROOT_SLOT_SYSTEM, 0, 0), copy = make_copy(d, RIGHT_CONTROL, 0);
+    CHECK(is_on(d, 0), "device: what the firmware left on is off");
     EXPECT(sys_device_ctl(d, DEVICE_ENABLE, 0, 0), STATUS_OK, "device: all off");
     CHECK(is_on(d, 0), "device: all is off");
     mastered_by(&first, d, ABILITIES);
