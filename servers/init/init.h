@@ -219,7 +219,7 @@ struct info_thread server_info(uint32_t n);     // what its threads did; of mess
 void server_kill(uint32_t n, const char *why);  // as if it had died
 bool server_is_needed(uint32_t n, uint32_t vm); // without it the VM cannot go on
 void server_count_requests(uint32_t n);         // of a new incarnation, where a fault counts them
-void faults_end(void);                          // those that would go on for ever
+void faults_end(void);                          // those that are not through
 
 static inline bool server_exists(uint32_t n)
 {

@@ -228,18 +228,20 @@ static void let_go(void)
 // The servers' last lines are still to be printed.
 void faults_end(void)
 {
-    bool any = false;
+    bool counting = false;
     for (uint32_t i = 0; i < init.m.injection_count; i++) {
         uint32_t n = init.m.injection[i].server;
-        if (!init.m.injection[i].requests || !init.schedule[i].left)
+        if (!init.schedule[i].left)
             continue;
         log_injections(i);
         init.schedule[i].left = 0;
-        any = true;
+        if (!init.m.injection[i].requests)
+            continue;
+        counting = true;
         if (init.server[n].state == SERVER_RUNS)
             (void)!sys_thread_ctl(server_slot(n, SERVER_THREAD), THREAD_STOP_AT, 0);
     }
-    if (any)
+    if (counting)
         let_go();
 }
 

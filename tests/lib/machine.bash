@@ -16,9 +16,13 @@ MACHINE_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # Starts the machine of scripts/machine. An earlier one is stopped. Not to be called by `run`: that is a parent that dies.
 machine_start() {
     local lock input i
-    # Where servers die all the time it is exact time: on a busy host their starts could take longer than a guest's tick.
+    # Where servers die all the time it is exact time: on a busy host their starts could take longer than a guest's tick. But a
+    # disk of the host's takes the host's time, so idle time is not skipped there.
     for ((i = 1; i <= $#; i++)); do
-        [ -z "${RESTART_EVERY:-}" ] || [ "${!i}" != test ] || set -- "${@:1:i-1}" bench "${@:i+1}"
+        [ -n "${RESTART_EVERY:-}" ] && [ "${!i}" = test ] || continue
+        set -- "${@:1:i-1}" bench "${@:i+1}"
+        [[ " $*" != *' --disk '* && $* != *' -drive '* || "--machine ${MACHINE:-} $*" == *'--machine bochs '* ]] ||
+            set -- "$@" -icount sleep=on
     done
     machine_stop
     MACHINE_DIR=$(mktemp -d "${BATS_TEST_TMPDIR:-${BATS_FILE_TMPDIR:?outside of bats}}/machine.XXXXXX")
@@ -39,10 +43,36 @@ machine_start() {
     exec {lock}>&- {input}>&-
 }
 
-# machine_archive CONFIGURATION OUT.cpio: its boot archive. With RESTART_EVERY=N every server of every VM dies after each N
-# requests.
+# machine_archive [OPTION...] CONFIGURATION OUT.cpio: its boot archive. With RESTART_EVERY=N every server of every VM dies after
+# each N requests.
 machine_archive() {
-    "$MACHINE_ROOT/build/bulkhead" archive ${RESTART_EVERY:+--restart-every "$RESTART_EVERY"} "$1" "$2"
+    "$MACHINE_ROOT/build/bulkhead" archive ${RESTART_EVERY:+--restart-every "$RESTART_EVERY"} "$@"
+}
+
+# machine_disk_fault KIND EVERY_US COUNT: of a fault in a manifest all but the server, the driver of the host's disk. With
+# RESTART_EVERY=N it is killed after each N requests instead of at times; they are counted by waits, and its start has five
+# more, as it reads the partition table in six pieces. A fault of the kind `fail` stays.
+machine_disk_fault() {
+    if [ -n "${RESTART_EVERY:-}" ] && [ "$1" = kill ]; then
+        echo "\"kind\": \"kill\", \"requests\": $((RESTART_EVERY + 5)), \"count\": 1000000"
+    else
+        echo "\"kind\": \"$1\", \"every_us\": $2, \"count\": $3"
+    fi
+}
+
+# machine_share COUNT: so much of a tedious work as makes the same number of restarts with RESTART_EVERY=1 as with 7.
+machine_share() {
+    local n=${RESTART_EVERY:-7}
+    echo $(($1 * (n < 7 ? n : 7) / 7))
+}
+
+# machine_killed LEAST SERVER...: the configuration's faults have killed each of them so often. For when the run has ended.
+machine_killed() {
+    local server times
+    for server in "${@:2}"; do
+        times=$(machine_output | sed -n "s/^\\[init\\] faults: $server was killed \\([0-9]*\\) times of .*/\\1/p" | sort -n | tail -n 1)
+        [ "${times:-0}" -ge "$1" ] || { echo "$server was killed ${times:-0} times, expected at least $1"; return 1; }
+    done
 }
 
 # machine_boot CONFIG [QEMU-ARGUMENT...]: starts our system with the boot archive of that configuration.

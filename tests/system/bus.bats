@@ -17,7 +17,7 @@ configure() {
 
 # start CONFIGURATION-OR-MANIFEST
 start() {
-    build/bulkhead archive "$1" "$BATS_TEST_TMPDIR/bus.cpio"
+    machine_archive "$1" "$BATS_TEST_TMPDIR/bus.cpio"
     machine_start test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_TEST_TMPDIR/bus.cpio"
 }
 
@@ -27,7 +27,7 @@ boot() {
     start "$BATS_TEST_TMPDIR/bus.yaml"
 }
 
-# bats test_tags=brief
+# bats test_tags=brief, restarts
 @test "BARs, the window, the line and MSI-X do what PCI says, before and after a reset" {
     boot 200
     [ "$(machine_exit_status)" -eq 0 ]
@@ -40,8 +40,9 @@ boot() {
 
 # Whatever dies, no request and no interrupt is lost: the guest would sleep for ever. A spurious vector is allowed when a
 # device starts again.
+# bats test_tags=restarts
 @test "nothing is lost when the device and the monitor die again and again" {
-    boot 3000 'faults:' \
+    boot "$(machine_share 3000)" 'faults:' \
         '  - {server: testpci.alpha, every: 20ms, count: 100, kind: kill}' \
         '  - {server: vmm.alpha, every: 31ms, count: 100, kind: kill}'
     [ "$(machine_exit_status)" -eq 0 ]
@@ -49,6 +50,7 @@ boot() {
     [ "$(grep -c '^all done$' <<<"$output")" -eq 2 ]
     [ "$(grep -c '^requests by .*: good$' <<<"$output")" -eq 6 ]
     [ "$(grep -c '^written through it: good$' <<<"$output")" -eq 2 ]
+    machine_killed 10 testpci.alpha vmm.alpha ${RESTART_EVERY:+console.alpha}
 }
 
 # Behind every answer: what it did for the next request is committed or not, and not answered. The guest sees nothing.

@@ -47,7 +47,9 @@ image=build/guest/initramfs.cpio
 }
 
 @test "blocks are where they were written, on two queues at once" {
-    machine_guest 'blk stamp /dev/vda 4000 1 >/dev/null && blk verify /dev/vda 4000 1'
+    local blocks
+    blocks=$(machine_share 4000)
+    machine_guest "blk stamp /dev/vda $blocks 1 >/dev/null && blk verify /dev/vda $blocks 1"
     [[ $output == *' 0 wrong'* ]]
 }
 
@@ -91,10 +93,12 @@ image=build/guest/initramfs.cpio
 
 @test "the same by the interrupt line, for a guest without MSI" {
     sed "s|cmdline: .*|& pci=nomsi|; s|\.\./\.\./build|$PWD/build|" tests/configs/disks.yaml >"$BATS_FILE_TMPDIR/line.yaml"
-    build/bulkhead archive "$BATS_FILE_TMPDIR/line.yaml" "$BATS_FILE_TMPDIR/line.cpio"
+    machine_archive "$BATS_FILE_TMPDIR/line.yaml" "$BATS_FILE_TMPDIR/line.cpio"
     machine_start bench -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_FILE_TMPDIR/line.cpio"
     machine_expect '^guest# '
-    machine_guest 'blk stamp /dev/vda 800 3 >/dev/null && blk verify /dev/vda 800 3'
+    local blocks
+    blocks=$(machine_share 800)
+    machine_guest "blk stamp /dev/vda $blocks 3 >/dev/null && blk verify /dev/vda $blocks 3"
     [[ $output == *' 0 wrong'* ]]
     machine_guest 'grep -c "IO-APIC.*virtio" /proc/interrupts'
     machine_type poweroff

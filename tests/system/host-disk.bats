@@ -36,7 +36,7 @@ CONFIG
 
 # boot MACHINE-OF-THE-ARCHIVE MACHINE-ARGUMENT...
 boot() {
-    build/bulkhead archive --machine "$1" "$config" "$BATS_TEST_TMPDIR/host-disk.cpio"
+    machine_archive --machine "$1" "$config" "$BATS_TEST_TMPDIR/host-disk.cpio"
     machine_start "${@:2}" -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' \
         -initrd "$BATS_TEST_TMPDIR/host-disk.cpio"
     machine_expect '^bulkhead guest: ready, tsc=\d+$'
@@ -75,7 +75,7 @@ check_blocks() {
     [[ $output == *' 0 wrong'* ]]
 }
 
-# bats test_tags=qemu
+# bats test_tags=qemu, restarts
 @test "virtio: data survive kills of everybody in between, and are there in the next run" {
     configure virtio-blk disk.alpha.data vmm.alpha
     boot qemu --disk "$disk" test

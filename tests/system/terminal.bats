@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Consoles, terminal and serial driver are killed all the time. Only where the line is what the test is about it is not:
-# what the driver swallows when it dies is a caveat of its own.
+# what the driver swallows when it dies is a caveat of its own. Without the tag `restarts` are those who print so much, byte by
+# byte, that a death behind each would take hours.
 
 load ../lib/machine
 
@@ -18,7 +19,7 @@ vm() {
 config() {
     local file=$BATS_FILE_TMPDIR/$1
     printf '%s\n' "name: $1" "${@:2}" >"$file.yaml"
-    build/bulkhead archive "$file.yaml" "$file.cpio"
+    machine_archive "$file.yaml" "$file.cpio"
     echo "$file.cpio"
 }
 
@@ -44,6 +45,7 @@ teardown_file() {
     machine_stop
 }
 
+# bats test_tags=restarts
 @test "the overview has the lines of both, and of all logs" {
     machine_output | grep -q '^\[alpha\] first words$'
     machine_output | grep -q '^\[beta\] other words$'
@@ -52,11 +54,13 @@ teardown_file() {
     [ "$(machine_output | sed '1,/^\[init\] pair: /d' | grep -c -v '^\[[a-z0-9.]*\] \|^$')" -eq 0 ]
 }
 
+# bats test_tags=restarts
 @test "nothing is sent from there" {
     machine_type 'poweroff'
     machine_expect '^\[terminal\] nothing is sent from here'
 }
 
+# bats test_tags=restarts
 @test "attached, one has the line for itself" {
     machine_keys "${ESC}a alpha"$'\r'
     machine_expect '(?s)^\[terminal\] alpha; .*^first words$'
@@ -66,11 +70,13 @@ teardown_file() {
     machine_expect '^> 42\n43\ncounted$'
 }
 
+# bats test_tags=restarts
 @test "a name that nobody has is answered with those that there are" {
     machine_keys "${ESC}a gamma"$'\r'
     machine_expect "^\[terminal\] there is no console 'gamma'\n\[terminal\] consoles: alpha, beta, log\$"
 }
 
+# bats test_tags=restarts
 @test "the next one, and the one before" {
     machine_keys "${ESC}n"
     machine_expect '(?s)^\[terminal\] beta; .*^other words$'
@@ -80,6 +86,7 @@ teardown_file() {
     machine_expect '(?s)^\[terminal\] alpha; .*^first words$.*^> you say hello$.*^> $'
 }
 
+# bats test_tags=restarts
 @test "the escape key itself can be sent" {
     machine_type "<$ESC$ESC>"
     machine_expect $'^(> )?you say <\x1d>$'
@@ -104,19 +111,27 @@ crc32() {
     printf '%016x' "$(gzip -c | tail -c 8 | od -An -tu4 -N 4)"
 }
 
-@test "nothing that is typed or printed gets lost" {
-    local text
-    text=$(seq -f 'line %04.0f of a text that is typed faster than any human could type it' 50)
+# A text typed at alpha, and lines that it prints.
+exchange() {
+    local text last
+    text=$(seq -f 'line %04.0f of a text that is typed faster than any human could type it' "$(machine_share 50)")
+    last=$((1000000 + $(machine_share 500)))
     machine_type sum
     machine_expect '^(> )?go on$'
     machine_keys "$text"$'\x04'
     machine_expect '^sum ([0-9a-f]{16})$'
     [ "${MACHINE_MATCH[1]}" = "$(printf %s "$text" | crc32)" ]
-    machine_type 'count 1000001 1000500'
-    machine_expect '(?s)^> (1000001\n.*\n1000500\n)counted$'
-    [ "$(printf '%s' "${MACHINE_MATCH[1]}" | md5sum)" = "$(seq 1000001 1000500 | md5sum)" ]
+    machine_type "count 1000001 $last"
+    machine_expect "(?s)^> (1000001\n.*\n$last\n)counted\$"
+    [ "$(printf '%s' "${MACHINE_MATCH[1]}" | md5sum)" = "$(seq 1000001 "$last" | md5sum)" ]
 }
 
+# bats test_tags=restarts
+@test "nothing that is typed or printed gets lost" {
+    exchange
+}
+
+# bats test_tags=restarts
 @test "the log comes between the lines when it is wanted, or alone" {
     machine_keys "${ESC}l"
     machine_expect '^\[terminal\] the log comes between the lines$'
@@ -124,6 +139,7 @@ crc32() {
     machine_expect '(?s)^\[terminal\] log; .*^\[vmm.alpha\] alpha: power on'
 }
 
+# bats test_tags=restarts
 @test "nobody died of anything else, and the end of both is the machine's" {
     [ "$(machine_output | grep -c ' died: ')" -eq 0 ]
     machine_keys "${ESC}a beta"$'\r'
@@ -131,8 +147,28 @@ crc32() {
     machine_type off
     machine_keys "${ESC}a alpha"$'\r'
     machine_expect '^\[terminal\] alpha; '
+    machine_keys "${ESC}l"
+    machine_expect '^\[terminal\] the log comes between the lines$'
     machine_type off
     [ "$(machine_exit_status)" -eq 0 ]
+    machine_killed 5 console.alpha console.beta ${RESTART_EVERY:+vmm.alpha vmm.beta}
+    [ -n "${RESTART_EVERY:-}" ] || machine_killed 5 terminal # the last test does it behind requests
+}
+
+# Not the consoles behind each request, too: as either begins with a signal to the other, they would do nothing else.
+# bats test_tags=restarts
+@test "nor when the terminal dies after every request, and after every seventh" {
+    local n archive
+    for n in ${RESTART_EVERY:-1 7}; do
+        archive=$(RESTART_EVERY='' config "every-$n" vms: "$(vm alpha 'first words')" "$(faults console.alpha)" \
+            "  - {server: terminal, requests: $n, count: 1000000}")
+        machine_start test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$archive"
+        machine_expect '^> $'
+        exchange
+        machine_type off
+        [ "$(machine_exit_status)" -eq 0 ]
+        machine_killed 30 terminal
+    done
 }
 
 # The reader is stopped; what goes on meanwhile is told over the second line.
