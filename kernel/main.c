@@ -11,10 +11,7 @@
 #include "kernel/root.h"
 #include "kernel/sched.h"
 #include "kernel/virt/virt.h"
-
-#ifndef BULKHEAD_VERSION
-#define BULKHEAD_VERSION "0.1"
-#endif
+#include "libipc/abi/version.h"
 
 _Noreturn void return_to_user(void);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "libipc/proto/disk.h"
+#include "libipc/proto/layout.h"
 #include "libipc/proto/manifest.h"
 #include "tools/file.h"
 
@@ -14,7 +15,7 @@
 #define MEMORY_MIN MIB
 #define MEMORY_MAX (64 * GIB)
 
-enum { CMDLINE_MAX = 2047 /* what Linux keeps of it (COMMAND_LINE_SIZE - 1) */, PORTS_MAX = 6 };
+enum { CMDLINE_MAX = 2047 /* what Linux keeps of it (COMMAND_LINE_SIZE - 1) */ };
 
 const char *check_path(struct arena *a, const char *config, const char *name)
 {

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { DISK_BLOCK = 4096, DISK_QUEUES_MAX = 4, DISK_SERIAL_MAX = 20, DISK_PARTITION_NAME = 36 };
+enum { DISK_BLOCK = 4096, DISK_QUEUES_MAX = 4, DISK_SERIAL_MAX = 20 };
 
 // Where writes go.
 enum disk_store { DISK_STORE_RAM, DISK_STORE_PARTITION, DISK_STORE_NONE };

@@ -9,6 +9,7 @@
 
 #include "libipc/abi/caps.h"
 #include "libipc/proto/labels.h"
+#include "libipc/proto/names.h"
 
 enum init_label {
     // word 0: enum vm_end; word 1, may be left out: the status that the guest itself gave, 0: all is well.
@@ -48,10 +49,10 @@ enum vm_end {
 };
 
 enum {
-    INIT_NAME = 32,       // bytes of a name, its NUL included
-    INIT_WHY = 96,        // of a reason
-    INIT_CRASHES = 16,    // records of crashes that are kept
-    INIT_TEXT_MAX = 1000, // bytes of text in a message
+    INIT_NAME = NAME_BYTES, // of a name
+    INIT_WHY = 96,          // of a reason
+    INIT_CRASHES = 16,      // records of crashes that are kept
+    INIT_TEXT_MAX = 1000,   // bytes of text in a message
     INIT_DEFINITION_MAX = 64 << 10
 };
 

@@ -80,6 +80,7 @@ enum device_slot {
 #define DISK_MAP_DATA UINT64_C(0x20000000000) // what was written, in memory
 
 // ports (a virtio console device). Its configuration: {"names": those of its ports, a space between them}.
+enum { PORTS_MAX = 6 };
 enum ports_slot { PORTS_SLOT_PORT = SLOT_SPECIFIC + 8 }; // + port, send: TERMINAL_BIT_CONSOLE of its console
 #define PORTS_MAP_PORTS UINT64_C(0x12000000) // + 4 MiB * port: stream, and 2 MiB behind each a ring of input
 

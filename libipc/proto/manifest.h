@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "libipc/abi/caps.h"
+#include "libipc/proto/names.h"
 
 #define MANIFEST_VERSION 1u
 #define MANIFEST_FILE    "manifest"
@@ -24,7 +25,7 @@
 #define MANIFEST_ALIGN 4096u // of programs and of files that fill memory objects
 
 enum manifest_limit {
-    MANIFEST_NAME_MAX = 31, // characters
+    MANIFEST_NAME_MAX = NAME_BYTES - 1, // characters
     MANIFEST_OBJECTS_MAX = 1024,
     MANIFEST_SERVERS_MAX = 128,
     MANIFEST_VMS_MAX = 32,

@@ -15,8 +15,8 @@ struct keys {
 static bool read_name(struct json *j, struct json_node node, char *name)
 {
     struct json_text text = json_raw(j, node);
-    return (text.length && json_copy(text, name, BLOCK_NAME_MAX + 1)) ||
-           json_fail(j, node, "a partition's name, expected up to %u characters", BLOCK_NAME_MAX);
+    return (text.length && json_copy(text, name, GPT_NAME_UNITS + 1)) ||
+           json_fail(j, node, "a partition's name, expected up to %u characters", GPT_NAME_UNITS);
 }
 
 static struct block_port *find(struct block_service *s, const char *name)
@@ -46,7 +46,7 @@ static bool read_channels(struct json *j, struct json_node list, struct block_se
 
 static bool read_read_only(struct json *j, struct json_node list, struct block_service *s)
 {
-    char name[BLOCK_NAME_MAX + 1];
+    char name[GPT_NAME_UNITS + 1];
     struct json_node node = {0};
     while (json_next(j, list, &node)) {
         if (!read_name(j, node, name))

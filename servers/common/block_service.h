@@ -15,10 +15,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "libipc/gpt.h"
 #include "libipc/proto/block.h"
 #include "libipc/proto/layout.h"
 
-enum { BLOCK_JOBS_MAX = 64, BLOCK_DISKS_MAX = 4, BLOCK_NAME_MAX = 36, BLOCK_TABLE_PAGES = 4 };
+enum { BLOCK_JOBS_MAX = 64, BLOCK_DISKS_MAX = 4, BLOCK_TABLE_PAGES = 4 };
 
 // What the device is to do: checked, and in the disk's own terms.
 struct block_job {
@@ -60,7 +61,7 @@ struct block_memory {
 
 // A channel as the driver sees it. Filled in before block_service_start(): the first four.
 struct block_port {
-    char partition[BLOCK_NAME_MAX + 1];
+    char partition[GPT_NAME_UNITS + 1];
     bool read_only;
     struct block_channel *shared;
     struct block_memory buffer;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION "0.1"
+#include "libipc/abi/version.h"
 
 enum argument {
     ARGUMENT_NAME,
@@ -208,7 +208,7 @@ void answer_end(struct out *o, const struct request *q, const struct error *e)
 
 void greeting_write(struct out *o)
 {
-    out_format(o, "{\"Bulkhead\": {\"version\": \"%s\", \"capabilities\": []}}\n", VERSION);
+    out_format(o, "{\"Bulkhead\": {\"version\": \"%s\", \"capabilities\": []}}\n", BULKHEAD_VERSION);
 }
 
 static void write_data(struct out *o, const struct init_event *event)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libipc/gpt.h"
 #include "libipc/log.h"
 #include "libipc/proto/disk.h"
 #include "libipc/proto/layout.h"
@@ -75,7 +76,7 @@ static void open_ram(void)
 
 static void open_partition(void)
 {
-    static char name[DISK_PARTITION_NAME + 1];
+    static char name[GPT_NAME_UNITS + 1];
     memcpy(name, config.partition.at, least(config.partition.length, sizeof name - 1));
     const struct partition_plan plan = {
         .name = name,

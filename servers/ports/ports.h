@@ -9,16 +9,18 @@
 // No system calls here: what peers have to be told is left in `signals`.
 #pragma once
 
+#include "libipc/proto/layout.h"
 #include "libipc/ring.h"
 #include "libipc/stream.h"
 #include "servers/common/virtio.h"
 #include "servers/ports/format.h"
 
 enum {
-    PORTS_MAX = (VIRTIO_QUEUES_MAX - PORTS_QUEUES) / 2,
     PORTS_NAME_BYTES = 16,
     PORTS_REQUEST_MAX = 1 << 20 // bytes of one request: a guest that asks for more is at fault
 };
+
+_Static_assert(PORTS_MAX == (VIRTIO_QUEUES_MAX - PORTS_QUEUES) / 2, "two queues a port");
 
 // The device's own section of the state object.
 struct ports_state {

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CONFIG_CMDLINE_MAX = 2048, CONFIG_NAME_MAX = 32 };
+#include "libipc/proto/names.h"
+
+enum { CONFIG_CMDLINE_MAX = 2048 };
 
 struct config_image {
     uint64_t offset; // of its first byte in its window
@@ -15,7 +17,7 @@ struct config_image {
 };
 
 struct vm_config {
-    char name[CONFIG_NAME_MAX];
+    char name[NAME_BYTES];
     uint64_t memory; // bytes
     uint64_t cpus;
     struct config_image kernel, initrd;
