@@ -8,7 +8,6 @@
 
 #include "libipc/log.h"
 #include "libipc/proto/memory.h"
-#include "libipc/status.h"
 #include "libipc/syscall.h"
 #include "servers/init/init.h"
 
@@ -61,31 +60,6 @@ static bool check_numbers(uint32_t v, struct init_answer *a)
 
 // ---- making it ----
 
-static void must(enum status s, const struct manifest_server *server, const char *what, uint64_t which)
-{
-    if (s != STATUS_OK)
-        fatal("server %.*s: %s %llx: %s", (int)server->name.length, server->name.at, what,
-              (unsigned long long)which, status_name(s));
-}
-
-// Of a server that runs on: what it gets of the new VM.
-static void extend(uint32_t n)
-{
-    const struct manifest_server *s = &init.m.server[n];
-    uint32_t process = server_slot(n, SERVER_PROCESS);
-    for (uint32_t i = 0; i < s->program.cap_count; i++) {
-        const struct manifest_cap *c = &s->program.cap[i];
-        if (c->object < BUILTIN_FIRST && init.m.object[c->object].fresh)
-            must(sys_grant(process, c->slot, object_slot(c->object), c->rights, c->badge), s, "slot",
-                 c->slot);
-    }
-    for (uint32_t i = 0; i < s->program.maps.count; i++) {
-        const struct manifest_map *m = &s->program.maps.map[i];
-        if (m->memory < BUILTIN_FIRST && init.m.object[m->memory].fresh)
-            must(sys_map(process, m->address, object_slot(m->memory), m->rights), s, "window", m->address);
-    }
-}
-
 static void make(uint32_t v)
 {
     objects_create();
@@ -98,7 +72,7 @@ static void make(uint32_t v)
     for (uint32_t n = 0; n < init.m.server_count; n++)
         if (server_exists(n) && !init.m.server[n].fresh && init.server[n].state == SERVER_RUNS &&
             init.server[n].program == &init.m.server[n].program)
-            extend(n);
+            server_extend(n);
     rams_write(v);
     rams_tell();
     names_begin();

@@ -161,6 +161,7 @@ const char *image_symbol(uint32_t image, uint64_t address, uint64_t *offset);
 void server_prepare(uint32_t n); // once: the memory of its data
 // A status: its payer cannot afford the process just now.
 MUST_CHECK enum status server_start(uint32_t n, enum start_kind kind);
+void server_extend(uint32_t n); // one that runs gets what is fresh in its entry
 void server_stop(uint32_t n);
 void server_renew(uint32_t n);                   // its next start is its first again
 MUST_CHECK enum status server_begin(uint32_t n); // its first start

@@ -133,20 +133,33 @@ static void map_ram(uint32_t n, const struct manifest_map *m)
     }
 }
 
-static void map_all(uint32_t n)
+static void map_program(uint32_t n)
 {
     uint32_t process = server_slot(n, SERVER_PROCESS);
     must(n, sys_map(process, PROGRAM_TEXT, SLOT_TEXT + init.server[n].image, RIGHT_READ | RIGHT_EXECUTE),
          "window", PROGRAM_TEXT);
     must(n, sys_map(process, PROGRAM_DATA, server_slot(n, SERVER_DATA), RIGHT_READ | RIGHT_WRITE), "window",
          PROGRAM_DATA);
+}
+
+// Of what the manifest gives it: all, or what is fresh.
+static bool is_due(uint16_t object, bool all)
+{
+    return all || (object < BUILTIN_FIRST && init.m.object[object].fresh);
+}
+
+static void map_windows(uint32_t n, bool all)
+{
     for (uint32_t i = 0; i < program_of(n)->maps.count; i++) {
         const struct manifest_map *m = &program_of(n)->maps.map[i];
+        if (!is_due(m->memory, all))
+            continue;
         uint32_t memory = m->memory == BUILTIN_ARCHIVE ? ROOT_SLOT_ARCHIVE : object_slot(m->memory);
         if (m->memory == BUILTIN_RAM)
             map_ram(n, m);
         else
-            must(n, sys_map(process, m->address, memory, m->rights), "window", m->address);
+            must(n, sys_map(server_slot(n, SERVER_PROCESS), m->address, memory, m->rights), "window",
+                 m->address);
     }
 }
 
@@ -163,12 +176,14 @@ static uint32_t source_of(uint32_t n, uint16_t object)
     }
 }
 
-static void grant_all(uint32_t n)
+static void grant_slots(uint32_t n, bool all)
 {
     uint32_t process = server_slot(n, SERVER_PROCESS);
     for (uint32_t i = 0; i < program_of(n)->cap_count; i++) {
         const struct manifest_cap *c = &program_of(n)->cap[i];
         uint32_t count = c->object == BUILTIN_RAM ? init.info.ram_regions : 1;
+        if (!is_due(c->object, all))
+            continue;
         for (uint32_t k = 0; k < count; k++)
             must(n, sys_grant(process, c->slot + k, source_of(n, c->object) + k, c->rights, c->badge), "slot",
                  c->slot + k);
@@ -206,9 +221,10 @@ enum status server_start(uint32_t n, enum start_kind kind)
     if (s != STATUS_OK)
         return s;
     reset_data(n);
-    map_all(n);
+    map_program(n);
+    map_windows(n, true);
     make_thread(n, kind);
-    grant_all(n);
+    grant_slots(n, true);
     run->state = SERVER_RUNS;
     memset(run->watch, 0, sizeof run->watch);
     run->starts++;
@@ -217,6 +233,12 @@ enum status server_start(uint32_t n, enum start_kind kind)
     server_count_requests(n);
     must(n, sys_thread_ctl(server_slot(n, SERVER_THREAD), THREAD_RESUME, 0), "thread", 1);
     return STATUS_OK;
+}
+
+void server_extend(uint32_t n)
+{
+    grant_slots(n, false);
+    map_windows(n, false);
 }
 
 bool server_has_state(uint32_t n)

@@ -42,23 +42,6 @@ static struct {
     uint64_t pages;
 } reserve;
 
-static void take_reserve(uint32_t memory, uint64_t page, uint64_t pages, struct json_text why)
-{
-    while (pages) {
-        uint64_t n = pages < SUPPLY_MAX ? pages : SUPPLY_MAX;
-        n = n < reserve.pages ? n : reserve.pages;
-        if (!n)
-            fatal("too little memory: %.*s wants %llu KiB more", (int)why.length, why.at,
-                  (unsigned long long)pages * 4);
-        enum status s = sys_supply(memory, page, SLOT_RESERVE, reserve.pages - n, n, SUPPLY_MOVE);
-        if (s != STATUS_OK)
-            fatal("%.*s: its memory cannot be supplied: %s", (int)why.length, why.at, status_name(s));
-        reserve.pages -= n;
-        page += n;
-        pages -= n;
-    }
-}
-
 // A 2 MiB page whole, which takes no page table: from the beginning of a region, because at its end odd pages
 // go.
 static bool take_large(uint32_t memory, uint64_t page)
@@ -83,27 +66,25 @@ static uint64_t take_large_ones(uint32_t memory, uint64_t page, uint64_t pages)
 
 void stock_take(uint32_t memory, uint64_t page, uint64_t pages, struct json_text why)
 {
-    if (reserve.open)
-        take_reserve(memory, page, pages, why);
-    else if (pages > LARGE) { // a smaller object has one page table
+    if (!reserve.open && pages > LARGE) { // a smaller object has one page table
         uint64_t taken = take_large_ones(memory, page, pages);
         page += taken;
         pages -= taken;
     }
-    while (!reserve.open && pages) {
+    for (uint64_t n; pages; page += n, pages -= n) {
         uint32_t i = largest();
-        uint64_t n = pages < SUPPLY_MAX ? pages : SUPPLY_MAX;
-        n = n < left[i] ? n : left[i];
+        uint32_t source = reserve.open ? SLOT_RESERVE : ROOT_SLOT_RAM + i;
+        uint64_t first = reserve.open ? 0 : init.info.ram_first[i];
+        uint64_t *rest = reserve.open ? &reserve.pages : &left[i];
+        n = pages < SUPPLY_MAX ? pages : SUPPLY_MAX;
+        n = n < *rest ? n : *rest;
         if (!n)
             fatal("too little memory: %.*s wants %llu KiB more", (int)why.length, why.at,
                   (unsigned long long)pages * 4);
-        uint64_t from = init.info.ram_first[i] + left[i] - n;
-        enum status s = sys_supply(memory, page, ROOT_SLOT_RAM + i, from, n, SUPPLY_MOVE);
+        enum status s = sys_supply(memory, page, source, first + *rest - n, n, SUPPLY_MOVE);
         if (s != STATUS_OK)
             fatal("%.*s: its memory cannot be supplied: %s", (int)why.length, why.at, status_name(s));
-        left[i] -= n;
-        page += n;
-        pages -= n;
+        *rest -= n;
     }
 }
 
