@@ -10,6 +10,7 @@
 #include "libipc/start.h"
 #include "libipc/status.h"
 #include "libipc/thread.h"
+#include "libipc/words.h"
 
 enum { DEVICE_SECTION = 1, REPLIES = 8, LOG_BYTES = 4 << 10, TOKENS_MAX = 64 };
 
@@ -152,15 +153,11 @@ static void handle_bits(struct server *server, uint64_t bits)
 
 static void register_function(const struct virtio_server *s)
 {
-    union {
-        struct bus_function function;
-        uint64_t words[BUS_FUNCTION_WORDS];
-    } u = {.words = {0}};
+    struct bus_function function = {0};
     if (!stands_in()) // else what is registered stays
-        virtio_function(&s->virtio, &u.function);
+        virtio_function(&s->virtio, &function);
     struct message m = {.tag = TAG(LABEL_BUS_REGISTER, BUS_FUNCTION_WORDS)};
-    memcpy(m.words, u.words, sizeof m.words);
-    memcpy(utcb()->words + MESSAGE_REGISTERS, u.words + MESSAGE_REGISTERS, sizeof u.words - sizeof m.words);
+    message_put(&m, 0, &function, sizeof function);
     enum status status = sys_call(DEVICE_SLOT_BUS, &m);
     if (status == STATUS_OK)
         status = (enum status)TAG_LABEL(m.tag);

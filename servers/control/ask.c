@@ -6,32 +6,24 @@
 
 #include "libipc/proto/layout.h"
 #include "libipc/proto/terminal.h"
-#include "libipc/syscall.h"
+#include "libipc/words.h"
 
-// Sends words, and gets those of the answer.
-static enum status exchange(uint32_t slot, uint32_t label, size_t sent, uint64_t words[MESSAGE_WORDS_MAX])
+static enum status exchange(uint32_t slot, struct message *m)
 {
-    struct message m = {.tag = TAG(label, (sent + 7) / 8)};
-    memcpy(m.words, words, sizeof m.words);
-    memcpy(utcb()->words + MESSAGE_REGISTERS, words + MESSAGE_REGISTERS,
-           (MESSAGE_WORDS_MAX - MESSAGE_REGISTERS) * sizeof *words);
-    enum status s = sys_call(slot, &m);
-    memcpy(words, m.words, sizeof m.words);
-    memcpy(words + MESSAGE_REGISTERS, utcb()->words + MESSAGE_REGISTERS,
-           (MESSAGE_WORDS_MAX - MESSAGE_REGISTERS) * sizeof *words);
-    return s == STATUS_OK ? (enum status)TAG_LABEL(m.tag) : s;
+    enum status s = sys_call(slot, m);
+    return s == STATUS_OK ? (enum status)TAG_LABEL(m->tag) : s;
 }
 
-// Of the supervisor's answer, up to `bytes` from word `at` on; *first: its first word.
+// Of the supervisor's answer, `bytes` from word `at` on; *first: its first word.
 static enum status call(uint32_t label, const void *from, size_t sent, uint32_t at, void *to, size_t bytes,
                         uint64_t *first)
 {
-    uint64_t words[MESSAGE_WORDS_MAX] = {0};
-    memcpy(words, from, sent);
-    enum status s = exchange(SLOT_INIT, label, sent, words);
-    memcpy(to, words + at, bytes);
+    struct message m = {.tag = TAG(label, WORDS(sent))};
+    message_put(&m, 0, from, sent);
+    enum status s = exchange(SLOT_INIT, &m);
+    message_get(&m, at, to, bytes);
     if (first)
-        *first = words[0];
+        *first = m.words[0];
     return s;
 }
 
@@ -80,12 +72,15 @@ enum status ask_config(uint64_t server, uint64_t from, char *to, uint64_t *bytes
 
 enum status ask_printed(const char *name, uint64_t *from, char *to, uint64_t *bytes)
 {
-    uint64_t words[MESSAGE_WORDS_MAX] = {[READ_POSITION] = *from};
+    uint64_t words[READ_WORDS] = {[READ_POSITION] = *from}, head[TEXT_BEGIN];
+    struct message m = {.tag = TAG(LABEL_TERMINAL_READ, READ_WORDS)};
     strncpy((char *)&words[READ_NAME], name, NAME_BYTES - 1);
-    enum status s = exchange(CONTROL_SLOT_TERMINAL, LABEL_TERMINAL_READ, READ_WORDS * sizeof *words, words);
-    *bytes = words[TEXT_BYTES] < TEXT_MAX ? words[TEXT_BYTES] : TEXT_MAX;
-    memcpy(to, &words[TEXT_BEGIN], *bytes);
-    *from = words[TEXT_NEXT];
+    message_put(&m, 0, words, sizeof words);
+    enum status s = exchange(CONTROL_SLOT_TERMINAL, &m);
+    message_get(&m, 0, head, sizeof head);
+    *bytes = head[TEXT_BYTES] < TEXT_MAX ? head[TEXT_BYTES] : TEXT_MAX;
+    *from = head[TEXT_NEXT];
+    message_get(&m, TEXT_BEGIN, to, *bytes);
     return s;
 }
 

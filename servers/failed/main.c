@@ -20,6 +20,7 @@
 #include "libipc/start.h"
 #include "libipc/status.h"
 #include "libipc/thread.h"
+#include "libipc/words.h"
 #include "servers/common/virtio.h"
 #include "servers/failed/channels.h"
 #include "servers/failed/forward.h"
@@ -134,7 +135,7 @@ static void lower_lines(void)
 static void tell_bus(void)
 {
     struct message m = {.tag = TAG(LABEL_BUS_REGISTER, BUS_FUNCTION_WORDS)};
-    memset(utcb()->words, 0, sizeof(struct bus_function));
+    message_put(&m, 0, &(struct bus_function){0}, sizeof(struct bus_function));
     if (sys_call(FAILED_SLOT_BUS, &m) != STATUS_OK)
         log_error("the bus does not hear that its device has failed");
 }

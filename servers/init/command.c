@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "libipc/log.h"
-#include "libipc/syscall.h"
+#include "libipc/words.h"
 #include "servers/init/init.h"
 
 static struct {
@@ -76,19 +76,16 @@ static void carry_out(const struct init_command *c, struct init_answer *a)
 
 void command(struct message *m)
 {
-    uint64_t words[INIT_WORDS(struct init_command)] = {0};
     struct init_command c;
     if (TAG_WORDS(m->tag) != INIT_WORDS(struct init_command)) {
         *m = MESSAGE(STATUS_BAD_ARG, 0);
         return;
     }
-    memcpy(words, m->words, sizeof m->words);
-    memcpy(words + MESSAGE_REGISTERS, utcb()->words + MESSAGE_REGISTERS, sizeof words - sizeof m->words);
-    memcpy(&c, words, sizeof c);
+    message_get(m, 0, &c, sizeof c);
     if (c.sequence != last.sequence) {
         memset(&last, 0, sizeof last);
         carry_out(&c, &last.answer);
         last.sequence = c.sequence;
     }
-    words_put(m, 0, &last.answer, sizeof last.answer);
+    answer_put(m, 0, &last.answer, sizeof last.answer);
 }

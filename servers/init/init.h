@@ -193,7 +193,8 @@ void name_copy(char to[INIT_NAME], struct json_text name);
 // routes.c: the first route from that place on that something took. False: there is none.
 bool route_find(uint64_t vm, uint64_t place, struct init_route *to);
 
-void words_put(struct message *m, uint32_t at, const void *from, size_t bytes); // into an answer
+// The answer's words from number `at` on; it is a good one.
+void answer_put(struct message *m, uint32_t at, const void *from, size_t bytes);
 
 // command.c: LABEL_INIT_COMMAND
 void command(struct message *m);

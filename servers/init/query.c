@@ -9,6 +9,7 @@
 #include "libipc/proto/terminal.h"
 #include "libipc/syscall.h"
 #include "libipc/time.h"
+#include "libipc/words.h"
 #include "servers/init/init.h"
 
 enum { PAGE = 4096, COUNTERS = 30 };
@@ -19,15 +20,10 @@ void name_copy(char to[INIT_NAME], struct json_text name)
     memcpy(to, name.at, name.length < INIT_NAME ? name.length : INIT_NAME - 1);
 }
 
-// The message's words, from number `at` on.
-void words_put(struct message *m, uint32_t at, const void *from, size_t bytes)
+void answer_put(struct message *m, uint32_t at, const void *from, size_t bytes)
 {
-    uint64_t words[MESSAGE_WORDS_MAX] = {0};
-    memcpy(words, m->words, sizeof m->words);
-    memcpy(words + at, from, bytes);
-    memcpy(m->words, words, sizeof m->words);
-    memcpy(utcb()->words + MESSAGE_REGISTERS, words + MESSAGE_REGISTERS, sizeof words - sizeof m->words);
-    m->tag = TAG(STATUS_OK, at + (bytes + 7) / 8);
+    message_put(m, at, from, bytes);
+    m->tag = TAG(STATUS_OK, at + WORDS(bytes));
 }
 
 static enum status query_status(struct message *m)
@@ -44,7 +40,7 @@ static enum status query_status(struct message *m)
         s.vms += vm_exists(v);
     for (uint32_t n = 0; n < init.m.server_count; n++)
         s.servers += server_exists(n);
-    words_put(m, 0, &s, sizeof s);
+    answer_put(m, 0, &s, sizeof s);
     return STATUS_OK;
 }
 
@@ -120,7 +116,7 @@ static enum status query_server(struct message *m)
         if (server->vm != MANIFEST_NONE)
             name_copy(s.vm, init.m.vm[server->vm].name);
     }
-    words_put(m, 0, &s, sizeof s);
+    answer_put(m, 0, &s, sizeof s);
     return STATUS_OK;
 }
 
@@ -142,7 +138,7 @@ static enum status put_text(struct message *m, const char *text, uint64_t bytes,
         return STATUS_NOT_FOUND;
     uint64_t piece = bytes - from < INIT_TEXT_MAX ? bytes - from : INIT_TEXT_MAX;
     m->words[0] = piece;
-    words_put(m, 1, text + from, piece);
+    answer_put(m, 1, text + from, piece);
     return STATUS_OK;
 }
 
@@ -168,7 +164,7 @@ static enum status query_counters(struct message *m)
         some[count] = page->entry[first++];
     scratch_close();
     m->words[0] = count;
-    words_put(m, 1, some, count * sizeof *some);
+    answer_put(m, 1, some, count * sizeof *some);
     return STATUS_OK;
 }
 
@@ -177,7 +173,7 @@ static enum status query_route(struct message *m)
     struct init_route r;
     if (!route_find(m->words[0], m->words[1], &r))
         return STATUS_NOT_FOUND;
-    words_put(m, 0, &r, sizeof r);
+    answer_put(m, 0, &r, sizeof r);
     return STATUS_OK;
 }
 
@@ -230,7 +226,7 @@ static enum status query_vm(struct message *m)
         const struct info_account *used = account != MANIFEST_NONE ? info_of(object_slot(account)) : NULL;
         vm.cpu_ns = used ? ns_from_ticks(used->used) : 0;
     }
-    words_put(m, 0, &vm, sizeof vm);
+    answer_put(m, 0, &vm, sizeof vm);
     return STATUS_OK;
 }
 
@@ -241,7 +237,7 @@ static enum status query_crash(struct message *m)
     const struct crash *c = crash_find(m->words[0]);
     if (!c)
         return STATUS_NOT_FOUND;
-    words_put(m, 0, &c->head, sizeof c->head);
+    answer_put(m, 0, &c->head, sizeof c->head);
     return STATUS_OK;
 }
 

@@ -15,6 +15,7 @@
 #include "libipc/server.h"
 #include "libipc/status.h"
 #include "libipc/thread.h"
+#include "libipc/words.h"
 
 const char program_name[] = "testpci";
 
@@ -210,11 +211,8 @@ static void register_function(void)
                 [TESTPCI_MEMORY] = {TESTPCI_MEMORY_BYTES, BUS_BAR_MEMORY64}},
         .capability = {[0] = 9, [2] = WINDOW_AT, [3] = 0x7e, [WINDOW_AT] = 9, [WINDOW_AT + 2] = 20},
     };
-    uint64_t words[BUS_FUNCTION_WORDS] = {0};
     struct message m = {.tag = TAG(LABEL_BUS_REGISTER, BUS_FUNCTION_WORDS)};
-    memcpy(words, &function, sizeof function);
-    memcpy(m.words, words, sizeof m.words);
-    memcpy(utcb()->words, words, sizeof words);
+    message_put(&m, 0, &function, sizeof function);
     enum status s = sys_call(DEVICE_SLOT_BUS, &m);
     if (s != STATUS_OK || TAG_LABEL(m.tag) != STATUS_OK)
         die("the bus refuses the function: %s", status_name(s != STATUS_OK ? s : TAG_LABEL(m.tag)));

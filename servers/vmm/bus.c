@@ -12,6 +12,7 @@
 #include "libipc/log.h"
 #include "libipc/proto/layout.h"
 #include "libipc/status.h"
+#include "libipc/words.h"
 #include "servers/vmm/vm.h"
 
 enum { WINDOW = 0x200000 };
@@ -333,11 +334,8 @@ static enum status do_register(uint64_t n, const struct bus_function *f)
 
 enum reply_how bus_register(struct server *s, const struct message_in *in, struct message *answer)
 {
-    uint64_t words[BUS_FUNCTION_WORDS];
     struct bus_function f;
-    memcpy(words, utcb()->words, sizeof words);
-    memcpy(words, in->message.words, sizeof in->message.words);
-    memcpy(&f, words, sizeof f);
+    message_get(&in->message, 0, &f, sizeof f);
     bool whole = TAG_WORDS(in->message.tag) == BUS_FUNCTION_WORDS;
     answer->tag = TAG(whole ? do_register(in->badge - BUS_BADGE_DEVICE, &f) : STATUS_BAD_ARG, 0);
     if (bus.start_waits && all_registered())
