@@ -153,6 +153,7 @@ static void lie_to_ports(void)
 {
     TELL_ALL(port_lies);
     TELL_ALL(typed);
+    say_number("lines printed: ", lines);
 }
 
 static const char *begin_ports(void)
