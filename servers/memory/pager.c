@@ -46,7 +46,7 @@ static bool give_large(struct pager *p, uint32_t ram, uint64_t page)
     if (is_broken(p, ram, chunk) || !books_take_large(&p->books, reserve(p), &place))
         return false;
     commit_books(p);
-    enum status status = pages_supply(ram, first, place, CHUNK_PAGES);
+    enum status status = large_supply(ram, first, place);
     if (status == STATUS_OK)
         return true;
     books_return_last(&p->books, true);
@@ -240,7 +240,7 @@ static bool take_back_large(struct pager *p, uint32_t ram, uint64_t page)
     if (page + CHUNK_PAGES > p->ram_pages[ram] || !books_back_large(&p->books, &place))
         return false;
     commit_books(p);
-    bool came = pages_withdraw(ram, page, place, CHUNK_PAGES) == STATUS_OK;
+    bool came = large_withdraw(ram, page, place) == STATUS_OK;
     if (came)
         books_came_back(&p->books);
     else // it is no 2 MiB page
@@ -264,7 +264,7 @@ static bool take_back_small(struct pager *p, uint32_t ram, uint64_t page, uint64
     return came;
 }
 
-// Pages in a row of one kind, up to the end of the chunk.
+// Pages in a row of one kind, up to the end of the chunk; 512 at once the books would take for a 2 MiB page.
 static uint64_t run_of(uint32_t ram, uint64_t page, uint64_t end, enum page_kind kind)
 {
     uint64_t n = 1;

@@ -26,7 +26,13 @@ static void *ram_at(uint32_t ram, uint64_t page)
 MUST_CHECK enum status pages_supply(uint32_t ram, uint64_t page, struct place from, uint64_t pages)
 {
     return sys_supply(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + from.pool, from.page, pages,
-                      pages == CHUNK_PAGES ? SUPPLY_LARGE : SUPPLY_MOVE);
+                      SUPPLY_MOVE);
+}
+
+MUST_CHECK enum status large_supply(uint32_t ram, uint64_t page, struct place from)
+{
+    return sys_supply(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + from.pool, from.page, CHUNK_PAGES,
+                      SUPPLY_LARGE);
 }
 
 MUST_CHECK enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archive_page, uint64_t pages)
@@ -36,8 +42,13 @@ MUST_CHECK enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archiv
 
 MUST_CHECK enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to, uint64_t pages)
 {
-    return sys_withdraw(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + to.pool, to.page, pages,
-                        pages == CHUNK_PAGES ? SUPPLY_LARGE : SUPPLY_MOVE);
+    return sys_withdraw(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + to.pool, to.page, pages, SUPPLY_MOVE);
+}
+
+MUST_CHECK enum status large_withdraw(uint32_t ram, uint64_t page, struct place to)
+{
+    return sys_withdraw(MEMORY_SLOT_RAM + ram, page, MEMORY_SLOT_POOL + to.pool, to.page, CHUNK_PAGES,
+                        SUPPLY_LARGE);
 }
 
 uint64_t ram_filled(uint32_t ram)

@@ -17,15 +17,17 @@ struct place {
     uint64_t page;
 };
 
-// Moves some pages, or the 512 of a 2 MiB page, from a pool to a guest's memory.
+// Moves pages, or a 2 MiB page whole, from a pool to a guest's memory.
 MUST_CHECK enum status pages_supply(uint32_t ram, uint64_t page, struct place from, uint64_t pages);
+MUST_CHECK enum status large_supply(uint32_t ram, uint64_t page, struct place from);
 
 // Shares pages of the archive, read-only.
 MUST_CHECK enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archive_page, uint64_t pages);
 
-// Empties slots: pages of its own go to the place, which must be empty for them; borrowed ones just end. 512
-// of them are a 2 MiB page.
+// Empties slots: pages of its own go to the place, which must be empty for them; borrowed ones just end.
 MUST_CHECK enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to, uint64_t pages);
+MUST_CHECK enum status large_withdraw(uint32_t ram, uint64_t page,
+                                      struct place to); // NOT_FOUND: none is there
 
 uint64_t ram_filled(uint32_t ram); // pages that a guest's memory holds
 

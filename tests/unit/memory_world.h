@@ -65,28 +65,38 @@ static inline struct slot *world_place(struct place p)
     return &world.pool[p.pool][p.page];
 }
 
-enum status pages_supply(uint32_t ram, uint64_t page, struct place from, uint64_t pages)
+static enum status supply(uint32_t ram, uint64_t page, struct place from, uint64_t pages, bool large)
 {
     world_step();
-    world_must(pages < CHUNK_PAGES || page % CHUNK_PAGES == 0);
+    world_must(!large || page % CHUNK_PAGES == 0);
     world_must(ram < WORLD_RAMS && page + pages <= WORLD_RAM_PAGES);
     for (uint64_t i = 0; i < pages; i++) {
         if (!world_place((struct place){from.pool, from.page + i})->filled)
             return STATUS_NOT_FOUND;
         if (world.ram[ram][page + i].filled)
             return STATUS_EXISTS;
-        if (pages == CHUNK_PAGES && world_place((struct place){from.pool, from.page + i})->single)
+        if (large && world_place((struct place){from.pool, from.page + i})->single)
             return STATUS_NOT_FOUND;
     }
-    if (world.no_quota && pages < CHUNK_PAGES)
+    if (world.no_quota && !large)
         return STATUS_NO_QUOTA;
     for (uint64_t i = 0; i < pages; i++) {
         struct slot *s = world_place((struct place){from.pool, from.page + i});
         world.ram[ram][page + i] = *s;
-        world.ram[ram][page + i].single |= pages != CHUNK_PAGES;
+        world.ram[ram][page + i].single |= !large;
         s->filled = false;
     }
     return STATUS_OK;
+}
+
+enum status pages_supply(uint32_t ram, uint64_t page, struct place from, uint64_t pages)
+{
+    return supply(ram, page, from, pages, false);
+}
+
+enum status large_supply(uint32_t ram, uint64_t page, struct place from)
+{
+    return supply(ram, page, from, CHUNK_PAGES, true);
 }
 
 uint64_t ram_filled(uint32_t ram)
@@ -108,25 +118,35 @@ enum status pages_borrow(uint32_t ram, uint64_t page, uint64_t archive_page, uin
     return STATUS_OK;
 }
 
-enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to, uint64_t pages)
+static enum status withdraw(uint32_t ram, uint64_t page, struct place to, uint64_t pages, bool large)
 {
     world_step();
     for (uint64_t i = 0; i < pages; i++) {
         const struct slot *s = &world.ram[ram][page + i];
         if (s->filled && !s->borrowed && world_place((struct place){to.pool, to.page + i})->filled)
             return STATUS_EXISTS;
-        if (pages == CHUNK_PAGES && (!s->filled || s->borrowed || s->single))
+        if (large && (!s->filled || s->borrowed || s->single))
             return STATUS_NOT_FOUND;
     }
     for (uint64_t i = 0; i < pages; i++) {
         struct slot *s = &world.ram[ram][page + i];
         if (s->filled && !s->borrowed) {
-            s->single |= pages != CHUNK_PAGES;
+            s->single |= !large;
             *world_place((struct place){to.pool, to.page + i}) = *s;
         }
         s->filled = s->borrowed = false;
     }
     return STATUS_OK;
+}
+
+enum status pages_withdraw(uint32_t ram, uint64_t page, struct place to, uint64_t pages)
+{
+    return withdraw(ram, page, to, pages, false);
+}
+
+enum status large_withdraw(uint32_t ram, uint64_t page, struct place to)
+{
+    return withdraw(ram, page, to, CHUNK_PAGES, true);
 }
 
 bool place_is_filled(struct place p)
