@@ -88,11 +88,12 @@ bool server_receives(uint32_t n, uint16_t object)
 // The kernel's number of the endpoint that it serves, by which INFO tells who waits for whom.
 static void note_endpoint(uint32_t n)
 {
-    const struct info_endpoint *info = (const struct info_endpoint *)(const void *)utcb()->words;
-    for (uint16_t i = 0; i < init.m.object_count; i++)
-        if (init.m.object[i].type == MANIFEST_ENDPOINT && server_receives(n, i) &&
-            sys_info(object_slot(i), INFO_OBJECT) == STATUS_OK)
+    for (uint16_t i = 0; i < init.m.object_count; i++) {
+        bool own = init.m.object[i].type == MANIFEST_ENDPOINT && server_receives(n, i);
+        const struct info_endpoint *info = own ? info_of(object_slot(i)) : NULL;
+        if (info)
             init.server[n].endpoint = info->number;
+    }
 }
 
 void server_prepare(uint32_t n)

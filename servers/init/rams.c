@@ -96,8 +96,8 @@ bool rams_are_empty(uint32_t v)
 {
     const struct manifest_vm *vm = &init.m.vm[v];
     for (uint32_t i = 0; i < vm->memory_count; i++) {
-        const struct info_memory *info = (const struct info_memory *)(const void *)utcb()->words;
-        if (sys_info(object_slot(vm->memory[i]), INFO_OBJECT) == STATUS_OK && info->filled)
+        const struct info_memory *info = info_of(object_slot(vm->memory[i]));
+        if (info && info->filled)
             return false;
     }
     return true;

@@ -104,8 +104,8 @@ static void give_singly(uint32_t memory, uint64_t pages)
 
 void stock_give(uint32_t memory)
 {
-    const struct info_memory *info = (const struct info_memory *)(const void *)utcb()->words;
-    if (!reserve.open || sys_info(memory, INFO_OBJECT) != STATUS_OK || !(info->filled - info->borrowed))
+    const struct info_memory *info = info_of(memory);
+    if (!reserve.open || !info || info->filled == info->borrowed)
         return;
     uint64_t pages = info->pages;
     bool whole = info->filled == pages && !info->borrowed;
@@ -141,8 +141,8 @@ uint64_t stock_pages(void)
 // How long the objects are is what their creator knows: the kernel makes them long enough and never short.
 static uint64_t object_pages(uint32_t region)
 {
-    const struct info_memory *info = (const struct info_memory *)(const void *)utcb()->words;
-    return sys_info(ROOT_SLOT_RAM + region, INFO_OBJECT) == STATUS_OK ? info->pages : 0;
+    const struct info_memory *info = info_of(ROOT_SLOT_RAM + region);
+    return info ? info->pages : 0;
 }
 
 void stock_table(struct pool_table *table)
