@@ -41,6 +41,7 @@ enum server_slot {
 #define MEMORY_STATE_BYTES   (512u << 10)
 #define DEVICE_STATE_BYTES   (24u << 10)
 #define CONTROL_STATE_BYTES  (16u << 10)
+#define SWITCH_STATE_BYTES   (64u << 10)
 
 // vmm
 enum vmm_slot {
@@ -70,6 +71,7 @@ enum device_slot {
 // Of those whose back-end is a host driver.
 #define DEVICE_MAP_CHANNEL  UINT64_C(0x11200000) // struct block_channel, or struct random_channel
 #define DEVICE_MAP_BUFFER   UINT64_C(0x11400000) // of disks: its BLOCK_PAGES pages
+#define DEVICE_MAP_PORT     UINT64_C(0x11200000) // of a NIC: its port of the switch (proto/net.h)
 #define DEVICE_MAP_RAM      VMM_MAP_RAM          // guest memory, where the monitor has it
 #define DEVICE_BIT_QUEUE(i) (UINT64_C(1) << (i)) // doorbell i
 #define DEVICE_BIT_BUS      (UINT64_C(1) << 32)  // struct device_page: the bus wrote something
@@ -147,6 +149,20 @@ enum driver_slot {
 #define DRIVER_BIT_CHANNEL(n) (UINT64_C(1) << (n))        // the client changed something
 #define DRIVER_BIT_IRQ(n)     (UINT64_C(1) << (32 + (n))) // interrupt n
 
+// switch. Port n (proto/net.h) is there if the table of names says so.
+enum switch_slot {
+    SWITCH_SLOT_PORT = SLOT_SPECIFIC, // + port, send: its server's notification, DEVICE_BIT_PEER
+};
+#define SWITCH_MAP_NAMES  UINT64_C(0x11000000) // read-only: struct name_entry[NET_PORTS_MAX]
+#define SWITCH_MAP_COUNTS UINT64_C(0x11200000) // struct net_counts
+#define SWITCH_MAP_PORT   UINT64_C(0x20000000) // + 2 MiB * port: its memory
+#define SWITCH_MAP_RULES                                                                                     \
+    UINT64_C(0x30000000) // + 2 MiB * port, read-only: text, its place in the configuration
+#define SWITCH_BIT_PORT(n) (UINT64_C(1) << (n)) // its server has sent something, or read when all was full
+
+// An uplink of the switch is a host driver whose channel 0 is its port: DRIVER_MAP_CHANNEL, NET_PORT_BYTES;
+// DRIVER_SLOT_CLIENT, send: the switch's notification, its SWITCH_BIT_PORT; DRIVER_BIT_CHANNEL(0).
+
 // drivers/virtio-*: of BAR 4 they have the first pages, where all the registers lie
 #define VIRTIO_DRIVER_BAR       4u
 #define VIRTIO_DRIVER_BAR_PAGES 4u
@@ -194,6 +210,7 @@ enum memory_slot {
 //   "bus": true: it was a PCI function, whose page FAILED_MAP_LINE is; the bus is told that it may be missing
 //   "prints": true: what comes through FAILED_MAP_OUTPUT goes to the kernel's debug output
 //   "channels": how many block channels lie where a driver has them: what is SUBMITTED ends with an error
+//   "links": true: the links of all ports of the switch are down
 //   "logs": true: lines of TERMINAL_MAP_LOGS up to "level" go into FAILED_MAP_OUTPUT
 enum failed_slot {                       // as enum device_slot
     FAILED_SLOT_BUS = DEVICE_SLOT_BUS,   // send: the monitor's endpoint, BUS_BADGE_DEVICE + number
