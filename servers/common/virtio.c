@@ -52,6 +52,18 @@ static bool publish_line(struct virtio *v)
     return true;
 }
 
+static void think_of(struct virtio *v, struct virtqueue *q)
+{
+    if (q->running && virtq_wants_interrupt(q))
+        raise(v, q->state->vector, VIRTIO_ISR_QUEUE);
+}
+
+void virtio_remind(struct virtio *v)
+{
+    for (; v->owed; v->owed &= v->owed - 1)
+        think_of(v, queue_of(v, (uint32_t)__builtin_ctz(v->owed)));
+}
+
 bool virtio_publish(struct virtio *v)
 {
     for (; v->touched; v->touched &= v->touched - 1) {
@@ -59,8 +71,10 @@ bool virtio_publish(struct virtio *v)
         if (!q->running)
             continue;
         virtq_publish(q);
-        if (virtq_wants_interrupt(q))
-            raise(v, q->state->vector, VIRTIO_ISR_QUEUE);
+        if (q->lazy && (uint16_t)(q->published - q->raised) < q->size / 2)
+            v->owed |= UINT32_C(1) << q->number;
+        else
+            think_of(v, q);
     }
     uint64_t vectors = v->raise;
     bool owed = v->owes || vectors;
@@ -198,7 +212,7 @@ void virtio_reset(struct virtio *v)
     virtio_init_state(v);
     v->features = 0;
     v->raise = 0;
-    v->touched = 0;
+    v->touched = v->owed = 0;
     if (v->kind->reset)
         v->kind->reset(v, NULL);
     v->changes |= VIRTIO_CHANGED_STATE | VIRTIO_CHANGED_QUEUES;

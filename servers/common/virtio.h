@@ -86,6 +86,7 @@ struct virtio {
     uint64_t features;               // agreed on
     uint32_t changes;                // enum virtio_change: to be committed
     uint32_t touched;                // a bit a queue that something was completed in, perhaps
+    uint32_t owed;                   // a bit a lazy queue that an interrupt has to be thought of for
     uint64_t raise;                  // vectors
     uint64_t *interrupts, *notified; // counters
     uint32_t faults;                 // of the guest, since the server started
@@ -95,7 +96,8 @@ struct virtio {
 enum virtio_change {
     VIRTIO_CHANGED_STATE = 1,
     VIRTIO_CHANGED_QUEUES = 2,
-    VIRTIO_CHANGED_DEVICE = 4 // the device's own section: set by the device
+    VIRTIO_CHANGED_DEVICE = 4, // the device's own section: set by the device
+    VIRTIO_CHANGED_REST = 8    // of it, where it has parts (struct virtio_server)
 };
 
 // ---- for devices ----
@@ -103,6 +105,10 @@ enum virtio_change {
 // The device can take or complete requests again: calls serve() for the queue, or all, if it runs.
 void virtio_serve(struct virtio *v, struct virtqueue *q);
 void virtio_serve_all(struct virtio *v);
+
+// The interrupts of lazy queues that have not been thought of: the guest may have seen by itself what is
+// done.
+void virtio_remind(struct virtio *v);
 
 // The device changed its configuration: another generation, and an interrupt.
 void virtio_config_changed(struct virtio *v);

@@ -105,8 +105,11 @@ static void note_changes(struct virtio_server *s)
         server_changed(&s->server, v->state, sizeof *v->state);
     if (v->changes & VIRTIO_CHANGED_QUEUES)
         server_changed(&s->server, v->queue_state, v->kind->queues * (uint32_t)sizeof *v->queue_state);
+    uint32_t often = s->device_often ? s->device_often : s->device_bytes;
     if (v->changes & VIRTIO_CHANGED_DEVICE)
-        server_changed(&s->server, s->device, s->device_bytes);
+        server_changed(&s->server, s->device, often);
+    if (v->changes & VIRTIO_CHANGED_REST)
+        server_changed(&s->server, (uint8_t *)s->device + often, s->device_bytes - often);
     v->changes = 0;
 }
 
@@ -151,6 +154,14 @@ static void handle_bits(struct server *server, uint64_t bits)
     settle(s);
 }
 
+static void handle_due(struct server *server)
+{
+    struct virtio_server *s = (struct virtio_server *)server;
+    virtio_look(&s->virtio);
+    s->due(s);
+    settle(s);
+}
+
 static void register_function(const struct virtio_server *s)
 {
     struct bus_function function = {0};
@@ -174,6 +185,7 @@ _Noreturn void virtio_server_run(struct virtio_server *s)
                                 .handlers = handlers,
                                 .handler_count = 1,
                                 .bits = handle_bits,
+                                .due = handle_due,
                                 .publish = publish,
                                 .tries = SERVER_TRIES,
                                 .state = &s->state,

@@ -25,10 +25,14 @@ struct virtio_server {
     struct state state;
     uint32_t state_kind, version; // of the state object
     uint32_t device_bytes;        // of the device's own section, may be 0
-    void *device;                 // that section, zero when it is new; committed with VIRTIO_CHANGED_DEVICE
-    bool fresh;                   // it is new
+    uint32_t device_often; // of these, the first are VIRTIO_CHANGED_DEVICE, the others _REST; 0: all are the
+                           // former
+    void *device;          // that section, zero when it is new
+    bool fresh;            // it is new
     // The back-end stirred (DEVICE_BIT_PEER). May be left out, as the next.
     void (*peer)(struct virtio_server *s);
+    // Called once at the tick server.due_at, which the device sets.
+    void (*due)(struct virtio_server *s);
     // Behind every commit: what the device shows to others than the guest.
     void (*publish)(struct virtio_server *s);
 };

@@ -241,7 +241,7 @@ static bool is_available(struct virtqueue *q)
 {
     uint16_t available = load_index(q->driver + VIRTQ_RING_INDEX);
     if (available == q->next) {
-        if (!welcome_doorbells(q))
+        if (q->quiet || !welcome_doorbells(q))
             return false;
         available = load_index(q->driver + VIRTQ_RING_INDEX);
     }
@@ -299,6 +299,15 @@ void virtq_done(struct virtqueue *q, uint16_t position, uint32_t written)
     q->careful = q->careful && q->done != q->trouble;
 }
 
+void virtq_return(struct virtqueue *q, uint16_t position)
+{
+    q->next = position;
+    if ((uint16_t)(q->done - q->published) > (uint16_t)(position - q->published))
+        q->done = q->state->done = position;
+    if (q->careful && q->state->first == position && q->state->attempts)
+        q->state->attempts--; // nobody died of it
+}
+
 void virtq_handed_on(struct virtqueue *q, uint16_t position)
 {
     if (!q->careful || q->state->first != position)
@@ -315,14 +324,28 @@ void virtq_publish(struct virtqueue *q)
     store_index(q->device + VIRTQ_RING_INDEX, q->done);
 }
 
+static bool is_wanted(const struct virtqueue *q)
+{
+    if (!q->event_index)
+        return !(load_index(q->driver + VIRTQ_RING_FLAGS) & 1);
+    return (uint16_t)(q->published - load_index(used_event(q)) - 1) <
+           (uint16_t)(q->published - q->raised); // 2.7.7.2
+}
+
 bool virtq_wants_interrupt(struct virtqueue *q)
 {
     if (q->raised == q->published)
         return false;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    uint16_t moved = (uint16_t)(q->published - q->raised);
+    bool wanted = is_wanted(q);
     q->raised = q->published;
-    if (!q->event_index)
-        return !(load_index(q->driver + VIRTQ_RING_FLAGS) & 1);
-    return (uint16_t)(q->published - load_index(used_event(q)) - 1) < moved; // 2.7.7.2
+    return wanted;
+}
+
+bool virtq_is_seen(struct virtqueue *q)
+{
+    if (q->raised != q->published && is_wanted(q))
+        return false;
+    q->raised = q->published;
+    return true;
 }

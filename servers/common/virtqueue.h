@@ -70,6 +70,8 @@ struct virtqueue {
     bool event_index, indirect, commits; // what was negotiated
     bool careful;                        // an incarnation died with what lies ahead: one at a time
     bool busy;                           // the guest need not notify
+    bool quiet;                          // set by the device: nor when it is empty, as it is looked at anyway
+    bool lazy;                           // by the device: interrupts wait for virtio_remind()
     uint8_t fault;                       // enum virtq_fault
     uint16_t most;                       // its size at most
     uint16_t size;
@@ -105,6 +107,13 @@ bool virtq_take(struct virtqueue *q, struct virtq_chain *c);
 
 // It is completed; `written` bytes of its writable part, from the front, are new.
 void virtq_done(struct virtqueue *q, uint16_t position, uint32_t written);
+
+// Of a stream (commits): the requests from this position on, completed or not, that were not committed are to
+// be taken again later.
+void virtq_return(struct virtqueue *q, uint16_t position);
+
+// Of a lazy queue: the guest has seen what is done without an interrupt, and none is owed.
+bool virtq_is_seen(struct virtqueue *q);
 
 // The request has gone where it cannot kill this server any more: to whoever serves the back-end.
 void virtq_handed_on(struct virtqueue *q, uint16_t position);

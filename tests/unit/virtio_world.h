@@ -26,7 +26,7 @@ enum {
     WORLD_RAM = 1 << 20,
     WORLD_USED = 0x60000,
     WORLD_QUEUES = 8,
-    WORLD_DEVICE_STATE = 256,
+    WORLD_DEVICE_STATE = 1024,
     WORLD_RING = 0x8000
 };
 
