@@ -76,7 +76,7 @@ static void check_name(struct report *r, const struct value *name)
 {
     static const char *const taken[] = {"init", "memory",   "uart",    "uart2",   "virtio-blk", "virtio-rng",
                                         "ata",  "terminal", "control", "console", "log",        "vmm",
-                                        "self", "ram",      "archive", "clock"};
+                                        "self", "ram",      "archive", "clock",   "switch"};
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         if (strcmp(name->text, taken[i]) == 0)
             report_error(r, name->line, "name: '%s' is a name of the system, expected another", name->text);
@@ -109,6 +109,8 @@ static void check_vm(struct arena *a, struct report *r, const char *config, stru
     check_initrd(a, r, config, vm);
     for (size_t i = 0; i < vm->disks.count; i++)
         check_disk(a, r, config, vm, i);
+    for (size_t i = 0; i < vm->nets.count; i++)
+        check_net(a, r, vm, i);
     check_ports(r, vm);
     uint64_t images = vm->kernel_bytes + vm->initrd_bytes;
     if (images && images > vm->memory.number)
@@ -144,6 +146,7 @@ bool check_config(struct arena *a, struct report *r, const char *path, struct co
             check_pair(r, config_vm(config, j), config_vm(config, i));
     }
     check_partitions(r, config);
+    check_addresses(r, config);
     for (size_t i = 0; i < config->faults.count; i++)
         check_fault(r, config_fault(config, i));
     if (config->faults.count > MANIFEST_FAULTS_MAX)

@@ -17,3 +17,7 @@ const char *check_path(struct arena *a, const char *config, const char *name);
 // check_disk.c: disk i of a VM; and what disks write.
 void check_disk(struct arena *a, struct report *r, const char *config, const struct config_vm *vm, size_t i);
 void check_partitions(struct report *r, const struct config *config);
+
+// check_net.c: NIC i of a VM; and which of them are too much alike.
+void check_net(struct arena *a, struct report *r, const struct config_vm *vm, size_t i);
+void check_addresses(struct report *r, const struct config *config);

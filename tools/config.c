@@ -6,10 +6,13 @@
 
 #include "libipc/proto/disk.h"
 #include "libipc/proto/manifest.h"
+#include "libipc/proto/net.h"
 #include "libipc/proto/random.h"
 #include "tools/check.h"
 
 #define KEY(type, member) .key = #member, .offset = offsetof(struct type, member)
+
+enum { FRAMES_MAX = 1000000000 /* a second */ };
 
 #define US 1000ull
 #define MS 1000000ull
@@ -38,6 +41,18 @@ static const struct schema disk_keys[] = {
     {0},
 };
 
+static const struct schema net_keys[] = {
+    {KEY(config_net, name), SCHEMA_NAME, .required = true},
+    {KEY(config_net, mac), SCHEMA_TEXT},
+    {KEY(config_net, group), SCHEMA_NAME, .text = "all"},
+    {KEY(config_net, vlan), SCHEMA_NUMBER, .least = 1, .most = NET_VLAN_MAX},
+    {KEY(config_net, vlans), SCHEMA_TEXT},
+    {KEY(config_net, source_check), SCHEMA_BOOL, .otherwise = true},
+    {KEY(config_net, frames), SCHEMA_NUMBER, .least = 1, .most = FRAMES_MAX},
+    {KEY(config_net, bytes), SCHEMA_SIZE},
+    {0},
+};
+
 static const struct schema vm_keys[] = {
     {KEY(config_vm, name), SCHEMA_NAME, .required = true},
     {KEY(config_vm, memory), SCHEMA_SIZE, .required = true},
@@ -51,6 +66,8 @@ static const struct schema vm_keys[] = {
     {KEY(config_vm, disks), SCHEMA_LIST, .sub = disk_keys, .item_bytes = sizeof(struct config_disk),
      .item = "a disk"},
     {KEY(config_vm, ports), SCHEMA_NAMES, .item_bytes = sizeof(struct value)},
+    {KEY(config_vm, nets), SCHEMA_LIST, .sub = net_keys, .item_bytes = sizeof(struct config_net),
+     .item = "a NIC"},
     {KEY(config_vm, weight), SCHEMA_NUMBER, .least = 1, .most = 1000, .otherwise = 100},
     {KEY(config_vm, priority), SCHEMA_NUMBER, .least = 1, .most = 15, .otherwise = 10},
     {KEY(config_vm, autostart), SCHEMA_BOOL, .otherwise = true},

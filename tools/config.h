@@ -16,12 +16,21 @@ struct config_disk {
     const char *partition_name; // NULL: none
 };
 
+struct config_net {
+    unsigned line;
+    struct value name, mac, group, vlan, vlans, source_check, frames, bytes;
+    // Found by the check.
+    uint64_t address;
+    const char *ranges; // of `vlans`: "first, last, first, last"; "" for none
+};
+
 struct config_vm {
     unsigned line;
     struct value name, memory, cpus, kernel, initrd, cmdline, console, test_devices, rng, weight, priority,
         autostart;
     struct list disks; // struct config_disk
     struct list ports; // struct value: names
+    struct list nets;  // struct config_net
     // Found by the check: where the files are, and what the kernel is.
     const char *kernel_path, *initrd_path; // no initrd: NULL
     size_t kernel_bytes, initrd_bytes;
@@ -65,6 +74,11 @@ static inline struct config_vm *config_vm(const struct config *c, size_t i)
 static inline struct config_disk *config_disk(const struct config_vm *vm, size_t i)
 {
     return (struct config_disk *)vm->disks.items + i;
+}
+
+static inline struct config_net *config_net(const struct config_vm *vm, size_t i)
+{
+    return (struct config_net *)vm->nets.items + i;
 }
 
 static inline struct value *config_port(const struct config_vm *vm, size_t i)

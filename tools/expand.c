@@ -74,6 +74,7 @@ static bool expand_all(struct arena *a, struct report *r, const struct config *c
     plan->rams = (struct plan_rams){"memory.rams", "memory.bits", MEMORY_BIT_RAMS};
     expand_host_line(&s);
     expand_terminal(&s);
+    expand_switch(&s);
     for (size_t i = 0; i < config->vms.count; i++) {
         set_numbers(&s, config_vm(config, i)->name.text);
         expand_vm(&s, config_vm(config, i));
@@ -104,7 +105,7 @@ bool expand(struct arena *a, struct report *r, const struct config *config, stru
     return check_host(r, config) && expand_all(a, r, config, NULL, plan);
 }
 
-// Drivers of the host have their channels from the beginning.
+// Drivers of the host have their channels from the beginning, the switch its ports.
 static void check_added(struct report *r, const struct config_vm *c)
 {
     for (size_t i = 0; i < c->disks.count; i++) {
@@ -112,6 +113,9 @@ static void check_added(struct report *r, const struct config_vm *c)
         if (d->store.number == DISK_STORE_PARTITION)
             report_error(r, d->line, "disk %s: a VM that is added has none on the host's disk", d->name.text);
     }
+    for (size_t i = 0; i < c->nets.count; i++)
+        report_error(r, config_net(c, i)->line, "NIC %s: a VM that is added has none",
+                     config_net(c, i)->name.text);
     if (c->rng.number == RANDOM_HOST)
         report_error(r, c->rng.line, "rng: host, but a VM that is added has none of the host's device");
 }

@@ -20,6 +20,8 @@ struct scope {
     enum kind_index disk_driver;          // of the host's disk
     struct list channels;                 // struct host_channel: to it
     struct list random_clients;           // const char *: rng servers with a channel to the host's device
+    struct list groups;                   // const char *: of the switch's ports, by number
+    uint32_t port_count;                  // that the switch has
     uint32_t console_count, log_count;    // that the terminal has
     uint32_t added_logs;                  // of the VM that is added
     uint32_t ram_count;                   // memories of guests
@@ -62,6 +64,10 @@ void expand_disks(struct scope *s, const struct config_vm *c);
 
 // expand_ports.c: its ports
 void expand_ports(struct scope *s, const struct config_vm *c);
+
+// expand_net.c: its NICs, and the switch, which is there if somebody has one
+void expand_switch(struct scope *s);
+void expand_nets(struct scope *s, const struct config_vm *c);
 
 // expand_host.c: the machine's own devices
 void expand_host_line(struct scope *s);

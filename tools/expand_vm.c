@@ -204,6 +204,7 @@ void expand_vm(struct scope *s, const struct config_vm *c)
     if (c->test_devices.number)
         add_test_devices(s);
     expand_disks(s, c);
+    expand_nets(s, c);
     expand_ports(s, c);
     expand_rng(s, c);
     expand_set_text(expand_find_object(s->plan, expand_name(s, "vmm.%.config")),

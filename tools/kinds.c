@@ -5,6 +5,7 @@
 #include "libipc/proto/init.h"
 #include "libipc/proto/layout.h"
 #include "libipc/proto/memory.h"
+#include "libipc/proto/net.h"
 #include "libipc/stream.h"
 
 #define KIB 1024ull
@@ -237,6 +238,20 @@ static const struct kind_memory testpci_memory[] = {{"@.state", DEVICE_STATE_BYT
 static const struct kind_memory device_memory[] = {
     {"@.state", DEVICE_STATE_BYTES}, {"@.stats", 4 * KIB}, {0}};
 
+// Its ports are added by number (expand_net.c).
+static const struct kind_map switch_maps[] = {
+    {MAP_STATE, "@.state", "rw"},
+    {SWITCH_MAP_NAMES, "@.names", "r"},
+    {SWITCH_MAP_COUNTS, "@.counts", "rw"},
+    {0},
+};
+
+static const struct kind_map switch_failed_maps[] = {
+    {MAP_STATE, "@.state", "rw"}, {SWITCH_MAP_NAMES, "@.names", "r"}, {0}};
+
+static const struct kind_memory switch_memory[] = {
+    {"@.state", SWITCH_STATE_BYTES}, {"@.counts", sizeof(struct net_counts)}, {0}};
+
 // Drivers of virtio functions of the host. Their channels are added by number (expand_disk_host.c,
 // expand_rng.c), the function's parts are made (expand_host.c).
 static const struct kind_cap virtio_driver_caps[] = {
@@ -394,6 +409,30 @@ const struct kind kinds[KINDS] = {
                    .memory = device_memory,
                    .failed_caps = no_caps,
                    .failed_maps = state_maps},
+    [KIND_NET] = {.name = "net.%.#",
+                  .image = "net",
+                  .payer = "%.quota",
+                  .account = "%.account",
+                  .quota = 128 * KIB,
+                  .heap = 16 * KIB,
+                  .slots = 160,
+                  .priority = 22,
+                  .caps = no_caps,
+                  .maps = device_maps,
+                  .memory = device_memory,
+                  .failed_caps = no_caps,
+                  .failed_maps = state_maps},
+    [KIND_SWITCH] = {.name = "switch",
+                     .image = "switch",
+                     .quota = 512 * KIB,
+                     .heap = 16 * KIB,
+                     .slots = 160,
+                     .priority = 25,
+                     .caps = no_caps,
+                     .maps = switch_maps,
+                     .memory = switch_memory,
+                     .failed_caps = no_caps,
+                     .failed_maps = switch_failed_maps},
     [KIND_UART2] = {.name = "uart2",
                     .image = "drivers/uart",
                     .quota = 128 * KIB,

@@ -22,6 +22,8 @@ enum kind_index {
     KIND_DISK,
     KIND_PORTS,
     KIND_RNG,
+    KIND_NET,
+    KIND_SWITCH,
     KIND_UART2,
     KIND_CONTROL,
     KIND_VIRTIO_BLK,

@@ -5,7 +5,8 @@
 // interrupt lines are low. Only what the dead server had committed and not answered yet is answered as it
 // would have been. The state object stays as it is. Other servers go on: the terminal's stand-in hands their
 // logs to the host's line, that of the host's line gives everything to the kernel's debug output, that of a
-// disk's driver answers with errors, that of a virtio device keeps its registers and fails its requests.
+// disk's driver answers with errors, that of a virtio device keeps its registers and fails its requests, that
+// of the switch says to all ports that their links are down.
 //
 // Life: read the configuration, lower the lines, then answer and hand on for ever.
 #include <string.h>
@@ -16,6 +17,8 @@
 #include "libipc/proto/layout.h"
 #include "libipc/proto/line.h"
 #include "libipc/proto/manifest.h"
+#include "libipc/proto/names.h"
+#include "libipc/proto/net.h"
 #include "libipc/server.h"
 #include "libipc/start.h"
 #include "libipc/status.h"
@@ -35,7 +38,7 @@ static struct {
     uint64_t state; // bytes
     uint64_t channels;
     uint64_t virtio, queues, sectors; // its number, 0: it is none
-    bool line, bus, prints, logs;
+    bool line, bus, prints, logs, links;
     uint32_t level;
 } config;
 
@@ -64,6 +67,7 @@ static void read_config(void)
          .offset = offsetof(typeof(config), level),
          .kind = JSON_CHOICE,
          .names = log_level_names},
+        {.key = "links", .offset = offsetof(typeof(config), links), .kind = JSON_BOOL},
         {.key = "logs", .offset = offsetof(typeof(config), logs), .kind = JSON_BOOL},
     };
     static uint64_t tokens[TOKENS_MAX * JSON_TOKEN_BYTES / 8];
@@ -108,10 +112,24 @@ static void fail_channels(uint64_t bits)
     }
 }
 
+static void drop_links(uint64_t bits)
+{
+    const struct name_entry *names = (const struct name_entry *)SWITCH_MAP_NAMES;
+    for (uint32_t n = 0; n < NET_PORTS_MAX; n++) {
+        struct net_port *port = (struct net_port *)(SWITCH_MAP_PORT + n * WINDOW);
+        if (!(bits & SWITCH_BIT_PORT(n)) || !name_use(&names[n]) || !port->link)
+            continue;
+        __atomic_store_n(&port->link, 0, __ATOMIC_RELEASE);
+        (void)!sys_signal(SWITCH_SLOT_PORT + n);
+    }
+}
+
 static void handle_bits(struct server *s, uint64_t bits)
 {
     (void)s;
     fail_channels(bits);
+    if (config.links)
+        drop_links(bits);
     if (config.prints)
         print();
     if (config.logs && forward_lines(&forward))

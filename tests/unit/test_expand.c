@@ -5,6 +5,7 @@
 // LINK: servers/init/manifest_change.c servers/init/manifest_servers.c
 // LINK: tools/arena.c tools/check.c tools/config.c tools/expand.c tools/expand_part.c
 // LINK: tools/check_disk.c tools/expand_control.c tools/expand_devices.c tools/expand_disk.c
+// LINK: tools/check_net.c tools/expand_net.c
 // LINK: tools/expand_disk_host.c tools/expand_host.c tools/expand_ports.c tools/expand_rng.c
 // LINK: tools/expand_rows.c
 // LINK: tools/expand_terminal.c tools/expand_vm.c tools/file.c tools/guest_image.c
@@ -316,6 +317,33 @@ static bool same_file(struct fixture *f, const char *a, const char *b)
     return says(x, "guest/") && x.length == y.length && memcmp(x.at, y.at, x.length) == 0;
 }
 
+// A NIC is a device of its VM and a port of the switch; groups, VLANs and limits are the port's rules.
+static void nets(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nvms:\n" VM("a",
+                                  "memory: 64M, nets: [{name: n1}, {name: n2, group: g, vlan: 7, frames: 9}]")
+                 VM("b", "memory: 64M, nets: [{name: n1, mac: '02:00:00:00:00:01', vlans: '3,5-9'}]"));
+    const struct manifest_program *s = &server(&f, "switch")->program, *n = &server(&f, "net.b.n1")->program;
+    assert_string_equal(mapped(&f, &s->maps, SWITCH_MAP_PORT + 0x200000), "net.a.n2.port");
+    assert_string_equal(mapped(&f, &s->maps, SWITCH_MAP_RULES + 0x400000), "net.b.n1.rules");
+    assert_string_equal(mapped(&f, &n->maps, DEVICE_MAP_PORT), "net.b.n1.port");
+    assert_int_equal(cap(n, DEVICE_SLOT_PEER)->badge, SWITCH_BIT_PORT(2));
+    assert_int_equal(cap(s, SWITCH_SLOT_PORT + 2)->badge, DEVICE_BIT_PEER);
+    assert_true(says(object(&f, "net.b.n1.rules")->memory.content,
+                     "{\"groups\": \"0x1\", \"address\": 2199023255553, \"check\": true, \"vlan\": 0, "
+                     "\"vlans\": [3, 3, 5, 9]}"));
+    struct json_text limited = object(&f, "net.a.n2.rules")->memory.content;
+    assert_true(says(limited, "\"groups\": \"0x2\""));
+    assert_true(says(limited, "\"vlan\": 7, \"vlans\": [], \"frames\": 9, \"frames_burst\": 64"));
+    drop(&f);
+    make(&f, "name: x\nvms:\n" VM("a", "memory: 64M"));
+    for (uint32_t i = 0; i < f.m.server_count; i++)
+        assert_false(json_is(f.m.server[i].name, "switch")); // nobody needs it
+    drop(&f);
+}
+
 // A file that two VMs have is in the archive once; each monitor names its own entry to the pager.
 static void images_are_shared(void **state)
 {
@@ -509,6 +537,7 @@ int main(void)
                                        cmocka_unit_test(no_console),
                                        cmocka_unit_test(consoles_and_logs),
                                        cmocka_unit_test(ports),
+                                       cmocka_unit_test(nets),
                                        cmocka_unit_test(memory_is_apart),
                                        cmocka_unit_test(stand_ins_have_less),
                                        cmocka_unit_test(images_are_shared),
