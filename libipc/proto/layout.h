@@ -169,6 +169,7 @@ enum switch_slot {
 #define VIRTIO_DRIVER_MAP_BAR   (DRIVER_MAP_BAR + VIRTIO_DRIVER_BAR * UINT64_C(0x200000))
 #define VIRTIO_BLK_DMA_PAGES    8u
 #define VIRTIO_RNG_DMA_PAGES    11u
+#define VIRTIO_NET_DMA_PAGES    70u
 
 // control: its rings lead to a driver of the host's second line
 enum control_slot {

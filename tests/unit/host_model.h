@@ -23,7 +23,8 @@ enum model_lie {
 };
 
 static struct {
-    struct virtio_common common; // as the driver wrote it
+    struct virtio_common common;   // as the driver wrote it
+    struct virtio_common queue[2]; // as it was when the driver enabled that queue
     uint64_t offered, agreed;
     uint32_t config[6];
     uint8_t isr;
@@ -31,7 +32,7 @@ static struct {
     enum model_lie lie;
     unsigned lies_left; // after these it is honest
     unsigned resets, doorbells;
-    uint16_t taken;
+    uint16_t taken[2]; // of each queue
 } model;
 
 static void model_init(uint64_t offered)
@@ -47,50 +48,50 @@ static uint16_t *model_word(uint64_t ring, uint32_t byte)
     return (uint16_t *)(uintptr_t)(ring + byte);
 }
 
-static void model_use(uint32_t head, uint32_t written)
+static void model_use(unsigned q, uint32_t head, uint32_t written)
 {
-    uint16_t *index = model_word(model.common.queue_device, VIRTQ_RING_INDEX);
+    uint16_t *index = model_word(model.queue[q].queue_device, VIRTQ_RING_INDEX);
     struct virtq_used *ring =
-        (struct virtq_used *)(void *)model_word(model.common.queue_device, VIRTQ_RING_ENTRIES);
-    ring[*index % model.common.queue_size] = (struct virtq_used){head, written};
+        (struct virtq_used *)(void *)model_word(model.queue[q].queue_device, VIRTQ_RING_ENTRIES);
+    ring[*index % model.queue[q].queue_size] = (struct virtq_used){head, written};
     ++*index;
     model.isr |= VIRTIO_ISR_QUEUE;
 }
 
-static void model_tell_lie(uint32_t head, uint32_t written)
+static void model_tell_lie(unsigned q, uint32_t head, uint32_t written)
 {
     model.lies_left--;
     switch (model.lie) {
-    case LIE_HEAD_BEYOND: model_use(model.common.queue_size, written); break;
-    case LIE_HEAD_NOBODYS: model_use((head + 1) % model.common.queue_size, written); break;
+    case LIE_HEAD_BEYOND: model_use(q, model.queue[q].queue_size, written); break;
+    case LIE_HEAD_NOBODYS: model_use(q, (head + 1) % model.queue[q].queue_size, written); break;
     case LIE_TWICE:
-        model_use(head, written);
-        model_use(head, written);
+        model_use(q, head, written);
+        model_use(q, head, written);
         break;
-    case LIE_BYTES: model_use(head, written + 1); break;
-    case LIE_INDEX: *model_word(model.common.queue_device, VIRTQ_RING_INDEX) += 300; break;
-    case LIE_SHORT: model_use(head, written - 1); break;
-    default: model_use(head, written);
+    case LIE_BYTES: model_use(q, head, written + 1); break;
+    case LIE_INDEX: *model_word(model.queue[q].queue_device, VIRTQ_RING_INDEX) += 300; break;
+    case LIE_SHORT: model_use(q, head, written - 1); break;
+    default: model_use(q, head, written);
     }
 }
 
 // A request has ended: says so, or lies.
-static void model_end(uint32_t head, uint32_t written)
+static void model_end(unsigned q, uint32_t head, uint32_t written)
 {
     if (model.lies_left && model.lie)
-        model_tell_lie(head, written);
+        model_tell_lie(q, head, written);
     else
-        model_use(head, written);
+        model_use(q, head, written);
 }
 
 // The next request's first descriptor; NULL: there is none.
-static const struct virtq_descriptor *model_take(uint16_t *head)
+static const struct virtq_descriptor *model_take(unsigned q, uint16_t *head)
 {
-    uint16_t size = model.common.queue_size;
-    if (model.stops || *model_word(model.common.queue_driver, VIRTQ_RING_INDEX) == model.taken)
+    const struct virtio_common *at = &model.queue[q];
+    if (model.stops || !at->queue_enable || *model_word(at->queue_driver, VIRTQ_RING_INDEX) == model.taken[q])
         return NULL;
-    *head = *model_word(model.common.queue_driver, VIRTQ_RING_ENTRIES + 2u * (model.taken++ % size));
-    return (const struct virtq_descriptor *)(uintptr_t)model.common.queue_descriptors + *head;
+    *head = *model_word(at->queue_driver, VIRTQ_RING_ENTRIES + 2u * (model.taken[q]++ % at->queue_size));
+    return (const struct virtq_descriptor *)(uintptr_t)at->queue_descriptors + *head;
 }
 
 static uint32_t model_common_read(uint32_t offset, uint32_t bytes)
@@ -108,7 +109,8 @@ static void model_set_status(uint8_t status)
         return;
     if (!status) {
         model.resets++;
-        model.taken = 0;
+        memset(model.taken, 0, sizeof model.taken);
+        memset(model.queue, 0, sizeof model.queue);
         model.isr = 0;
     }
     model.common.status = model.refuses_features ? status & (uint8_t)~VIRTIO_FEATURES_OK : status;
@@ -133,6 +135,8 @@ void host_register_write(uint32_t offset, uint32_t bytes, uint32_t value)
         model_set_status((uint8_t)value);
     else
         memcpy((char *)&model.common + offset, &value, bytes);
+    if (offset == offsetof(struct virtio_common, queue_enable) && model.common.queue_select < 2)
+        model.queue[model.common.queue_select] = model.common;
     if (offset == offsetof(struct virtio_common, driver_feature))
         model.agreed = (uint64_t)value << 32 * model.common.driver_feature_select |
                        (model.common.driver_feature_select ? model.agreed & UINT32_MAX : 0);

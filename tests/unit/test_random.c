@@ -59,7 +59,7 @@ void log_line(enum log_level level, const char *format, ...)
 static bool device_serve(void)
 {
     uint16_t head;
-    const struct virtq_descriptor *d = model_take(&head);
+    const struct virtq_descriptor *d = model_take(0, &head);
     if (!d)
         return false;
     assert_int_equal(d->flags, VIRTQ_FLAG_WRITE);
@@ -71,7 +71,7 @@ static bool device_serve(void)
     for (uint32_t i = 0; i < bytes / 8 && !device_pretends; i++)
         to[i] = ++next_word;
     assert_true(next_word < WORDS);
-    model_end(head, bytes);
+    model_end(0, head, bytes);
     return true;
 }
 

@@ -22,14 +22,14 @@ static void model_disk_init(void)
 static bool model_disk_serve(void)
 {
     const struct virtq_descriptor *table =
-        (const struct virtq_descriptor *)(uintptr_t)model.common.queue_descriptors;
+        (const struct virtq_descriptor *)(uintptr_t)model.queue[0].queue_descriptors;
     struct {
         uint32_t type, reserved;
         uint64_t sector;
     } request;
     uint32_t written = 0;
     uint16_t head, at;
-    const struct virtq_descriptor *first = model_take(&head);
+    const struct virtq_descriptor *first = model_take(0, &head);
     if (!first)
         return false;
     memcpy(&request, (const void *)(uintptr_t)first->address, sizeof request);
@@ -43,6 +43,6 @@ static bool model_disk_serve(void)
     }
     if (!model.lies_left || model.lie != LIE_NO_STATUS)
         *(uint8_t *)(uintptr_t)table[at].address = model_disk.status;
-    model_end(head, written + 1);
+    model_end(0, head, written + 1);
     return true;
 }
