@@ -74,9 +74,10 @@ static void check_initrd(struct arena *a, struct report *r, const char *config, 
 // Names of servers, which objects of theirs begin with.
 static void check_name(struct report *r, const struct value *name)
 {
-    static const char *const taken[] = {"init", "memory",   "uart",    "uart2",   "virtio-blk", "virtio-rng",
-                                        "ata",  "terminal", "control", "console", "log",        "vmm",
-                                        "self", "ram",      "archive", "clock",   "switch"};
+    static const char *const taken[] = {"init",       "memory",     "uart",   "uart2",    "virtio-blk",
+                                        "virtio-rng", "virtio-net", "ata",    "terminal", "control",
+                                        "console",    "log",        "vmm",    "self",     "ram",
+                                        "archive",    "clock",      "switch", "uplink"};
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         if (strcmp(name->text, taken[i]) == 0)
             report_error(r, name->line, "name: '%s' is a name of the system, expected another", name->text);

@@ -129,32 +129,46 @@ static void check_pair(struct report *r, const struct config_net *before, const 
                      (unsigned long long)n->address, before->line);
 }
 
-static bool is_new_group(const struct config_net *const *nets, size_t count)
+static bool has_group(const struct config_net *const *nets, size_t count, const char *group)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(nets[i]->group.text, nets[count]->group.text) == 0)
-            return false;
-    return true;
+        if (strcmp(nets[i]->group.text, group) == 0)
+            return true;
+    return false;
+}
+
+static void check_uplink(struct report *r, const struct config_uplink *u,
+                         const struct config_net *const *nets, size_t count)
+{
+    if (u->line && !count)
+        report_error(r, u->line, "uplink: no VM has a NIC");
+    for (size_t i = 0; count && i < u->groups.count; i++) {
+        const struct value *group = (const struct value *)u->groups.items + i;
+        if (!has_group(nets, count, group->text))
+            report_error(r, group->line, "groups: no NIC is in the group '%s'", group->text);
+    }
 }
 
 void check_addresses(struct report *r, const struct config *c)
 {
     const struct config_net *nets[NET_PORTS_MAX];
+    const size_t most = NET_PORTS_MAX - (c->uplink.line != 0);
     size_t count = 0, groups = 0;
     for (size_t v = 0; v < c->vms.count; v++)
         for (size_t i = 0; i < config_vm(c, v)->nets.count; i++) {
             const struct config_net *n = config_net(config_vm(c, v), i);
-            if (count == NET_PORTS_MAX) {
-                report_error(r, n->line, "nets: more than %d in all, as many as the switch has ports for",
-                             NET_PORTS_MAX);
+            if (count == most) {
+                report_error(r, n->line, "nets: more than %zu in all, as many as the switch has ports for",
+                             most);
                 return;
             }
             for (size_t k = 0; k < count; k++)
                 check_pair(r, nets[k], n);
             nets[count] = n;
-            groups += is_new_group(nets, count++);
+            groups += !has_group(nets, count++, n->group.text);
             if (groups > GROUPS_MAX)
                 report_error(r, n->group.line, "group: '%s' is one more than %d, as many as there may be",
                              n->group.text, GROUPS_MAX);
         }
+    check_uplink(r, &c->uplink, nets, count);
 }

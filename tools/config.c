@@ -74,6 +74,11 @@ static const struct schema vm_keys[] = {
     {0},
 };
 
+static const struct schema uplink_keys[] = {
+    {KEY(config_uplink, groups), SCHEMA_NAMES, .item_bytes = sizeof(struct value)},
+    {0},
+};
+
 static const struct schema fault_keys[] = {
     {KEY(config_fault, server), SCHEMA_TEXT, .required = true},
     {KEY(config_fault, kind), SCHEMA_CHOICE, .choices = manifest_fault_names},
@@ -88,6 +93,7 @@ static const struct schema config_keys[] = {
     {KEY(config, log), SCHEMA_MAPPING, .sub = log_keys, .item = "the log"},
     {KEY(config, hang), SCHEMA_MAPPING, .sub = hang_keys, .item = "the hang limits"},
     {KEY(config, keep), SCHEMA_BOOL},
+    {KEY(config, uplink), SCHEMA_MAPPING, .sub = uplink_keys, .item = "the uplink"},
     {KEY(config, control), SCHEMA_BOOL, .otherwise = true},
     {KEY(config, vms), SCHEMA_LIST, .required = true, .sub = vm_keys, .item_bytes = sizeof(struct config_vm),
      .item = "a VM"},

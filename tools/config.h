@@ -52,12 +52,19 @@ struct config_hang {
     struct value poll, cpu;
 };
 
+// To the outside.
+struct config_uplink {
+    unsigned line;      // 0: there is none
+    struct list groups; // struct value: whom it reaches; none named: all
+};
+
 struct config {
     unsigned line;
     bool ata; // the machine's disk is an ATA one, it has no virtio: who starts the machine says so
     struct value name, keep, control;
     struct config_log log;
     struct config_hang hang;
+    struct config_uplink uplink;
     struct list vms;    // struct config_vm
     struct list faults; // struct config_fault
 };

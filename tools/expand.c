@@ -80,6 +80,7 @@ static bool expand_all(struct arena *a, struct report *r, const struct config *c
         expand_vm(&s, config_vm(config, i));
     }
     expand_disk_driver(&s);
+    expand_uplink(&s);
     expand_rng_driver(&s);
     if (config->control.number)
         expand_control(&s);
@@ -88,15 +89,21 @@ static bool expand_all(struct arena *a, struct report *r, const struct config *c
     return add_faults(r, plan, config) && fits;
 }
 
-// What it lacks is not known before its kind is.
+// What it lacks is not known before its kind is. Two virtio functions beside the disk would share an
+// interrupt.
 static bool check_host(struct report *r, const struct config *config)
 {
     unsigned errors = r->errors;
-    for (size_t i = 0; config->ata && i < config->vms.count; i++) {
+    const char *why = config->ata           ? "this machine has no virtio"
+                      : config->uplink.line ? "the uplink has its interrupt"
+                                            : NULL;
+    for (size_t i = 0; why && i < config->vms.count; i++) {
         const struct value *rng = &config_vm(config, i)->rng;
         if (rng->number == RANDOM_HOST)
-            report_error(r, rng->line, "rng: host, expected true or rdrand: this machine has no virtio");
+            report_error(r, rng->line, "rng: host, expected true or rdrand: %s", why);
     }
+    if (config->ata && config->uplink.line)
+        report_error(r, config->uplink.line, "uplink: this machine has no virtio");
     return r->errors == errors;
 }
 

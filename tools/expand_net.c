@@ -75,28 +75,35 @@ static const char *rules(struct scope *s, const struct config_net *n)
 }
 
 // The port's memory, and the right to tell its server.
-static void give_port(const struct scope *s, struct plan_program *to, uint32_t number)
+static void give_port(const struct scope *s, struct plan_program *to, uint32_t number, uint64_t badge)
 {
     expand_map(s, &to->maps, (struct kind_map){SWITCH_MAP_PORT + (uint64_t)number * WINDOW, "@.port", "rw"});
-    expand_cap(s, to, (struct kind_cap){SWITCH_SLOT_PORT + number, "@.bits", "s", DEVICE_BIT_PEER});
+    expand_cap(s, to, (struct kind_cap){SWITCH_SLOT_PORT + number, "@.bits", "s", badge});
 }
 
-static void add_port(struct scope *s, struct plan_server *server, const char *text)
+// What is not the same at all ports.
+struct port_end {
+    const char *name, *payer;
+    uint64_t window; // of its server, and where that tells the switch
+    uint32_t slot;
+    uint64_t badge; // as what it hears of it
+};
+
+static void add_port(struct scope *s, struct plan_server *server, struct port_end end, const char *text)
 {
     uint32_t number = s->port_count++;
     struct plan_server *to = expand_find_server(s->plan, "switch");
     struct plan_object *names = expand_find_object(s->plan, "switch.names");
     *PLAN_ADD(s->plan, &names->memory.names, struct plan_name) =
-        (struct plan_name){number, expand_name(s, "%.#")};
-    expand_memory(s, "@.port", "%.quota", NET_PORT_BYTES, FILL_ZERO);
-    expand_set_text(expand_object(s, MANIFEST_MEMORY, "@.rules", "%.quota"), text);
-    give_port(s, &to->program, number);
-    give_port(s, &to->failed, number);
+        (struct plan_name){number, expand_name(s, end.name)};
+    expand_memory(s, "@.port", end.payer, NET_PORT_BYTES, FILL_ZERO);
+    expand_set_text(expand_object(s, MANIFEST_MEMORY, "@.rules", end.payer), text);
+    give_port(s, &to->program, number, end.badge);
+    give_port(s, &to->failed, number, end.badge);
     expand_map(s, &to->program.maps,
                (struct kind_map){SWITCH_MAP_RULES + (uint64_t)number * WINDOW, "@.rules", "r"});
-    expand_map(s, &server->program.maps, (struct kind_map){DEVICE_MAP_PORT, "@.port", "rw"});
-    expand_cap(s, &server->program,
-               (struct kind_cap){DEVICE_SLOT_PEER, "switch.bits", "s", SWITCH_BIT_PORT(number)});
+    expand_map(s, &server->program.maps, (struct kind_map){end.window, "@.port", "rw"});
+    expand_cap(s, &server->program, (struct kind_cap){end.slot, "switch.bits", "s", SWITCH_BIT_PORT(number)});
 }
 
 void expand_nets(struct scope *s, const struct config_vm *c)
@@ -112,6 +119,30 @@ void expand_nets(struct scope *s, const struct config_vm *c)
                                arena_format(s->plan->arena,
                                             "{\"virtio\": %d, \"queues\": %d, \"memory\": %llu}", VIRTIO_NET,
                                             QUEUES, memory));
-        add_port(s, server, rules(s, n));
+        add_port(s, server,
+                 (struct port_end){"%.#", "%.quota", DEVICE_MAP_PORT, DEVICE_SLOT_PEER, DEVICE_BIT_PEER},
+                 rules(s, n));
     }
+}
+
+static uint64_t groups_of(struct scope *s, const struct config_uplink *u)
+{
+    uint64_t groups = u->groups.count ? 0 : UINT64_MAX >> (64 - s->groups.count);
+    PLAN_EACH(const struct value, group, &u->groups)
+    groups |= UINT64_C(1) << group_number(s, group->text);
+    return groups;
+}
+
+void expand_uplink(struct scope *s)
+{
+    const struct config_uplink *u = &s->config->uplink;
+    if (!u->line)
+        return;
+    s->plan->uplink = true;
+    struct plan_server *driver = expand_server(s, KIND_VIRTIO_NET, "{}");
+    expand_virtio_function(s, VIRTIO_NET);
+    add_port(s, driver,
+             (struct port_end){"uplink", NULL, DRIVER_MAP_CHANNEL, DRIVER_SLOT_CLIENT, DRIVER_BIT_CHANNEL(0)},
+             arena_format(s->plan->arena, "{\"groups\": \"0x%llx\", \"check\": false, \"vlan\": %u}",
+                          (unsigned long long)groups_of(s, u), NET_VLAN));
 }

@@ -68,6 +68,8 @@ void expand_ports(struct scope *s, const struct config_vm *c);
 // expand_net.c: its NICs, and the switch, which is there if somebody has one
 void expand_switch(struct scope *s);
 void expand_nets(struct scope *s, const struct config_vm *c);
+// When all NICs are there: the port to the outside, whose server is the driver of the host's card.
+void expand_uplink(struct scope *s);
 
 // expand_host.c: the machine's own devices
 void expand_host_line(struct scope *s);

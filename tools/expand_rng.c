@@ -14,11 +14,12 @@
 enum { WINDOW = 0x200000, VIRTIO_ENTROPY = 4 };
 _Static_assert(MANIFEST_VMS_MAX <= DRIVER_CHANNELS_MAX, "a channel each");
 
-// A machine with an ATA disk has no virtio.
+// A machine with an ATA disk has no virtio, and where there is an uplink its card has the interrupt.
 static bool has_channel(const struct scope *s, const struct config_vm *c)
 {
     bool added = s->numbers && strcmp(s->numbers->vm, c->name.text) == 0;
-    return c->rng.number == RANDOM_HOST || (c->rng.number == RANDOM_ANY && !s->config->ata && !added);
+    bool possible = !s->config->ata && !s->config->uplink.line && !added;
+    return c->rng.number == RANDOM_HOST || (c->rng.number == RANDOM_ANY && possible);
 }
 
 static void add_channel(struct scope *s, struct plan_server *server)

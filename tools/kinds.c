@@ -253,7 +253,7 @@ static const struct kind_memory switch_memory[] = {
     {"@.state", SWITCH_STATE_BYTES}, {"@.counts", sizeof(struct net_counts)}, {0}};
 
 // Drivers of virtio functions of the host. Their channels are added by number (expand_disk_host.c,
-// expand_rng.c), the function's parts are made (expand_host.c).
+// expand_rng.c, expand_net.c), the function's parts are made (expand_host.c).
 static const struct kind_cap virtio_driver_caps[] = {
     {DRIVER_SLOT_IRQ, "@.irq", "c", 0},
     {DRIVER_SLOT_IRQ_SIGNAL, "@.bits", "s", DRIVER_BIT_IRQ(0)},
@@ -269,6 +269,15 @@ static const struct kind_map virtio_driver_maps[] = {
 };
 
 static const struct kind_memory virtio_blk_memory[] = {{"@.dma", VIRTIO_BLK_DMA_PAGES * 4 * KIB}, {0}};
+static const struct kind_map virtio_net_maps[] = {
+    {MAP_STATS, "@.stats", "rw"},
+    {DRIVER_MAP_DMA, "@.dma", "rw"},
+    {VIRTIO_DRIVER_MAP_BAR, "@.registers", "rw"},
+    {0},
+};
+
+static const struct kind_memory virtio_net_memory[] = {
+    {"@.stats", 4 * KIB}, {"@.dma", VIRTIO_NET_DMA_PAGES * 4 * KIB}, {0}};
 static const struct kind_memory virtio_rng_memory[] = {{"@.dma", VIRTIO_RNG_DMA_PAGES * 4 * KIB}, {0}};
 
 // Ports and interrupts that every PC has had for it.
@@ -482,4 +491,13 @@ const struct kind kinds[KINDS] = {
                          .caps = virtio_driver_caps,
                          .maps = virtio_driver_maps,
                          .memory = virtio_rng_memory},
+    [KIND_VIRTIO_NET] = {.name = "virtio-net",
+                         .image = "drivers/virtio-net",
+                         .quota = 256 * KIB,
+                         .heap = 4 * KIB,
+                         .slots = 160,
+                         .priority = 30,
+                         .caps = virtio_driver_caps,
+                         .maps = virtio_net_maps,
+                         .memory = virtio_net_memory},
 };

@@ -29,6 +29,7 @@ enum kind_index {
     KIND_VIRTIO_BLK,
     KIND_ATA,
     KIND_VIRTIO_RNG,
+    KIND_VIRTIO_NET,
     KINDS
 };
 

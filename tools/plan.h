@@ -134,8 +134,8 @@ struct plan {
     struct list init_maps;  // struct plan_map: what the supervisor itself maps
     const char *log_signal; // who prints the logs; NULL: the kernel
     uint64_t log_badge;
-    bool keep; // the machine does not end with its last VM
-    bool rng;  // somebody may use the host's virtio-rng
+    bool keep;        // the machine does not end with its last VM
+    bool rng, uplink; // somebody may use the host's virtio-rng; its network card
     struct plan_control control;
     struct plan_rams rams;
     struct list drain;      // const char *: rings that are to be empty before the machine ends

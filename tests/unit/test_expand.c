@@ -475,6 +475,15 @@ static void test_devices_of_a_vm(void **state)
     drop(&f);
 }
 
+static bool is_cap(const struct fixture *f, const struct manifest_program *p, uint32_t slot, const char *name,
+                   uint64_t badge)
+{
+    for (uint32_t i = 0; i < p->cap_count; i++)
+        if (p->cap[i].slot == slot)
+            return json_is(f->m.object[p->cap[i].object].name, name) && p->cap[i].badge == badge;
+    return false;
+}
+
 // Who may need the host's device has a channel to its driver, which outlives the VM.
 static void random_numbers(void **state)
 {
@@ -497,6 +506,32 @@ static void random_numbers(void **state)
     drop(&f);
     make(&f, "name: x\nvms:\n" VM("a", "memory: 64M, rng: rdrand"));
     assert_null(server(&f, "virtio-rng"));
+    drop(&f);
+}
+
+// A port of the switch whose server is the driver of the host's card.
+static void uplink(void **state)
+{
+    (void)state;
+    struct fixture f;
+    make(&f, "name: x\nuplink: {}\nvms:\n" VM("a", "memory: 64M, rng: true, nets: [{name: n}]")
+                 VM("b", "memory: 64M, nets: [{name: n, group: web}]"));
+    const struct manifest_program *driver = &server(&f, "virtio-net")->program,
+                                  *to = &server(&f, "switch")->program;
+    assert_string_equal(mapped(&f, &driver->maps, DRIVER_MAP_CHANNEL), "virtio-net.port");
+    assert_string_equal(mapped(&f, &to->maps, SWITCH_MAP_PORT + 2 * UINT64_C(0x200000)), "virtio-net.port");
+    assert_string_equal(mapped(&f, &to->maps, SWITCH_MAP_RULES + 2 * UINT64_C(0x200000)), "virtio-net.rules");
+    assert_true(is_cap(&f, driver, DRIVER_SLOT_CLIENT, "switch.bits", SWITCH_BIT_PORT(2)));
+    assert_true(is_cap(&f, to, SWITCH_SLOT_PORT + 2, "virtio-net.bits", DRIVER_BIT_CHANNEL(0)));
+    assert_int_equal(object(&f, "virtio-net.port")->payer, MANIFEST_NONE);
+    assert_int_equal(object(&f, "virtio-net.device")->function.id, 0x10411af4);
+    assert_true(
+        says(object(&f, "virtio-net.rules")->memory.content, "{\"groups\": \"0x3\", \"check\": false"));
+    assert_null(server(&f, "virtio-rng")); // its interrupt is the card's
+    drop(&f);
+    make(&f, "name: x\nuplink: {groups: [web]}\nvms:\n" VM(
+                 "a", "memory: 64M, nets: [{name: n}, {name: m, group: web}]"));
+    assert_true(says(object(&f, "virtio-net.rules")->memory.content, "{\"groups\": \"0x2\""));
     drop(&f);
 }
 
@@ -532,6 +567,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(one_vm),
                                        cmocka_unit_test(random_numbers),
+                                       cmocka_unit_test(uplink),
                                        cmocka_unit_test(no_random_numbers),
                                        cmocka_unit_test(large_memory),
                                        cmocka_unit_test(no_console),

@@ -23,7 +23,7 @@ struct run {
     struct invocation *v;
     const char *name, *path, *machine; // path: of its folder
     const char *disk;                  // image of its disk; NULL: it has none
-    bool rng;                          // it is to have random numbers
+    bool rng, net;                     // it is to have random numbers, a network card
     int lock;
     bool headless;
 };
@@ -121,6 +121,8 @@ static char **command_line(const struct run *r)
         WORD("--disk"), WORD(r->disk);
     if (r->rng)
         WORD("--rng");
+    if (r->net)
+        WORD("--net");
     if (r->headless)
         WORD("--line"), WORD(socket_path(r, MACHINE_LINE));
     WORD("run"), WORD("-kernel"), WORD(arena_format(a, "%s/bulkhead.elf", v->build));
@@ -195,6 +197,7 @@ enum outcome command_run(struct invocation *v)
     if (!config_plan(v, v->words[0], machine_memory(v), r.machine, &plan))
         return REFUSED;
     r.rng = plan.rng;
+    r.net = plan.uplink;
     v->report.file = "bulkhead";
     r.name = options[OPTION_RUN].text ? options[OPTION_RUN].text : plan.name;
     if (!schema_name_ok(r.name)) {
