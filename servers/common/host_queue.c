@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { PAGE = 4096, NO_NOTICE = 1, NO_FLAGS = 0 };
+enum { PAGE = 4096, NO_NOTICE = 1, NO_INTERRUPT = 1, NO_FLAGS = 0 };
 
 static uint16_t *word_of(const struct dma_page *p, uint32_t byte)
 {
@@ -62,6 +62,18 @@ bool host_queue_wants_notice(const struct host_queue *q)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return !(__atomic_load_n(word_of(&q->used, VIRTQ_RING_FLAGS), __ATOMIC_RELAXED) & NO_NOTICE);
+}
+
+void host_queue_interrupts(struct host_queue *q, bool wanted)
+{
+    __atomic_store_n(word_of(&q->available, VIRTQ_RING_FLAGS), wanted ? NO_FLAGS : NO_INTERRUPT,
+                     __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); // then the last look
+}
+
+bool host_queue_has_used(const struct host_queue *q)
+{
+    return __atomic_load_n(word_of(&q->used, VIRTQ_RING_INDEX), __ATOMIC_ACQUIRE) != q->seen;
 }
 
 // The chain goes in front of those that are free.

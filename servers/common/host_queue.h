@@ -50,6 +50,13 @@ bool host_queue_add(struct host_queue *q, uint8_t tag, const struct host_piece *
 // Does the device want to be told of what was added?
 bool host_queue_wants_notice(const struct host_queue *q);
 
+// Is the device to interrupt when a chain has ended? At first it is. Whoever wakes it up looks for used
+// chains behind that.
+void host_queue_interrupts(struct host_queue *q, bool wanted);
+
+// Has a chain ended that was not taken yet?
+bool host_queue_has_used(const struct host_queue *q);
+
 enum host_queue_result {
     HOST_QUEUE_EMPTY,
     HOST_QUEUE_ENTRY, // a chain has ended: its tag, and how many bytes the device wrote

@@ -60,7 +60,7 @@ kill_all() {
 
 @test "so has an upload" {
     local round
-    machine_guest 'head -c 5000000 /dev/urandom >/tmp/up'
+    machine_guest 'head -c 1000000 /dev/urandom >/tmp/up'
     for round in 1 2; do
         rm -f "$FOLDER/sum"
         machine_type "nc 10.0.2.101 80 </tmp/up; md5sum </tmp/up; echo round-$round-\$((6*7))"

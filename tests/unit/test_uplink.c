@@ -184,6 +184,7 @@ static void fills_up(void **state)
         ;
     serve();
     assert_int_equal(uplink.free, 0);
+    assert_int_equal(*model_word(model.queue[TRANSMIT].queue_driver, VIRTQ_RING_FLAGS), 0);
     while (switch_sends(FRAME))
         ;
     serve();
@@ -200,6 +201,9 @@ static void fills_up(void **state)
         serve();
     }
     assert_int_equal(frames_on_wire, sent);
+    assert_int_equal(*model_word(model.queue[TRANSMIT].queue_driver, VIRTQ_RING_FLAGS),
+                     1); // none of interest
+    assert_int_equal(*model_word(model.queue[RECEIVE].queue_driver, VIRTQ_RING_FLAGS), 0);
 }
 
 static void wakes_up(void **state)

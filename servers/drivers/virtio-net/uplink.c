@@ -213,11 +213,17 @@ void uplink_open(struct uplink *u)
     open_device(u);
 }
 
-// A switch whose index cannot be has to say something else first.
+// That a frame has gone is of interest only when all buffers are taken. A switch whose index cannot be has to
+// say something else first.
 static bool may_sleep(struct uplink *u)
 {
     uint32_t filled;
-    return !u->free || u->dead || ring_sleep_empty(&u->from) || !ring_filled(&u->from, &filled);
+    if (u->dead)
+        return true;
+    host_queue_interrupts(&u->transmit, !u->free);
+    if (!u->free)
+        return !host_queue_has_used(&u->transmit);
+    return ring_sleep_empty(&u->from) || !ring_filled(&u->from, &filled);
 }
 
 // The interrupt is taken back before the last look at the queues, so that what comes behind it interrupts
