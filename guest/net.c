@@ -1,8 +1,10 @@
 // net: what frames between two guests cost
 // SPDX-License-Identifier: MIT
 //
-// `net serve` answers for the other guest. `net WORK HOST COUNT` prints the distance of two RDTSCs, by which
-// all is divided; under QEMU's icount these are instructions, of the whole machine as both guests share it.
+// `net capture DEVICE` looks at all frames that come until it is told to end, then prints whom they came
+// from, and how many. `net serve` answers for the other guest. `net WORK HOST COUNT` prints the distance of
+// two RDTSCs, by which all is divided; under QEMU's icount these are instructions, of the whole machine as
+// both guests share it.
 //
 // pingpong: UDP, 1,500-byte packets, one at a time; mean, least and median of a round trip. batched: 32 at
 // once, at most 64 without an answer, which comes for each 32; per frame. flood: as fast as they go; per
@@ -12,7 +14,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +27,7 @@
 #include <unistd.h>
 
 enum { PORT = 7007, PAYLOAD = 1472, BATCH = 32, OUTSTANDING = 64, SAMPLES = 1 << 16, CHUNK = 64 << 10 };
+enum { ALL_FRAMES = 3, SENDERS = 16 };
 enum { ECHO, COUNTED, SILENT, ASK, BEGIN }; // first byte of a datagram
 
 static char packet[PAYLOAD];
@@ -99,6 +105,54 @@ __attribute__((noreturn)) static void serve(void)
             answer(fds[0].fd);
         if (fds[1].revents)
             swallow(fds[1].fd);
+    }
+}
+
+// ---- frames ----
+
+static volatile sig_atomic_t ends;
+
+static void end(int signal)
+{
+    (void)signal;
+    ends = 1;
+}
+
+static int open_frames(const char *device)
+{
+    struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ALL_FRAMES)};
+    struct packet_mreq all = {.mr_type = PACKET_MR_PROMISC};
+    int s = socket(AF_PACKET, SOCK_RAW, htons(ALL_FRAMES));
+    at.sll_ifindex = all.mr_ifindex = (int)if_nametoindex(device);
+    if (s < 0 || bind(s, (struct sockaddr *)&at, sizeof at) ||
+        setsockopt(s, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all))
+        fail(device);
+    return s;
+}
+
+static void capture(const char *device)
+{
+    static struct {
+        uint8_t address[6];
+        unsigned count;
+    } from[SENDERS];
+    int s = open_frames(device);
+    sigaction(SIGTERM, &(struct sigaction){.sa_handler = end}, NULL);
+    while (!ends) {
+        struct sockaddr_ll at;
+        socklen_t length = sizeof at;
+        ssize_t got = recvfrom(s, chunk, sizeof chunk, 0, (struct sockaddr *)&at, &length);
+        for (size_t i = 0; got >= 12 && at.sll_pkttype != PACKET_OUTGOING && i < SENDERS; i++)
+            if (!from[i].count || memcmp(from[i].address, chunk + 6, 6) == 0) {
+                memcpy(from[i].address, chunk + 6, 6);
+                from[i].count++;
+                break;
+            }
+    }
+    for (size_t i = 0; i < SENDERS && from[i].count; i++) {
+        const uint8_t *a = from[i].address;
+        printf("captured %02x:%02x:%02x:%02x:%02x:%02x %u\n", a[0], a[1], a[2], a[3], a[4], a[5],
+               from[i].count);
     }
 }
 
@@ -225,12 +279,16 @@ int main(int argc, char **argv)
     } works[] = {{"pingpong", pingpong}, {"batched", batched}, {"flood", flood}, {"tcp", tcp}};
     if (argc == 2 && strcmp(argv[1], "serve") == 0)
         serve();
+    if (argc == 3 && strcmp(argv[1], "capture") == 0) {
+        capture(argv[2]);
+        return 0;
+    }
     size_t count = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
     for (size_t i = 0; i < sizeof works / sizeof *works && count && count <= SAMPLES * 64; i++)
         if (strcmp(argv[1], works[i].name) == 0 && (i || count <= SAMPLES)) {
             works[i].run(argv[2], count);
             return 0;
         }
-    fprintf(stderr, "usage: net serve | net pingpong|batched|flood|tcp HOST COUNT\n");
+    fprintf(stderr, "usage: net serve | net capture DEVICE | net pingpong|batched|flood|tcp HOST COUNT\n");
     return 2;
 }

@@ -32,8 +32,7 @@ teardown_file() {
 }
 
 @test "files go through with the right checksum" {
-    local round
-    for round in 1 2 3; do
+    for _ in 1 2 3; do
         machine_guest 'wget -q -O /tmp/data http://10.0.0.2/data; md5sum </tmp/data; wget -q -O - http://10.0.0.2/sum'
         [ "${output%$'\n'*}" = "${output#*$'\n'}" ]
     done
@@ -42,8 +41,8 @@ teardown_file() {
 }
 
 @test "they died, all of them, and nothing else did" {
-    local round server
-    for round in $(seq 1 100); do
+    local server
+    for _ in $(seq 1 100); do
         machine_guest 'ping -c 3 -s 1000 10.0.0.2'
         [ "$(machine_output | grep -c 'faults: .* was killed')" -lt 5 ] || break
     done
