@@ -10,8 +10,6 @@
 // once, at most 64 without an answer, which comes for each 32; per frame. flood: as fast as they go; per
 // frame that was delivered. tcp: COUNT KiB by 64 KiB; per 1,000 bytes.
 
-#define _GNU_SOURCE // sendmmsg
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
