@@ -1,8 +1,9 @@
 // The driver of the host's disk, and its channels to who keeps data there.
 // SPDX-License-Identifier: MIT
 //
-// A channel and its pages are paid by the VM whose disk it is. The driver gets exactly its function,
-// interrupt, registers and DMA memory; what stands in for it gets the channels alone.
+// A channel and its pages are init's: the driver has them still, and the device perhaps a request, when the VM
+// whose disk it is was destroyed. The driver gets exactly its function, interrupt, registers and DMA memory;
+// what stands in for it gets the channels alone.
 #include "libipc/proto/block.h"
 #include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"
@@ -19,8 +20,8 @@ void expand_channel(struct scope *s, struct plan_server *server, const char *par
     const char *bits = arena_format(s->plan->arena, "%s.bits", kinds[s->disk_driver].name);
     s->server = server->name;
     *PLAN_ADD(s->plan, &s->channels, struct host_channel) = (struct host_channel){server->name, partition};
-    expand_memory(s, "@.channel", "%.quota", sizeof(struct block_channel), FILL_ZERO);
-    expand_memory(s, "@.buffer", "%.quota", BLOCK_PAGES * BLOCK_PAGE, FILL_ZERO);
+    expand_memory(s, "@.channel", NULL, sizeof(struct block_channel), FILL_ZERO);
+    expand_memory(s, "@.buffer", NULL, BLOCK_PAGES * BLOCK_PAGE, FILL_ZERO);
     expand_cap(s, &server->program,
                (struct kind_cap){DEVICE_SLOT_PEER, bits, "s", DRIVER_BIT_CHANNEL(number)});
     expand_map(s, &server->program.maps, (struct kind_map){DEVICE_MAP_CHANNEL, "@.channel", "rw"});

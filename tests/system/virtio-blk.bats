@@ -99,3 +99,31 @@ teardown() {
     machine_expect '^\[blocks\] the disk has failed: [0-9]+ requests with errors, 0 failures$'
     [ "$(machine_exit_status)" -eq 0 ]
 }
+
+@test "a VM is destroyed with its disk, and the driver goes on for the other, also when it starts anew" {
+    local file=$BATS_TEST_TMPDIR/two socket name rounds
+    socket=$(mktemp -u /tmp/virtio-blk.XXXXXX)
+    printf 'name: two\nvms:\n' >"$file.yaml"
+    for name in alpha beta; do
+        echo "  - {name: $name, memory: 64M, kernel: $PWD/build/kernels/hostile, cmdline: work, disks: [{name: ram, size: 64K, store: partition}]}"
+    done >>"$file.yaml"
+    build/bulkhead disk-image "$file.yaml" "$file.disk"
+    build/bulkhead archive "$file.yaml" "$file.cpio"
+    machine_start --control "$socket" --disk "$file.disk" test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' \
+        -initrd "$file.cpio"
+    control_open "$socket"
+    rm -f "$socket"
+    machine_expect '^\[alpha\] working$'
+    control '^\{\}$' vm-stop '{"name": "alpha", "force": true}'
+    control '^\{\}$' vm-destroy '{"name": "alpha"}'
+    control_expect '^\{"event": "VM_DESTROYED"'
+    for _ in 1 2 3 4 5; do
+        control '^\{\}$' kill '{"server": "virtio-blk"}'
+        control_expect '^\{"event": "SERVER_RESTARTED", "data": \{"name": "virtio-blk"'
+    done
+    machine_keys $'\x1da beta\rq'
+    machine_expect '^rounds, all good: ([0-9a-f]{16})$'
+    [ $((16#${MACHINE_MATCH[1]})) -ge 10 ]
+    [ "$(machine_exit_status)" -eq 0 ]
+    [ "$(machine_output | grep -c '^\[init\].* virtio-blk died: ')" -eq 5 ]
+}

@@ -110,7 +110,9 @@ static void both_ends(void **state)
     assert_true(cap(d, DRIVER_SLOT_CLIENT + 1)->badge == DEVICE_BIT_PEER);
     assert_int_equal(cap(d, DRIVER_SLOT_BUFFER + 1)->object, mapped(c, DEVICE_MAP_BUFFER));
     assert_int_equal(cap(d, DRIVER_SLOT_BUFFER + 1)->rights, RIGHT_READ | RIGHT_WRITE);
-    assert_true(is_named(m.object[mapped(c, DEVICE_MAP_BUFFER)].payer, "b.quota"));
+    // They stay when the VM goes.
+    assert_int_equal(m.object[mapped(c, DEVICE_MAP_BUFFER)].payer, MANIFEST_NONE);
+    assert_int_equal(m.object[mapped(c, DEVICE_MAP_CHANNEL)].payer, MANIFEST_NONE);
     const struct manifest_object *config = &m.object[mapped(d, MAP_CONFIG)];
     assert_true(json_is(config->memory.content, "{\"channels\": [\"a.root\", \"shared\"]}"));
 }
