@@ -1,9 +1,9 @@
 // The driver of the host's disk, and its channels to who keeps data there.
 // SPDX-License-Identifier: MIT
 //
-// A channel and its pages are init's: the driver has them still, and the device perhaps a request, when the VM
-// whose disk it is was destroyed. The driver gets exactly its function, interrupt, registers and DMA memory;
-// what stands in for it gets the channels alone.
+// A channel and its pages are init's: the driver has them still, and the device perhaps a request, when the
+// VM whose disk it is was destroyed. The driver gets exactly its function, interrupt, registers and DMA
+// memory; what stands in for it gets the channels alone.
 #include "libipc/proto/block.h"
 #include "libipc/proto/layout.h"
 #include "tools/expand_parts.h"

@@ -101,7 +101,7 @@ teardown() {
 }
 
 @test "a VM is destroyed with its disk, and the driver goes on for the other, also when it starts anew" {
-    local file=$BATS_TEST_TMPDIR/two socket name rounds
+    local file=$BATS_TEST_TMPDIR/two socket name
     socket=$(mktemp -u /tmp/virtio-blk.XXXXXX)
     printf 'name: two\nvms:\n' >"$file.yaml"
     for name in alpha beta; do
