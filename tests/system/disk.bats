@@ -91,9 +91,10 @@ image=build/guest/initramfs.cpio
     [ "$(machine_exit_status)" -eq 0 ]
 }
 
+# Not behind requests: a server raises its line at each start, and the guest's look at the cause is a request.
 @test "the same by the interrupt line, for a guest without MSI" {
     sed "s|cmdline: .*|& pci=nomsi|; s|\.\./\.\./build|$PWD/build|" tests/configs/disks.yaml >"$BATS_FILE_TMPDIR/line.yaml"
-    machine_archive "$BATS_FILE_TMPDIR/line.yaml" "$BATS_FILE_TMPDIR/line.cpio"
+    build/bulkhead archive "$BATS_FILE_TMPDIR/line.yaml" "$BATS_FILE_TMPDIR/line.cpio"
     machine_start bench -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$BATS_FILE_TMPDIR/line.cpio"
     machine_expect '^guest# '
     local blocks
