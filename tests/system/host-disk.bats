@@ -75,7 +75,7 @@ check_blocks() {
     [[ $output == *' 0 wrong'* ]]
 }
 
-# bats test_tags=qemu, restarts
+# bats test_tags=qemu
 @test "virtio: data survive kills of everybody in between, and are there in the next run" {
     configure virtio-blk disk.alpha.data vmm.alpha
     boot qemu --disk "$disk" test
