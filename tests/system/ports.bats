@@ -80,6 +80,8 @@ teardown_file() {
     machine_expect '(?s)^began-42\n(.*)^end-42$'
     echo "${MACHINE_MATCH[1]}"
     [ -z "${MACHINE_MATCH[1]}" ]
+    machine_keys "${ESC}l"
+    machine_expect '^\[terminal\] the log comes between the lines$'
     machine_type poweroff
     [ "$(machine_exit_status)" -eq 0 ]
     machine_killed 10 ports.alpha terminal vmm.alpha ${RESTART_EVERY:+console.alpha}
