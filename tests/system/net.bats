@@ -40,21 +40,19 @@ teardown_file() {
     [ "$output" = 0 ]
 }
 
-@test "they died, all of them, and nothing else did" {
-    local server
+@test "pings go on until all have died often enough" {
     for _ in $(seq 1 100); do
         machine_guest 'ping -c 3 -s 1000 10.0.0.2'
         [ "$(machine_output | grep -c 'faults: .* was killed')" -lt 5 ] || break
     done
-    for server in net.alpha.eth0 net.beta.eth0 switch; do
-        machine_output | grep -q "faults: $server was killed 300 times of 300"
-    done
-    [ "$(machine_output | grep -c ' died: ')" -eq 0 ]
 }
 
-@test "poweroff of both ends the run with status 0" {
+@test "poweroff of both ends the run with status 0, and nothing else has died" {
     machine_type poweroff
     machine_keys $'\x1d'abeta$'\r'
     machine_type poweroff
     [ "$(machine_exit_status)" -eq 0 ]
+    machine_killed 250 net.alpha.eth0 net.beta.eth0 switch
+    machine_killed 80 vmm.alpha vmm.beta
+    [ "$(machine_output | grep -c ' died: ')" -eq 0 ]
 }
