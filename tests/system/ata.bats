@@ -57,7 +57,7 @@ teardown() {
     machine_expect "^\[drivers/ata\] error: ata0 slave: read of 8192 bytes at sector 2064, sector 16 of 'test', failed"
     machine_expect '^\[blocks\] bad sector: 1, its neighbour: 0$'
     machine_expect '^\[blocks\] beyond the end: 2, of no op: 3$'
-    machine_expect '^\[blocks\] write: 0, errors in all: 1$'
+    machine_expect "^\[blocks\] write: 0, errors in all: [1${RESTART_EVERY:+-9}]\$" # what runs twice may count twice
     [ "$(machine_exit_status)" -eq 0 ]
 }
 

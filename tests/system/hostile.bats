@@ -18,7 +18,8 @@ setup_file() {
         '      {name: ram, size: 64K, queues: 2}, {name: image, base: hostile.img, store: none},' \
         '      {name: over, base: hostile.img, space: 8K}]}' \
         "  - {name: beta, memory: 64M, kernel: $kernel, cmdline: work, disks: [{name: ram, size: 64K}]}" >"$file.yaml"
-    machine_archive "$file.yaml" "$file.cpio"
+    # behind every seventh request at most: of the hundreds of lies one alone takes ten thousands of requests
+    RESTART_EVERY=${RESTART_EVERY:+7} machine_archive "$file.yaml" "$file.cpio"
     machine_start --control "$SOCKET" test -kernel build/bulkhead.elf -append 'exit-port exit-on-panic' -initrd "$file.cpio"
     control_open "$SOCKET"
 }
@@ -99,13 +100,15 @@ counters() {
 }
 
 @test "no server died, and the log tells of faults, but is not filled by them" {
-    local server
+    local server servers=disk.alpha.ram
+    # those that start anew tell of their first faults each time, and what is kept of the log is full of one's
+    [ -n "${RESTART_EVERY:-}" ] || servers+=' ports.alpha rng.alpha'
     attach log
     machine_keys "${ESC}o"
     machine_expect '^\[terminal\] overview; '
     run machine_output
     [ "$(grep -c ' died: ' <<<"$output")" -eq 0 ]
-    for server in disk.alpha.ram ports.alpha rng.alpha; do
+    for server in $servers; do
         grep "^\[$server\] warning: the guest's driver is at fault: " <<<"$output"
     done
     grep '^\[disk.alpha.over\] error: 8 KiB of space are full: ' <<<"$output"
