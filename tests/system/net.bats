@@ -12,7 +12,14 @@ setup_file() {
     machine_start test -kernel "$MACHINE_ROOT/build/bulkhead.elf" -append 'exit-port exit-on-panic' \
         -initrd "$BATS_FILE_TMPDIR/net.cpio"
     machine_expect '(?s)\A(?=.*^\[alpha\] guest# )(?=.*^\[beta\] guest# )'
-    machine_keys $'\x1d'aalpha$'\r'
+    attach alpha
+}
+
+# attach NAME: to its console, with the log between its lines
+attach() {
+    machine_keys $'\x1d'"a$1"$'\r'
+    machine_keys $'\x1d'l
+    machine_expect '^\[terminal\] the log comes between the lines$'
 }
 
 teardown_file() {
@@ -50,7 +57,7 @@ teardown_file() {
 
 @test "poweroff of both ends the run with status 0, and nothing else has died" {
     machine_type poweroff
-    machine_keys $'\x1d'abeta$'\r'
+    attach beta
     machine_type poweroff
     [ "$(machine_exit_status)" -eq 0 ]
     machine_killed 250 net.alpha.eth0 net.beta.eth0 switch
