@@ -127,9 +127,8 @@ enum uart_slot {
 #define UART_BIT_RING   UINT64_C(2) // output waits, or input has room
 
 // Host drivers with clients, each at the end of a channel. drivers/virtio-blk and drivers/ata
-// (proto/block.h): channel n is the n-th of the configuration, {"channels": [names of partitions],
-// "read_only": [those of them that are never written]}. drivers/virtio-rng (proto/random.h): {"channels": how
-// many}.
+// (proto/block.h): channel n is the n-th of the configuration, {"channels": [names of partitions]}.
+// drivers/virtio-rng (proto/random.h): {"channels": how many}.
 #define DRIVER_CHANNELS_MAX 32u
 enum driver_slot {
     // + number

@@ -6,11 +6,7 @@
 
 #include "libipc/json.h"
 
-enum { TOKENS_MAX = 2 * DRIVER_CHANNELS_MAX + 8 };
-
-struct keys {
-    struct json_node channels, read_only;
-};
+enum { TOKENS_MAX = DRIVER_CHANNELS_MAX + 8 };
 
 static bool read_name(struct json *j, struct json_node node, char *name)
 {
@@ -19,12 +15,12 @@ static bool read_name(struct json *j, struct json_node node, char *name)
            json_fail(j, node, "a partition's name, expected up to %u characters", GPT_NAME_UNITS);
 }
 
-static struct block_port *find(struct block_service *s, const char *name)
+static bool is_known(const struct block_service *s, const char *name)
 {
     for (uint32_t i = 0; i < s->port_count; i++)
         if (strcmp(s->ports[i].partition, name) == 0)
-            return &s->ports[i];
-    return NULL;
+            return true;
+    return false;
 }
 
 static bool read_channels(struct json *j, struct json_node list, struct block_service *s)
@@ -37,46 +33,23 @@ static bool read_channels(struct json *j, struct json_node list, struct block_se
         char *name = s->ports[s->port_count].partition;
         if (!read_name(j, node, name))
             return false;
-        if (find(s, name))
+        if (is_known(s, name))
             return json_fail(j, node, "channels: '%s' twice", name);
         s->port_count++;
     }
     return true;
 }
 
-static bool read_read_only(struct json *j, struct json_node list, struct block_service *s)
-{
-    char name[GPT_NAME_UNITS + 1];
-    struct json_node node = {0};
-    while (json_next(j, list, &node)) {
-        if (!read_name(j, node, name))
-            return false;
-        struct block_port *port = find(s, name);
-        if (!port)
-            return json_fail(j, node, "read_only: '%s' is none of the channels", name);
-        port->read_only = true;
-    }
-    return true;
-}
-
-static bool read_keys(struct json *j, struct json_node root, struct block_service *s)
-{
-    static const struct json_field fields[] = {
-        {JSON_FIELD(struct keys, channels), .kind = JSON_ARRAY},
-        {JSON_FIELD(struct keys, read_only), .kind = JSON_ARRAY, .optional = true},
-    };
-    struct keys keys = {0};
-    return json_read(j, root, "the driver's configuration", JSON_FIELDS(fields), &keys) &&
-           read_channels(j, keys.channels, s) && read_read_only(j, keys.read_only, s);
-}
-
 bool block_config_read(struct block_service *s, const char *text, char *error)
 {
+    static const struct json_field fields[] = {{.key = "channels", .kind = JSON_ARRAY}};
     static uint64_t tokens[TOKENS_MAX * JSON_TOKEN_BYTES / 8];
     struct json j;
-    struct json_node root;
+    struct json_node root, channels;
     s->port_count = 0;
-    bool good = json_open(&j, text, tokens, sizeof tokens, &root) && read_keys(&j, root, s);
+    bool good = json_open(&j, text, tokens, sizeof tokens, &root) &&
+                json_read(&j, root, "the driver's configuration", JSON_FIELDS(fields), &channels) &&
+                read_channels(&j, channels, s);
     memcpy(error, j.error, JSON_ERROR_MAX);
     return good;
 }

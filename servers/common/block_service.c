@@ -262,7 +262,7 @@ static void place(struct block_port *p, const struct block_disk *disks, uint32_t
     p->disk = disk;
     p->first = found->entry.first;
     p->sectors = gpt_sectors(found);
-    p->flags = disks[disk].flags | (p->read_only ? BLOCK_READ_ONLY : 0);
+    p->flags = disks[disk].flags;
 }
 
 static void read_disk(struct block_service *s, uint32_t disk)

@@ -59,10 +59,9 @@ struct block_memory {
     bool has_addresses;
 };
 
-// A channel as the driver sees it. Filled in before block_service_start(): the first four.
+// A channel as the driver sees it. Filled in before block_service_start(): the first three.
 struct block_port {
     char partition[GPT_NAME_UNITS + 1];
-    bool read_only;
     struct block_channel *shared;
     struct block_memory buffer;
     // The service's own.

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input = data;
     left = size;
     world_init(size);
-    world.service.ports[0].read_only = next() & 1;
+    world.service.backend.disks[0].flags |= next() & 1 ? BLOCK_READ_ONLY : 0;
     memset(world.disk + (WORLD_FIRST + WORLD_SIZE) * BLOCK_SECTOR, 0xbe, WORLD_SIZE * BLOCK_SECTOR);
     block_service_start(&world.service);
     world.meanwhile = meanwhile;

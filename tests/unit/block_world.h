@@ -88,7 +88,7 @@ static void world_check_job(const struct block_job *job)
     world_must(job->sectors && at + (size_t)job->sectors * BLOCK_SECTOR <= sizeof world.buffer[0]);
     world_must(job->sector >= first && job->sector + job->sectors <= first + WORLD_SIZE);
     world_must(job->pages == p->buffer.pages + at / BLOCK_PAGE);
-    world_must(job->op == BLOCK_READ || (job->op == BLOCK_WRITE && !p->read_only));
+    world_must(job->op == BLOCK_READ || (job->op == BLOCK_WRITE && !(p->flags & BLOCK_READ_ONLY)));
 }
 
 static bool world_submit(void *device, uint32_t tag, const struct block_job *job)
@@ -167,7 +167,6 @@ static void world_driver(void)
     for (unsigned i = 0; i < WORLD_PORTS; i++) {
         struct block_port *p = &s->ports[i];
         strcpy(p->partition, i ? "beta.root" : "alpha.root");
-        p->read_only = false;
         p->shared = &world.channel[i];
         p->buffer = (struct block_memory){.data = world.buffer[i], .has_addresses = true};
     }

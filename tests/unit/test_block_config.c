@@ -1,4 +1,4 @@
-// A block driver's configuration: names of partitions, and which of them are read-only
+// A block driver's configuration: names of partitions
 // SPDX-License-Identifier: MIT
 //
 // LINK: libipc/json.c servers/common/block_config.c
@@ -26,13 +26,10 @@ static void expect_error(const char *text, const char *why)
 static void good(void **state)
 {
     (void)state;
-    assert_true(block_config_read(
-        &service, "{\"channels\": [\"a.root\", \"b\\\\\"], \"read_only\": [\"b\\\\\"]}", error));
+    assert_true(block_config_read(&service, "{\"channels\": [\"a.root\", \"b\\\\\"]}", error));
     assert_int_equal(service.port_count, 2);
     assert_string_equal(service.ports[0].partition, "a.root");
-    assert_false(service.ports[0].read_only);
     assert_string_equal(service.ports[1].partition, "b\\");
-    assert_true(service.ports[1].read_only);
     assert_true(block_config_read(&service, "{\"channels\": []}", error));
     assert_int_equal(service.port_count, 0);
 }
@@ -45,8 +42,6 @@ static void bad(void **state)
     expect_error("{\"channels\": [\"\"]}", "line 1: a partition's name, expected up to 36 characters");
     expect_error("{\"channels\": [\"0123456789012345678901234567890123456\"]}",
                  "line 1: a partition's name, expected up to 36 characters");
-    expect_error("{\"channels\": [\"a\"], \"read_only\": [\"b\"]}",
-                 "line 1: read_only: 'b' is none of the channels");
     char many[1024] = "{\"channels\": [";
     for (unsigned i = 0; i <= DRIVER_CHANNELS_MAX; i++)
         snprintf(many + strlen(many), sizeof many - strlen(many), "%s\"p%u\"", i ? ", " : "", i);

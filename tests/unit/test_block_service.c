@@ -57,12 +57,10 @@ static void presence(void **state)
 {
     (void)state;
     world_init(1);
-    world.service.ports[1].read_only = true;
     start();
     assert_int_equal(world.channel[0].presence, BLOCK_PRESENT);
     assert_int_equal(world.channel[0].sectors, WORLD_SIZE);
     assert_int_equal(world.channel[0].flags, BLOCK_CACHED);
-    assert_int_equal(world.channel[1].flags, BLOCK_CACHED | BLOCK_READ_ONLY);
     assert_int_equal(world.signals[0], 1);
 
     world_init(1);
@@ -141,8 +139,9 @@ static void lies(void **state)
         {{.op = BLOCK_READ, .page = 30, .sector = 48, .bytes = 8192}, BLOCK_OK},
     };
     world_init(3);
-    world.service.ports[0].read_only = true;
+    world.service.backend.disks[0].flags |= BLOCK_READ_ONLY;
     start();
+    assert_int_equal(world.channel[0].flags, BLOCK_CACHED | BLOCK_READ_ONLY);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(request(0, i % BLOCK_REQUESTS, cases[i].r), cases[i].status);
     assert_int_equal(world.channel[0].errors, 0); // the disk's are counted there
