@@ -100,9 +100,9 @@ uint32_t host_function_interrupt(const struct host_function *f)
     return host_register_read(f->places.isr, 1);
 }
 
-bool host_function_needs_reset(const struct host_function *f)
+bool host_function_gave_up(const struct host_function *f, uint32_t interrupt)
 {
-    return status(f) & VIRTIO_NEEDS_RESET;
+    return (interrupt & VIRTIO_ISR_CONFIG) && (status(f) & VIRTIO_NEEDS_RESET);
 }
 
 void host_function_config(const struct host_function *f, uint32_t *to, uint32_t count)

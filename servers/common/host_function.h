@@ -35,11 +35,12 @@ void host_function_begin(const struct host_function *f);
 // Tells the device of what was added to a queue, if it wants to be told.
 void host_function_ring(const struct host_queue *q);
 
-// What interrupted, enum virtio_isr; reading it takes the interrupt back.
+// What interrupted, enum virtio_isr; reading it takes the interrupt back. What comes behind that interrupts
+// again, so the queues are looked at afterwards.
 uint32_t host_function_interrupt(const struct host_function *f);
 
-// The device gave up: only a reset helps.
-bool host_function_needs_reset(const struct host_function *f);
+// The device gave up, as far as an interrupt says: only a reset helps.
+bool host_function_gave_up(const struct host_function *f, uint32_t interrupt);
 
 // Bytes of the device's configuration that do not change while they are read: 32 bits each, into `to`.
 void host_function_config(const struct host_function *f, uint32_t *to, uint32_t count);

@@ -32,7 +32,8 @@ static struct {
     enum model_lie lie;
     unsigned lies_left; // after these it is honest
     unsigned resets, doorbells;
-    uint16_t taken[2]; // of each queue
+    uint16_t taken[2];       // of each queue
+    void (*meanwhile)(void); // what the device does right before the driver takes an interrupt back
 } model;
 
 static void model_init(uint64_t offered)
@@ -122,6 +123,8 @@ uint32_t host_register_read(uint32_t offset, uint32_t bytes)
         return model_common_read(offset, bytes);
     if (offset >= MODEL_CONFIG)
         return model.config[(offset - MODEL_CONFIG) / 4];
+    if (model.meanwhile)
+        model.meanwhile();
     uint8_t isr = model.isr;
     model.isr = 0;
     return isr;

@@ -278,6 +278,24 @@ static void gives_nothing(void **state)
     run_until(100);
 }
 
+static void device_goes_on(void)
+{
+    (void)device_serve();
+}
+
+// The driver goes to sleep only when it has seen all, or is about to be interrupted.
+static void comes_late(void **state)
+{
+    (void)state;
+    driver_serve();
+    model.meanwhile = device_goes_on;
+    for (unsigned i = 1; i <= CLIENTS; i++) {
+        driver_serve();
+        assert_true(model.taken[0] >= i);
+        assert_true(model.isr || !host_queue_has_used(&source.queue));
+    }
+}
+
 static void gives_up(void **state)
 {
     (void)state;
@@ -333,7 +351,7 @@ int main(void)
         cmocka_unit_test_setup(survives, set_up),   cmocka_unit_test_setup(pretends, set_up),
         cmocka_unit_test_setup(lies, set_up),       cmocka_unit_test_setup(gives_nothing, set_up),
         cmocka_unit_test_setup(gives_up, set_up),   cmocka_unit_test_setup(cannot_be_used, set_up),
-        cmocka_unit_test_setup(bad_driver, set_up),
+        cmocka_unit_test_setup(bad_driver, set_up), cmocka_unit_test_setup(comes_late, set_up),
     };
     return cmocka_run_group_tests_name("random", tests, NULL, NULL);
 }

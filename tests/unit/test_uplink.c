@@ -221,6 +221,23 @@ static void wakes_up(void **state)
     assert_true(uplink.tell);
 }
 
+static void one_more(void)
+{
+    assert_true(device_receives(FRAME));
+}
+
+// The driver goes to sleep only when it has seen all, or is about to be interrupted.
+static void comes_late(void **state)
+{
+    (void)state;
+    model.meanwhile = one_more;
+    for (unsigned i = 1; i <= 20; i++) {
+        serve();
+        assert_true(received >= i);
+        assert_true(model.isr || !host_queue_has_used(&uplink.receive));
+    }
+}
+
 static void segments(void **state)
 {
     (void)state;
@@ -399,6 +416,7 @@ int main(void)
         cmocka_unit_test_setup(survives, set_up),      cmocka_unit_test_setup(link_down, set_up),
         cmocka_unit_test_setup(bad_ring, set_up),      cmocka_unit_test_setup(lies, set_up),
         cmocka_unit_test_setup(moves_nothing, set_up), cmocka_unit_test_setup(cannot_be_used, set_up),
+        cmocka_unit_test_setup(comes_late, set_up),
     };
     return cmocka_run_group_tests_name("uplink", tests, NULL, NULL);
 }

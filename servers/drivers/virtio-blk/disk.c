@@ -190,7 +190,7 @@ bool disk_poll(void *device, uint32_t *tag, enum block_status *status)
         uint32_t interrupt = got == HOST_QUEUE_LIE ? 0 : host_function_interrupt(&d->function);
         if (got == HOST_QUEUE_LIE)
             recover(d, "reports requests that cannot be");
-        else if ((interrupt & VIRTIO_ISR_CONFIG) && host_function_needs_reset(&d->function))
+        else if (host_function_gave_up(&d->function, interrupt))
             recover(d, "gave up");
         else if (d->busy && now() >= d->give_up)
             recover(d, "does not answer");

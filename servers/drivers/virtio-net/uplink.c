@@ -7,7 +7,7 @@
 #include "libipc/log.h"
 #include "servers/common/copy.h"
 
-enum { RECEIVE_QUEUE = 0, TRANSMIT_QUEUE = 1, LOOKS = 4, TURN = 64 };
+enum { RECEIVE_QUEUE = 0, TRANSMIT_QUEUE = 1, TURN = 64 };
 #define BIT(n)   (UINT64_C(1) << (n))
 #define ALL_FREE UINT64_MAX
 _Static_assert(UPLINK_BUFFERS == 64, "a bit each");
@@ -226,24 +226,14 @@ static bool may_sleep(struct uplink *u)
     return ring_sleep_empty(&u->from) || !ring_filled(&u->from, &filled);
 }
 
-// The interrupt is taken back before the last look at the queues, so that what comes behind it interrupts
-// again.
+// The interrupt first, then the queues: what came in between is seen, what comes behind interrupts again.
 bool uplink_serve(struct uplink *u)
 {
     uint32_t came = 0, went = 0;
-    for (unsigned look = 0; !u->dead && look < LOOKS; look++) {
-        if (!receive_all(u, &came) || !take_sent(u)) {
-            recover(u, "reports frames that cannot be");
-            continue;
-        }
-        if (came == TURN)
-            break;
-        uint32_t interrupt = host_function_interrupt(&u->function);
-        if ((interrupt & VIRTIO_ISR_CONFIG) && host_function_needs_reset(&u->function))
-            recover(u, "gave up");
-        else if (!interrupt)
-            break;
-    }
+    if (!u->dead && host_function_gave_up(&u->function, host_function_interrupt(&u->function)))
+        recover(u, "gave up");
+    if (!u->dead && (!receive_all(u, &came) || !take_sent(u)))
+        recover(u, "reports frames that cannot be");
     if (!u->dead)
         send_all(u, &went);
     return came == TURN || went >= TURN || !may_sleep(u);

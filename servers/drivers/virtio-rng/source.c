@@ -13,7 +13,6 @@
 
 #define BIT(n) (UINT32_C(1) << (n))
 
-enum { LOOKS = 4 };
 _Static_assert(DRIVER_CHANNELS_MAX <= 32, "a bit each");
 
 static uint8_t *buffer_of(const struct source *s, uint32_t n)
@@ -97,10 +96,10 @@ static void answer(struct source *s, uint32_t n, uint32_t bytes)
 
 static void take_all(struct source *s)
 {
-    enum host_queue_result got = HOST_QUEUE_EMPTY;
+    enum host_queue_result got;
     uint8_t n;
     uint32_t bytes;
-    while (!s->dead && (got = host_queue_take(&s->queue, &n, &bytes)) == HOST_QUEUE_ENTRY && bytes) {
+    while ((got = host_queue_take(&s->queue, &n, &bytes)) == HOST_QUEUE_ENTRY && bytes) {
         s->resets = 0;
         s->busy &= ~BIT(n);
         answer(s, n, bytes);
@@ -120,19 +119,18 @@ static bool ask(struct source *s, uint32_t n)
         s->busy |= BIT(n);
     }
     s->waiting &= ~BIT(n);
-    s->turn = n + 1;
+    s->turn = (n + 1) % DRIVER_CHANNELS_MAX;
     return true;
 }
 
 static void ask_all(struct source *s)
 {
-    uint32_t before = s->busy, n;
-    do {
-        uint32_t behind = s->turn < DRIVER_CHANNELS_MAX ? s->waiting & ~(BIT(s->turn) - 1) : 0;
-        if (!s->waiting)
+    uint32_t before = s->busy;
+    while (s->waiting) {
+        uint32_t behind = s->waiting & ~(BIT(s->turn) - 1);
+        if (!ask(s, (uint32_t)__builtin_ctz(behind ? behind : s->waiting)))
             break;
-        n = (uint32_t)__builtin_ctz(behind ? behind : s->waiting);
-    } while (ask(s, n));
+    }
     if (s->busy != before)
         host_function_ring(&s->queue);
 }
@@ -144,19 +142,14 @@ void source_open(struct source *s)
     open_device(s);
 }
 
-// The interrupt is taken back before the last look at the ring, so that what comes behind it interrupts
-// again.
+// The interrupt first, then the queue: what came in between is seen, what comes behind interrupts again.
 uint64_t source_serve(struct source *s, uint64_t clients)
 {
     s->waiting |= (uint32_t)clients & all(s);
-    for (unsigned look = 0; !s->dead && look < LOOKS; look++) {
+    if (!s->dead && host_function_gave_up(&s->function, host_function_interrupt(&s->function)))
+        recover(s, "gave up");
+    if (!s->dead)
         take_all(s);
-        uint32_t interrupt = s->dead ? 0 : host_function_interrupt(&s->function);
-        if ((interrupt & VIRTIO_ISR_CONFIG) && host_function_needs_reset(&s->function))
-            recover(s, "gave up");
-        else if (!interrupt)
-            break;
-    }
     if (!s->dead)
         ask_all(s);
     uint64_t told = s->told;
