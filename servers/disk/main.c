@@ -132,7 +132,7 @@ static void publish(struct virtio_server *s)
 
 int main(void)
 {
-    virtio_server_configure(&server, fields, sizeof fields / sizeof fields[0], &config);
+    virtio_server_configure(&server, JSON_FIELDS(fields), &config);
     prepare();
     server.peer = peer;
     server.publish = publish;

@@ -70,7 +70,7 @@ static struct virtio_server server = {
 
 int main(void)
 {
-    virtio_server_configure(&server, fields, sizeof fields / sizeof fields[0], &config);
+    virtio_server_configure(&server, JSON_FIELDS(fields), &config);
     from_host = config.host && !(config.rdrand && processor_has_random());
     if (!from_host && !processor_has_random())
         die("this processor has no RDRAND");

@@ -4,8 +4,6 @@
 // Life: windows and interrupt; reset the device, which ends whatever the dead incarnation had under way, and
 // only then let it reach memory; serve the channels for ever. Channel n is that of the n-th rng server; its
 // configuration, {"channels": N}, says how many there are.
-#include <string.h>
-
 #include "libipc/json.h"
 #include "libipc/log.h"
 #include "libipc/syscall.h"
@@ -20,21 +18,17 @@ const char program_name[] = "drivers/virtio-rng";
 enum { PAGE_QUEUE, PAGE_BUFFERS = PAGE_QUEUE + HOST_QUEUE_PAGES, PAGES = PAGE_BUFFERS + SOURCE_PAGES };
 _Static_assert(PAGES == VIRTIO_RNG_DMA_PAGES, "as the manifest has it");
 
-enum { WINDOW = 0x200000, TOKENS_MAX = 8, TOKEN_WORDS = 4 };
+enum { WINDOW = 0x200000, TOKENS_MAX = 8 };
 
 static uint32_t read_config(void)
 {
     static const struct json_field fields[] = {
         {.key = "channels", .kind = JSON_NUMBER, .most = DRIVER_CHANNELS_MAX}};
-    static uint64_t tokens[TOKENS_MAX * TOKEN_WORDS];
-    const char *text = (const char *)MAP_CONFIG;
+    static uint64_t tokens[TOKENS_MAX * JSON_TOKEN_BYTES / 8];
     struct json j;
     struct json_node root;
     uint64_t channels = 0;
-    uint32_t count = json_count(&j, text, strlen(text));
-    if (count && json_token_bytes(count) > sizeof tokens)
-        die("the configuration is too long");
-    if (!count || !json_parse(&j, tokens, &root) ||
+    if (!json_open(&j, (const char *)MAP_CONFIG, tokens, sizeof tokens, &root) ||
         !json_read(&j, root, "the driver's configuration", JSON_FIELDS(fields), &channels))
         die("%s", j.error);
     return (uint32_t)channels;
