@@ -19,7 +19,7 @@ uint64_t tsc_per_ns = UINT64_C(1) << 32;
 static const uint8_t *input;
 static size_t left;
 static struct disk disk;
-static uint8_t memory[4][BLOCK_PAGE] __attribute__((aligned(4096)));
+static uint8_t memory[HOST_QUEUE_PAGES + 1][BLOCK_PAGE] __attribute__((aligned(4096)));
 static uint8_t buffer[BLOCK_PAGES][BLOCK_PAGE] __attribute__((aligned(4096)));
 static uint64_t addresses[BLOCK_PAGES];
 static uint32_t under_way;
@@ -42,12 +42,10 @@ static void set_up(void)
     model_disk_init();
     for (unsigned i = 0; i < BLOCK_PAGES; i++)
         addresses[i] = (uintptr_t)buffer[i];
-    disk = (struct disk){.function.places = {0, MODEL_ISR, MODEL_CONFIG, MODEL_NOTIFY, 0x1000, MODEL_STEP},
-                         .queue = {.descriptors = {memory[0], (uintptr_t)memory[0]},
-                                   .available = {memory[1], (uintptr_t)memory[1]},
-                                   .used = {memory[2], (uintptr_t)memory[2]}},
-                         .requests = (struct disk_requests *)(void *)memory[3],
-                         .address = (uintptr_t)memory[3]};
+    disk = (struct disk){.function.places = model_places,
+                         .requests = (struct disk_requests *)(void *)memory[HOST_QUEUE_PAGES],
+                         .address = (uintptr_t)memory[HOST_QUEUE_PAGES]};
+    model_queue(&disk.queue, memory);
     under_way = 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "servers/common/host_function.h"
 #include "servers/common/host_registers.h"
 #include "servers/common/virtio_format.h"
 
@@ -35,6 +36,25 @@ static struct {
     uint16_t taken[2];       // of each queue
     void (*meanwhile)(void); // what the device does right before the driver takes an interrupt back
 } model;
+
+// Where the driver finds all that.
+static const struct host_places model_places = {.isr = MODEL_ISR,
+                                                .config = MODEL_CONFIG,
+                                                .notify = MODEL_NOTIFY,
+                                                .notify_bytes = 0x1000,
+                                                .notify_step = MODEL_STEP};
+
+static struct dma_page model_page(void *at)
+{
+    return (struct dma_page){at, (uintptr_t)at};
+}
+
+static void model_queue(struct host_queue *q, uint8_t pages[HOST_QUEUE_PAGES][4096])
+{
+    q->descriptors = model_page(pages[0]);
+    q->available = model_page(pages[1]);
+    q->used = model_page(pages[2]);
+}
 
 static void model_init(uint64_t offered)
 {

@@ -10,19 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/block_world.h"
-
-static char last_line[LOG_LINE_MAX];
-static unsigned lines;
-
-void log_line(enum log_level level, const char *format, ...)
-{
-    (void)level;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(last_line, sizeof last_line, format, arguments);
-    va_end(arguments);
-    lines++;
-}
+#include "tests/unit/last_line.h"
 
 static struct block_request *slot(unsigned port, unsigned number)
 {

@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "libipc/log.h"
 #include "servers/rng/channel.h"
 #include "tests/unit/host_model.h"
+#include "tests/unit/last_line.h"
 
 static jmp_buf dead;
 static unsigned stores_left; // until the driver dies; 0: it lives
@@ -44,17 +44,7 @@ static uint64_t signals; // to the driver
 static uint64_t next_word;
 static bool seen[WORDS];
 static bool device_pretends; // writes nothing of what it says
-static uint8_t memory[3 + SOURCE_PAGES][4096] __attribute__((aligned(4096)));
-static char last_line[LOG_LINE_MAX];
-
-void log_line(enum log_level level, const char *format, ...)
-{
-    (void)level;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(last_line, sizeof last_line, format, arguments);
-    va_end(arguments);
-}
+static uint8_t memory[HOST_QUEUE_PAGES + SOURCE_PAGES][4096] __attribute__((aligned(4096)));
 
 static bool device_serve(void)
 {
@@ -78,17 +68,10 @@ static bool device_serve(void)
 // As after the death of a driver: its own memory is new, but for what the device reaches.
 static void driver_start(void)
 {
-    source = (struct source){.function.places = {.isr = MODEL_ISR,
-                                                 .config = MODEL_CONFIG,
-                                                 .notify = MODEL_NOTIFY,
-                                                 .notify_bytes = 0x1000,
-                                                 .notify_step = MODEL_STEP},
-                             .queue = {.descriptors = {memory[0], (uintptr_t)memory[0]},
-                                       .available = {memory[1], (uintptr_t)memory[1]},
-                                       .used = {memory[2], (uintptr_t)memory[2]}},
-                             .count = CLIENTS};
+    source = (struct source){.function.places = model_places, .count = CLIENTS};
+    model_queue(&source.queue, memory);
     for (unsigned i = 0; i < SOURCE_PAGES; i++)
-        source.buffers[i] = (struct dma_page){memory[3 + i], (uintptr_t)memory[3 + i]};
+        source.buffers[i] = model_page(memory[HOST_QUEUE_PAGES + i]);
     for (unsigned n = 0; n < CLIENTS; n++)
         source.channel[n] = &shared[n];
     signals = UINT64_MAX;

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "libipc/log.h"
 #include "servers/drivers/virtio-net/uplink.h"
 #include "tests/unit/host_model.h"
+#include "tests/unit/last_line.h"
 
 enum { RECEIVE, TRANSMIT, NUMBER_AT = 20, FRAME = 100 };
 
@@ -26,16 +26,6 @@ static struct ring to_driver, from_driver; // the switch's ends
 static uint32_t sent, received;            // numbers of the last frames of either side
 static uint32_t on_wire, at_switch;        // numbers of the last ones that came out
 static uint64_t frames_on_wire, frames_at_switch;
-static char last_line[LOG_LINE_MAX];
-
-void log_line(enum log_level level, const char *format, ...)
-{
-    (void)level;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(last_line, sizeof last_line, format, arguments);
-    va_end(arguments);
-}
 
 static struct net_port *shared(void)
 {
@@ -45,22 +35,11 @@ static struct net_port *shared(void)
 // As after the death of a driver.
 static void driver_start(void)
 {
-    uplink = (struct uplink){.function.places = {.isr = MODEL_ISR,
-                                                 .config = MODEL_CONFIG,
-                                                 .notify = MODEL_NOTIFY,
-                                                 .notify_bytes = 0x1000,
-                                                 .notify_step = MODEL_STEP},
-                             .port = shared(),
-                             .stats = &stats};
-    for (unsigned i = 0; i < HOST_QUEUE_PAGES; i++) {
-        struct dma_page *of[] = {&uplink.receive.descriptors, &uplink.receive.available,
-                                 &uplink.receive.used,        &uplink.transmit.descriptors,
-                                 &uplink.transmit.available,  &uplink.transmit.used};
-        *of[i] = (struct dma_page){memory[i], (uintptr_t)memory[i]};
-        *of[3 + i] = (struct dma_page){memory[3 + i], (uintptr_t)memory[3 + i]};
-    }
+    uplink = (struct uplink){.function.places = model_places, .port = shared(), .stats = &stats};
+    model_queue(&uplink.receive, memory);
+    model_queue(&uplink.transmit, memory + HOST_QUEUE_PAGES);
     for (unsigned i = 0; i < UPLINK_PAGES; i++)
-        uplink.buffers[i] = (struct dma_page){memory[6 + i], (uintptr_t)memory[6 + i]};
+        uplink.buffers[i] = model_page(memory[2 * HOST_QUEUE_PAGES + i]);
     uplink_open(&uplink);
     assert_true(uplink.tell);
 }

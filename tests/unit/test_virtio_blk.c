@@ -12,36 +12,21 @@
 
 #include <cmocka.h>
 
-#include "libipc/log.h"
 #include "libipc/time.h"
 #include "servers/drivers/virtio-blk/disk.h"
+#include "tests/unit/last_line.h"
 #include "tests/unit/virtio_blk_model.h"
 
 enum { TAGS = 16, PAGE_SECTORS = BLOCK_PAGE / BLOCK_SECTOR };
 
 uint64_t tsc_per_ns; // zero: all patience has an end at once
 
-static char last_line[LOG_LINE_MAX];
 static struct disk disk;
 static struct block_disk found;
-static uint8_t memory[4][BLOCK_PAGE] __attribute__((aligned(4096)));
+static uint8_t memory[HOST_QUEUE_PAGES + 1][BLOCK_PAGE] __attribute__((aligned(4096)));
 static uint8_t buffer[TAGS][BLOCK_PAGES][BLOCK_PAGE] __attribute__((aligned(4096)));
 static uint64_t addresses[TAGS][BLOCK_PAGES];
 static uint32_t space[64]; // configuration space
-
-void log_line(enum log_level level, const char *format, ...)
-{
-    (void)level;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(last_line, sizeof last_line, format, arguments);
-    va_end(arguments);
-}
-
-static struct dma_page page(unsigned i)
-{
-    return (struct dma_page){memory[i], (uintptr_t)memory[i]};
-}
 
 static int set_up(void **state)
 {
@@ -49,15 +34,10 @@ static int set_up(void **state)
     model_disk_init();
     tsc_per_ns = UINT64_C(1) << 32;
     last_line[0] = 0;
-    disk = (struct disk){.function.places = {.common = 0,
-                                             .isr = MODEL_ISR,
-                                             .config = MODEL_CONFIG,
-                                             .notify = MODEL_NOTIFY,
-                                             .notify_bytes = 0x1000,
-                                             .notify_step = MODEL_STEP},
-                         .queue = {.descriptors = page(0), .available = page(1), .used = page(2)},
-                         .requests = (struct disk_requests *)(void *)memory[3],
-                         .address = (uintptr_t)memory[3]};
+    disk = (struct disk){.function.places = model_places,
+                         .requests = (struct disk_requests *)(void *)memory[HOST_QUEUE_PAGES],
+                         .address = (uintptr_t)memory[HOST_QUEUE_PAGES]};
+    model_queue(&disk.queue, memory);
     for (unsigned t = 0; t < TAGS; t++)
         for (unsigned i = 0; i < BLOCK_PAGES; i++)
             addresses[t][i] = (uintptr_t)buffer[t][BLOCK_PAGES - 1 - i]; // nothing is contiguous
