@@ -13,7 +13,7 @@ enum { WINDOW = 2 << 20 };
 static void signal_client(void *context, uint32_t port)
 {
     (void)context;
-    (void)!sys_signal(DRIVER_SLOT_CLIENT + port); // its notification outlives it
+    (void)!sys_signal(DRIVER_SLOT_CLIENT + port); // it outlives its server, if not the VM
 }
 
 static void wait_for_device(void *context)

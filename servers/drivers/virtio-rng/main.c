@@ -48,7 +48,7 @@ int main(void)
     source_open(&source);
     for (;;) {
         for (uint64_t told = source_serve(&source, driver_clients()); told; told &= told - 1)
-            (void)!sys_signal(DRIVER_SLOT_CLIENT + (uint32_t)__builtin_ctzll(told)); // it outlives its server
+            (void)!sys_signal(DRIVER_SLOT_CLIENT + (uint32_t)__builtin_ctzll(told)); // or it went with its VM
         driver_wait(DEADLINE_NONE);
     }
 }
