@@ -83,14 +83,29 @@ static void check_name(struct report *r, const struct value *name)
             report_error(r, name->line, "name: '%s' is a name of the system, expected another", name->text);
 }
 
+void check_twice(struct report *r, const char *key, const char *what, const struct value *before,
+                 const struct value *name)
+{
+    if (strcmp(before->text, name->text) == 0)
+        report_error(r, name->line, "%s: a %s %s is in line %u already, expected another name", key, what,
+                     name->text, before->line);
+}
+
+void check_length(struct report *r, const struct config_vm *vm, const struct value *name, size_t others)
+{
+    size_t both = strlen(vm->name.text) + strlen(name->text), most = MANIFEST_NAME_MAX - others;
+    if (both > most)
+        report_error(r, name->line,
+                     "name: '%s' and that of VM %s have %zu characters together, expected at most %zu",
+                     name->text, vm->name.text, both, most);
+}
+
 static void check_ports(struct report *r, const struct config_vm *vm)
 {
     for (size_t i = 0; i < vm->ports.count; i++) {
         const struct value *name = config_port(vm, i);
         for (size_t j = 0; j < i; j++)
-            if (strcmp(config_port(vm, j)->text, name->text) == 0)
-                report_error(r, name->line, "ports: a port %s is in line %u already, expected another name",
-                             name->text, config_port(vm, j)->line);
+            check_twice(r, "ports", "port", config_port(vm, j), name);
         if (i == PORTS_MAX)
             report_error(r, name->line, "ports: more than %d, as many as a device has", PORTS_MAX);
     }
@@ -119,14 +134,6 @@ static void check_vm(struct arena *a, struct report *r, const char *config, stru
                      vm->memory.text, (unsigned long long)(images >> 10));
 }
 
-// Against a VM before it.
-static void check_pair(struct report *r, const struct config_vm *before, const struct config_vm *vm)
-{
-    if (strcmp(before->name.text, vm->name.text) == 0)
-        report_error(r, vm->name.line, "name: a VM %s is in line %u already, expected another name",
-                     vm->name.text, before->name.line);
-}
-
 static void check_fault(struct report *r, const struct config_fault *f)
 {
     if (!f->every.line == !f->requests.line)
@@ -144,10 +151,10 @@ bool check_config(struct arena *a, struct report *r, const char *path, struct co
     for (size_t i = 0; i < config->vms.count; i++) {
         check_vm(a, r, path, config_vm(config, i));
         for (size_t j = 0; j < i; j++)
-            check_pair(r, config_vm(config, j), config_vm(config, i));
+            check_twice(r, "name", "VM", &config_vm(config, j)->name, &config_vm(config, i)->name);
     }
     check_partitions(r, config);
-    check_addresses(r, config);
+    check_nets(r, config);
     for (size_t i = 0; i < config->faults.count; i++)
         check_fault(r, config_fault(config, i));
     if (config->faults.count > MANIFEST_FAULTS_MAX)

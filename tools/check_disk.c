@@ -16,15 +16,9 @@ enum { DISKS_MAX = 8, LONGEST_SUFFIX = sizeof "disk...channel" - 1 };
 static void check_names(struct report *r, const struct config_vm *vm, size_t i)
 {
     const struct config_disk *d = config_disk(vm, i);
-    size_t both = strlen(vm->name.text) + strlen(d->name.text), most = MANIFEST_NAME_MAX - LONGEST_SUFFIX;
-    if (both > most)
-        report_error(r, d->name.line,
-                     "name: '%s' and that of VM %s have %zu characters together, expected at most %zu",
-                     d->name.text, vm->name.text, both, most);
+    check_length(r, vm, &d->name, LONGEST_SUFFIX);
     for (size_t j = 0; j < i; j++)
-        if (strcmp(config_disk(vm, j)->name.text, d->name.text) == 0)
-            report_error(r, d->name.line, "name: a disk %s is in line %u already, expected another name",
-                         d->name.text, config_disk(vm, j)->name.line);
+        check_twice(r, "name", "disk", &config_disk(vm, j)->name, &d->name);
     if (i == DISKS_MAX)
         report_error(r, d->line, "disks: more than %d, as many as a VM has places for", DISKS_MAX);
 }

@@ -12,20 +12,14 @@
 #define BYTES_MIN (1ull << 10)
 #define DERIVED   0x524248000000ull // locally administered, of one station
 
-enum { NETS_MAX = 4, GROUPS_MAX = 64, RANGES_MAX = 16, LONGEST_SUFFIX = sizeof "net...config" - 1 };
+enum { NETS_MAX = 4, RANGES_MAX = 16, LONGEST_SUFFIX = sizeof "net...config" - 1 };
 
 static void check_names(struct report *r, const struct config_vm *vm, size_t i)
 {
     const struct config_net *n = config_net(vm, i);
-    size_t both = strlen(vm->name.text) + strlen(n->name.text), most = MANIFEST_NAME_MAX - LONGEST_SUFFIX;
-    if (both > most)
-        report_error(r, n->name.line,
-                     "name: '%s' and that of VM %s have %zu characters together, expected at most %zu",
-                     n->name.text, vm->name.text, both, most);
+    check_length(r, vm, &n->name, LONGEST_SUFFIX);
     for (size_t j = 0; j < i; j++)
-        if (strcmp(config_net(vm, j)->name.text, n->name.text) == 0)
-            report_error(r, n->name.line, "name: a NIC %s is in line %u already, expected another name",
-                         n->name.text, config_net(vm, j)->name.line);
+        check_twice(r, "name", "NIC", &config_net(vm, j)->name, &n->name);
     if (i == NETS_MAX)
         report_error(r, n->line, "nets: more than %d, as many as a VM has places for", NETS_MAX);
 }
@@ -149,11 +143,11 @@ static void check_uplink(struct report *r, const struct config_uplink *u,
     }
 }
 
-void check_addresses(struct report *r, const struct config *c)
+void check_nets(struct report *r, const struct config *c)
 {
     const struct config_net *nets[NET_PORTS_MAX];
     const size_t most = NET_PORTS_MAX - (c->uplink.line != 0);
-    size_t count = 0, groups = 0;
+    size_t count = 0;
     for (size_t v = 0; v < c->vms.count; v++)
         for (size_t i = 0; i < config_vm(c, v)->nets.count; i++) {
             const struct config_net *n = config_net(config_vm(c, v), i);
@@ -164,11 +158,7 @@ void check_addresses(struct report *r, const struct config *c)
             }
             for (size_t k = 0; k < count; k++)
                 check_pair(r, nets[k], n);
-            nets[count] = n;
-            groups += !has_group(nets, count++, n->group.text);
-            if (groups > GROUPS_MAX)
-                report_error(r, n->group.line, "group: '%s' is one more than %d, as many as there may be",
-                             n->group.text, GROUPS_MAX);
+            nets[count++] = n;
         }
     check_uplink(r, &c->uplink, nets, count);
 }

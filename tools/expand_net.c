@@ -29,7 +29,9 @@ void expand_switch(struct scope *s)
     expand_memory(s, "@.names", NULL, NET_PORTS_MAX * sizeof(struct name_entry), FILL_NAMES);
 }
 
-// Groups are numbered as they come. The check has seen that there are not too many.
+_Static_assert(NET_PORTS_MAX <= 64, "a bit of the rules for each group, of which each port is in one");
+
+// Groups are numbered as they come.
 static uint32_t group_number(struct scope *s, const char *name)
 {
     uint32_t number = 0;

@@ -269,6 +269,8 @@ static const struct kind_map virtio_driver_maps[] = {
 };
 
 static const struct kind_memory virtio_blk_memory[] = {{"@.dma", VIRTIO_BLK_DMA_PAGES * 4 * KIB}, {0}};
+static const struct kind_memory virtio_rng_memory[] = {{"@.dma", VIRTIO_RNG_DMA_PAGES * 4 * KIB}, {0}};
+
 static const struct kind_map virtio_net_maps[] = {
     {MAP_STATS, "@.stats", "rw"},
     {DRIVER_MAP_DMA, "@.dma", "rw"},
@@ -278,7 +280,6 @@ static const struct kind_map virtio_net_maps[] = {
 
 static const struct kind_memory virtio_net_memory[] = {
     {"@.stats", 4 * KIB}, {"@.dma", VIRTIO_NET_DMA_PAGES * 4 * KIB}, {0}};
-static const struct kind_memory virtio_rng_memory[] = {{"@.dma", VIRTIO_RNG_DMA_PAGES * 4 * KIB}, {0}};
 
 // Ports and interrupts that every PC has had for it.
 static const struct kind_cap ata_caps[] = {
