@@ -119,6 +119,16 @@ servers='[{"name": "vmm.alpha", "kind": "vmm", "vm": "alpha", "state": "running"
     [ "$status" -eq 1 ]
 }
 
+@test "a configuration whose devices the machine has not is refused with file and line" {
+    run bulkhead manifest --machine bochs tests/configs/uplink.yaml
+    [ "$status" -eq 1 ]
+    [ "$output" = "tests/configs/uplink.yaml:14: uplink: this machine has no virtio" ]
+    sed "s|rng: true|rng: host|; s|\.\./\.\./|$PWD/|" tests/configs/rng-host.yaml >"$BATS_TEST_TMPDIR/host.yaml"
+    run bulkhead manifest --machine bochs "$BATS_TEST_TMPDIR/host.yaml"
+    [ "$status" -eq 1 ]
+    [ "$output" = "$BATS_TEST_TMPDIR/host.yaml:13: rng: host, expected true or rdrand: this machine has no virtio" ]
+}
+
 @test "a configuration that asks for more memory than the machine has is refused with file and line" {
     run bulkhead check --memory 256 one-vm
     [ "$status" -eq 1 ]
