@@ -13,7 +13,7 @@
 #include "kernel/virt/virt.h"
 #include "kernel/vm.h"
 
-static void info_system(void *to)
+static enum status info_system(void *to)
 {
     struct info_system *i = to;
     *i = root_info;
@@ -25,6 +25,7 @@ static void info_system(void *to)
     i->pool_free = kmem_free_pages;
     i->xsave_features = fpu_mask;
     i->xsave_bytes = (uint32_t)fpu_bytes();
+    return STATUS_OK;
 }
 
 static enum thread_state state_of(const struct thread *t)
@@ -82,7 +83,8 @@ static enum status info_route(const struct vm *vm, uint64_t list, uint64_t place
     if (list >= INFO_ROUTE_LISTS || place >= ROUTES_MAX)
         return STATUS_BAD_ARG;
     const struct route *r = &vm->routes[list / ROUTE_DIRECTIONS][list % ROUTE_DIRECTIONS].route[place];
-    *(struct info_route *)to = (struct info_route){r->first, r->last, r->target.ref.number, r->count};
+    const struct object *target = ref_get(r->target.ref);
+    *(struct info_route *)to = (struct info_route){r->first, r->last, target ? target->number : 0, r->count};
     return STATUS_OK;
 }
 
@@ -154,12 +156,10 @@ uint32_t sys_info(struct request *r)
     enum status s = look_up(r, (uint32_t[ARGUMENTS]){needs[r->a[1]]});
     if (s != STATUS_OK)
         return s;
+    if (r->a[1] == INFO_SYSTEM)
+        return info_system(to);
     if (r->a[1] == INFO_ROUTE)
         return info_route(r->object[0], r->a[2], r->a[3], to);
-    if (r->a[1] == INFO_SYSTEM) {
-        info_system(to);
-        return STATUS_OK;
-    }
     const struct object *o = r->a[1] == INFO_THREAD ? thread_of(r->object[0], r->a[2]) : r->object[0];
     if (!o)
         return STATUS_BAD_ARG;
@@ -173,3 +173,4 @@ uint32_t sys_info(struct request *r)
 _Static_assert(sizeof(struct info_system) <= sizeof(((struct utcb *)0)->words), "INFO fits");
 _Static_assert(sizeof(struct info_vcpu) <= sizeof(((struct utcb *)0)->words), "INFO fits");
 _Static_assert(EXIT_KINDS <= 32, "info_vcpu.exits_by_kind");
+_Static_assert(sizeof(((struct vm *)0)->routes) == INFO_ROUTE_LISTS * sizeof(struct route_list), "all lists");

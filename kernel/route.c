@@ -4,7 +4,6 @@
 // One sorted list a kind of address and direction; a lookup is a binary search among at most ROUTES_MAX
 // ranges.
 #include "kernel/endpoint.h"
-#include "kernel/lib/string.h"
 #include "kernel/syscalls.h"
 #include "kernel/virt/virt.h"
 #include "kernel/vm.h"

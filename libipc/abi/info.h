@@ -101,7 +101,7 @@ struct info_account {
     uint64_t used; // TSC ticks in all
 };
 
-// INFO_OBJECT of all others
+// INFO_OBJECT of all others; that of an endpoint begins like it
 struct info_other {
     uint64_t number;
 };
@@ -109,7 +109,7 @@ struct info_other {
 // INFO_ROUTE. A list has its routes in its first places; those behind them are all zero.
 struct info_route {
     uint64_t first, last;
-    uint64_t target; // number of its endpoint or notification; 0: no route is there
+    uint64_t target; // number of its endpoint or notification; 0: that is gone, or no route is there
     uint64_t count;  // accesses along it since it was set
 };
 enum { INFO_ROUTE_LISTS = 4, INFO_ROUTE_PLACES = 64 };

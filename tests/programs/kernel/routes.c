@@ -78,6 +78,9 @@ static void routes_count(const struct machine *m, uint32_t device, uint32_t door
     EXPECT(sys_info_route(m->vm, INFO_ROUTE_LISTS, 0), STATUS_BAD_ARG, "info: no such list of routes");
     EXPECT(sys_info_route(m->vm, 0, 64), STATUS_BAD_ARG, "info: no such place");
     EXPECT(sys_info_route(m->vcpu, 0, 0), STATUS_BAD_CAP, "info: routes of what is no VM");
+    EXPECT(sys_destroy(doorbell), STATUS_OK, "route: its doorbell is destroyed");
+    EXPECT(sys_info_route(m->vm, INFO_ROUTE_LIST(ACCESS_PORT, true), 0), STATUS_OK, "info: the route stays");
+    CHECK(!r->target && r->count == 1, "info: it leads to nobody");
 }
 
 static void ports(void)
