@@ -85,15 +85,11 @@ bool server_receives(uint32_t n, uint16_t object)
     return false;
 }
 
-// The kernel's number of the endpoint that it serves, by which INFO tells who waits for whom.
 static void note_endpoint(uint32_t n)
 {
-    for (uint16_t i = 0; i < init.m.object_count; i++) {
-        bool own = init.m.object[i].type == MANIFEST_ENDPOINT && server_receives(n, i);
-        const struct info_endpoint *info = own ? info_of(object_slot(i)) : NULL;
-        if (info)
-            init.server[n].endpoint = info->number;
-    }
+    for (uint16_t i = 0; i < init.m.object_count; i++)
+        if (init.m.object[i].type == MANIFEST_ENDPOINT && server_receives(n, i))
+            init.server[n].endpoint = init.m.object[i].number;
 }
 
 void server_prepare(uint32_t n)

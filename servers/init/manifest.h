@@ -61,6 +61,7 @@ struct manifest_object {
     uint8_t type;    // enum manifest_type
     bool fresh;      // it was read just now
     bool missing;    // not of this machine: no such device, or it is a part of one (servers/init/objects.c)
+    uint64_t number; // the kernel's, of endpoints and notifications; 0: it was not made yet (ditto)
     union {
         uint64_t quota; // bytes
         struct {

@@ -291,6 +291,14 @@ void machine_renew(uint16_t quota)
         }
 }
 
+// By which INFO tells who waits for whom, and where routes lead.
+static void note_number(struct manifest_object *o, uint32_t slot)
+{
+    bool named = o->type == MANIFEST_ENDPOINT || o->type == MANIFEST_NOTIFICATION;
+    const struct info_other *info = named ? info_of(slot) : NULL;
+    o->number = info ? info->number : 0;
+}
+
 void objects_create(void)
 {
     for (unsigned type = 0; type < sizeof make / sizeof make[0]; type++)
@@ -299,7 +307,9 @@ void objects_create(void)
             if (!o->fresh || o->type != type)
                 continue;
             o->missing = is_missing(o);
-            if (!o->missing)
-                make[type](o, object_slot((uint16_t)i));
+            if (o->missing)
+                continue;
+            make[type](o, object_slot((uint16_t)i));
+            note_number(o, object_slot((uint16_t)i));
         }
 }

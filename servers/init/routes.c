@@ -10,21 +10,11 @@
 
 enum { PLACES = INFO_ROUTE_LISTS * INFO_ROUTE_PLACES };
 
-static uint64_t number_of(uint16_t object)
-{
-    const void *info = info_of(object_slot(object));
-    if (init.m.object[object].type == MANIFEST_ENDPOINT)
-        return info ? ((const struct info_endpoint *)info)->number : 0;
-    return info ? ((const struct info_other *)info)->number : 0;
-}
-
 static uint16_t find_target(uint64_t number)
 {
-    for (uint16_t i = 0; i < init.m.object_count; i++) {
-        uint8_t type = init.m.object[i].type;
-        if ((type == MANIFEST_ENDPOINT || type == MANIFEST_NOTIFICATION) && number_of(i) == number)
+    for (uint16_t i = 0; number && i < init.m.object_count; i++)
+        if (init.m.object[i].number == number)
             return i;
-    }
     return MANIFEST_NONE;
 }
 
