@@ -287,6 +287,7 @@ static struct manifest_vm *new_vm(struct manifest *m)
 static bool read_vm(struct manifest_reader *r, struct json_node n, struct manifest_vm *vm)
 {
     struct raw_vm raw = {.autostart = true};
+    vm->fresh = true; // so all of it is free again when it is refused
     if (!json_read(&r->json, n, "a VM", JSON_FIELDS(vm_fields), &raw) ||
         !reader_object(r, n, "quota", raw.quota, QUOTA_TYPES, &vm->quota) || !read_panel(r, n, &raw, vm))
         return false;
@@ -297,7 +298,6 @@ static bool read_vm(struct manifest_reader *r, struct json_node n, struct manife
         return json_fail(&r->json, n, "name: \"%.*s\", expected one without a point", (int)raw.name.length,
                          raw.name.at);
     vm->name = raw.name;
-    vm->fresh = true;
     vm->autostart = raw.autostart;
     return reader_memory_list(r, raw.memory, &vm->memory, &vm->memory_count) &&
            reader_memory_list(r, raw.images, &vm->images, &vm->image_count);
@@ -325,6 +325,27 @@ bool reader_find_server(struct manifest_reader *r, struct json_node n, struct js
         if (json_same(r->m->server[*server].name, name))
             return true;
     return json_fail(&r->json, n, "server: there is no server \"%.*s\"", (int)name.length, name.at);
+}
+
+uint16_t reader_owner(const struct manifest *m, struct json_text name)
+{
+    for (uint32_t i = 0; i < m->server_count; i++)
+        if (json_same(m->server[i].name, name))
+            return m->server[i].vm; // whatever it begins with
+    const char *point = memchr(name.at, '.', name.length);
+    struct json_text first = {name.at, point ? (uint32_t)(point - name.at) : name.length};
+    for (uint16_t v = 0; v < m->vm_count; v++)
+        if (json_same(m->vm[v].name, first))
+            return v;
+    return MANIFEST_NONE;
+}
+
+// When all servers and VMs are known.
+static void own_names(struct manifest *m)
+{
+    for (uint32_t i = 0; i < m->object_count; i++)
+        for (uint32_t k = 0; manifest_is_table(&m->object[i]) && k < m->object[i].memory.name_count; k++)
+            m->object[i].memory.name[k].vm = reader_owner(m, m->object[i].memory.name[k].text);
 }
 
 static bool read_control(struct manifest_reader *r, struct json_node n)
@@ -413,11 +434,14 @@ static bool read_all(struct manifest_reader *r, struct json_node root)
     r->m->log = raw.log;
     r->m->log_badge = raw.log_badge;
     r->m->keep = raw.keep;
-    return json_read(&r->json, raw.hang, "the hang limits", JSON_FIELDS(hang_fields), r->m) &&
-           reader_object_names(r, raw.objects) && reader_objects(r, raw.objects) &&
-           reader_maps(r, raw.init_maps, &r->m->init_maps) && read_log(r, root, &raw) &&
-           reader_vms(r, raw.vms) && reader_servers(r, raw.servers) && read_control(r, raw.control) &&
-           read_rams(r, raw.rams) && read_faults(r, raw.faults);
+    if (!json_read(&r->json, raw.hang, "the hang limits", JSON_FIELDS(hang_fields), r->m) ||
+        !reader_object_names(r, raw.objects) || !reader_objects(r, raw.objects) ||
+        !reader_maps(r, raw.init_maps, &r->m->init_maps) || !read_log(r, root, &raw) ||
+        !reader_vms(r, raw.vms) || !reader_servers(r, raw.servers) || !read_control(r, raw.control) ||
+        !read_rams(r, raw.rams) || !read_faults(r, raw.faults))
+        return false;
+    own_names(r->m);
+    return true;
 }
 
 bool manifest_read(struct manifest *m, const char *text, size_t bytes, char error[JSON_ERROR_MAX])

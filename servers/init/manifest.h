@@ -44,6 +44,7 @@ struct manifest_route {
 struct manifest_name {
     uint64_t entry;
     struct json_text text;
+    uint16_t vm; // whose; MANIFEST_NONE: the system's
     bool fresh;
 };
 
@@ -195,9 +196,6 @@ static inline bool manifest_is_table(const struct manifest_object *o)
 {
     return o->type == MANIFEST_MEMORY && o->memory.fill == FILL_NAMES;
 }
-
-// Does a name of a table stand for something of the VM's: a server, or a console ("VM", "VM.port")?
-bool manifest_names(const struct manifest *m, struct json_text name, uint16_t vm);
 
 // Is it the VM's quota, or paid by that?
 static inline bool manifest_belongs(const struct manifest *m, uint32_t object, uint16_t vm)

@@ -81,12 +81,12 @@ static bool read_names(struct manifest_reader *r, struct json_node array, uint16
         if (!json_read(&r->json, n, "a name", JSON_FIELDS(name_fields), &raw) ||
             !reader_any_object(r, n, "memory", raw.memory, 1u << MANIFEST_MEMORY, &object))
             return false;
-        if (!manifest_names(r->m, raw.text, vm))
+        if (reader_owner(r->m, raw.text) != vm)
             return json_fail(&r->json, n, "text: \"%.*s\" is not the VM's", (int)raw.text.length,
                              raw.text.at);
         if (object >= BUILTIN_FIRST || !manifest_is_table(&r->m->object[object]))
             return json_fail(&r->json, n, "memory: expected a table of names");
-        if (!add_name(r, n, &r->m->object[object], (struct manifest_name){raw.entry, raw.text, true}))
+        if (!add_name(r, n, &r->m->object[object], (struct manifest_name){raw.entry, raw.text, vm, true}))
             return false;
     }
     return true;
@@ -280,23 +280,13 @@ void manifest_remove_fresh(struct manifest *m)
     drop_all_references(m);
 }
 
-bool manifest_names(const struct manifest *m, struct json_text name, uint16_t vm)
-{
-    const struct json_text own = m->vm[vm].name;
-    for (uint32_t i = 0; i < m->server_count; i++)
-        if (json_same(m->server[i].name, name))
-            return m->server[i].vm == vm; // whatever it begins with
-    return name.length >= own.length && memcmp(name.at, own.at, own.length) == 0 &&
-           (name.length == own.length || name.at[own.length] == '.');
-}
-
 void manifest_remove_vm(struct manifest *m, uint16_t vm)
 {
     for (uint32_t i = 0; i < m->object_count; i++) {
         struct manifest_object *o = &m->object[i];
         o->fresh = manifest_belongs(m, i, vm);
         for (uint32_t k = 0; manifest_is_table(o) && k < o->memory.name_count; k++)
-            o->memory.name[k].fresh = manifest_names(m, o->memory.name[k].text, vm);
+            o->memory.name[k].fresh = o->memory.name[k].vm == vm;
     }
     for (uint32_t i = 0; i < m->server_count; i++)
         m->server[i].fresh = m->server[i].name.length && m->server[i].vm == vm;

@@ -41,6 +41,8 @@ bool reader_objects(struct manifest_reader *r, struct json_node array);
 bool reader_servers(struct manifest_reader *r, struct json_node array);
 bool reader_vms(struct manifest_reader *r, struct json_node array);
 bool reader_memory_list(struct manifest_reader *r, struct json_node array, uint16_t **list, uint32_t *count);
+// Whose is what a name of a table stands for: a server, or a console ("VM", "VM.port")?
+uint16_t reader_owner(const struct manifest *m, struct json_text name);
 bool reader_drain(struct manifest_reader *r, struct json_node array);
 bool reader_find_server(struct manifest_reader *r, struct json_node n, struct json_text name,
                         uint16_t *server);

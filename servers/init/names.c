@@ -42,7 +42,7 @@ static bool is_fresh(const struct manifest_name *name, uint32_t vm)
 
 static bool is_of(const struct manifest_name *name, uint32_t vm)
 {
-    return manifest_names(&init.m, name->text, (uint16_t)vm);
+    return name->vm == vm;
 }
 
 void names_begin(void)

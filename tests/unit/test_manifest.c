@@ -309,19 +309,29 @@ enum { THERE_OBJECTS = 8 };
     "{\"name\": \"a2\", \"type\": \"account\", \"payer\": \"q2\", \"weight\": 1},"                           \
     "{\"name\": \"z2\", \"type\": \"memory\", \"pages\": 1, \"fill\": \"zero\", \"payer\": \"q2\"}"
 #define NEW_VM "{\"name\": \"v2\", \"quota\": \"q2\", \"memory\": []}"
-#define NEW_SERVER(account, more)                                                                            \
-    "{\"name\": \"s2\", \"image\": \"i\", \"account\": \"" account "\", \"priority\": 3, \"quota\": 9, "     \
+#define SERVER_NAMED(name, account, more)                                                                    \
+    "{\"name\": \"" name "\", \"image\": \"i\", \"account\": \"" account                                     \
+    "\", \"priority\": 3, \"quota\": 9, "                                                                    \
     "\"slots\": 64, \"heap\": 0, \"caps\": [], \"maps\": []" more "}"
-#define OWN          ", \"vm\": \"v2\", \"payer\": \"q2\""
-#define EXTEND(more) ", \"extends\": [{\"server\": \"s\", " more "}]"
-#define SLOT(n, of)  "{\"slot\": " n ", \"object\": \"" of "\", \"rights\": \"s\"}"
-#define NAME(n, of)  ", \"names\": [{\"memory\": \"t\", \"entry\": " n ", \"text\": \"" of "\"}]"
-#define NEW(text)    NEW_OBJECTS ", {\"name\": \"x2\", \"payer\": \"q2\", " text "}"
+#define NEW_SERVER(account, more) SERVER_NAMED("s2", account, more)
+#define OWN                       ", \"vm\": \"v2\", \"payer\": \"q2\""
+#define EXTEND(more)              ", \"extends\": [{\"server\": \"s\", " more "}]"
+#define SLOT(n, of)               "{\"slot\": " n ", \"object\": \"" of "\", \"rights\": \"s\"}"
+#define NAME(n, of)               ", \"names\": [{\"memory\": \"t\", \"entry\": " n ", \"text\": \"" of "\"}]"
+#define NEW(text)                 NEW_OBJECTS ", {\"name\": \"x2\", \"payer\": \"q2\", " text "}"
 #define ALL_OF_IT                                                                                            \
     EXTEND("\"caps\": [" SLOT("4", "n2") "], \"maps\": [{\"address\": 8192, \"memory\": \"z2\", "            \
                                          "\"rights\": \"rw\"}]")                                             \
     ", \"names\": [{\"memory\": \"t\", \"entry\": 2, \"text\": \"v2\"}, {\"memory\": \"t\", \"entry\": 3, "  \
     "\"text\": \"s2\"}], \"drain\": [\"z2\"]"
+
+static void read_there(struct manifest *m)
+{
+    char error[JSON_ERROR_MAX];
+    assert_true(
+        read_parts(m, (struct parts){.objects = THERE, .vms = THERE_VM, .servers = THERE_SERVERS}, error));
+    manifest_settle(m);
+}
 
 static bool add(struct manifest *m, const char *objects, const char *vms, const char *servers,
                 const char *more, char error[JSON_ERROR_MAX])
@@ -403,9 +413,7 @@ static void wrong_parts(void **state)
     struct manifest m;
     char error[JSON_ERROR_MAX];
     (void)state;
-    assert_true(
-        read_parts(&m, (struct parts){.objects = THERE, .vms = THERE_VM, .servers = THERE_SERVERS}, error));
-    manifest_settle(&m);
+    read_there(&m);
     for (size_t i = 0; i < sizeof wrong_part / sizeof wrong_part[0]; i++) {
         bool added = add(&m, wrong_part[i].objects, wrong_part[i].vms, wrong_part[i].servers,
                          wrong_part[i].more, error);
@@ -422,11 +430,10 @@ static void good_part(void **state)
     struct manifest m;
     char error[JSON_ERROR_MAX];
     (void)state;
-    assert_true(
-        read_parts(&m, (struct parts){.objects = THERE, .vms = THERE_VM, .servers = THERE_SERVERS}, error));
-    manifest_settle(&m);
+    read_there(&m);
     for (int i = 0; i < 3; i++) {
-        if (!add(&m, NEW_OBJECTS, NEW_VM, NEW_SERVER("a2", OWN), ALL_OF_IT, error))
+        if (!add(&m, NEW_OBJECTS, NEW_VM, NEW_SERVER("a2", OWN) ", " SERVER_NAMED("v", "a2", OWN), ALL_OF_IT,
+                 error))
             fail_msg("%s", error);
         manifest_settle(&m);
         assert_true(json_is(m.server[2].name, "s2"));
