@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 // First its servers and its machine, so that nobody touches its memory any more; then its pager takes that
-// back; then the rest. What the supervisor filled goes back into its stock, and with the quota all kernel
-// memory is free that the quota paid for.
+// back; then the rest. What the supervisor filled goes back into its stock, and so does what a pager that has
+// failed for good cannot take back; with the quota all kernel memory is free that the quota paid for.
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +77,7 @@ void vm_leave(uint32_t v)
 {
     char copy[INIT_NAME];
     struct json_text name = init.m.vm[v].name;
-    if (init.vm[v].state != INIT_VM_LEAVING || !rams_are_empty(v))
+    if (init.vm[v].state != INIT_VM_LEAVING || (!rams_are_empty(v) && !vm_lacks(v)))
         return;
     memcpy(copy, name.at, name.length); // it goes with the rest
     name.at = copy;
@@ -93,6 +93,6 @@ void vm_destroy(uint32_t v, const struct init_command *c, struct init_answer *a)
         return;
     dismantle(v);
     init.vm[v].state = INIT_VM_LEAVING;
-    if (!rams_empty(v))
+    if (!rams_empty(v) || vm_lacks(v))
         vm_leave(v);
 }

@@ -214,6 +214,8 @@ void vm_undo(uint32_t vm);                                           // of one t
 #define VM_IN(state) (1u << (state))
 bool vm_is_in(uint32_t vm, uint32_t states, struct init_answer *a);
 void vms_shut_down(bool force, struct init_answer *a);
+// The server of another that has failed for good and without which the VM cannot go on; NULL: none.
+const struct manifest_server *vm_lacks(uint32_t vm);
 
 // supervise.c
 _Noreturn void supervise(void);

@@ -119,19 +119,16 @@ static void stop_servers(uint32_t v)
             server_renew(n);
 }
 
-// Its own servers begin anew, whatever became of them. That of another, without which none of its vCPUs goes
-// on, has not failed for good?
-static bool is_served(uint32_t v, struct init_answer *a)
+// Its own servers begin anew, whatever became of them.
+const struct manifest_server *vm_lacks(uint32_t v)
 {
     for (uint32_t n = 0; n < init.m.server_count; n++) {
         const struct manifest_server *s = &init.m.server[n];
         if (server_exists(n) && s->vm != v && server_is_needed(n, v) &&
             (init.server[n].state == SERVER_FAILED || init.server[n].program == &s->failed))
-            return refuse(a, INIT_FAILED, "VM %.*s needs %.*s, which has failed for good",
-                          (int)init.m.vm[v].name.length, init.m.vm[v].name.at, (int)s->name.length,
-                          s->name.at);
+            return s;
     }
-    return true;
+    return NULL;
 }
 
 // A machine that ran gets new vCPUs: the next thing that they send is their START exit.
@@ -152,15 +149,18 @@ static void start(uint32_t v)
 
 void vm_start(uint32_t v, const struct init_command *c, struct init_answer *a)
 {
-    (void)c;
     if (!vm_is_in(v, VM_IN(INIT_VM_CREATED) | VM_IN(INIT_VM_OFF) | VM_IN(INIT_VM_FAILED), a))
         return;
     if (init.shutting_down) {
         refuse(a, INIT_WRONG_STATE, "the machine is shutting down");
         return;
     }
-    if (!is_served(v, a))
+    const struct manifest_server *lacks = vm_lacks(v);
+    if (lacks) {
+        refuse(a, INIT_FAILED, "VM %s needs %.*s, which has failed for good", c->name,
+               (int)lacks->name.length, lacks->name.at);
         return;
+    }
     log_debug("VM %.*s is switched on at %llu", (int)init.m.vm[v].name.length, init.m.vm[v].name.at,
               (unsigned long long)now());
     if (!attempt(start, v, a->text, sizeof a->text)) {

@@ -74,9 +74,12 @@ static void fail(uint32_t n)
     run->death_told = false;
     run->state = served ? SERVER_BACKS_OFF : SERVER_FAILED;
     run->restart_at = now();
-    for (uint32_t v = 0; v < init.m.vm_count; v++)
-        if (vm_exists(v) && server_is_needed(n, v))
-            vm_end(v, VM_END_ERROR, 0);
+    for (uint32_t v = 0; v < init.m.vm_count; v++) {
+        if (!vm_exists(v) || !server_is_needed(n, v))
+            continue;
+        vm_end(v, VM_END_ERROR, 0);
+        vm_leave(v);
+    }
 }
 
 static enum start_kind kind_of(uint32_t n)
