@@ -149,9 +149,8 @@ struct init_answer {
     char text[240]; // what is wrong
 };
 
-// Structures travel as words.
-#define INIT_WORDS(type) ((sizeof(type) + 7) / 8)
-_Static_assert(INIT_WORDS(struct init_vm) <= 128 && INIT_TEXT_MAX <= 127 * 8, "a message");
+// Structures travel as words (libipc/words.h).
+_Static_assert(sizeof(struct init_vm) <= 128 * 8 && INIT_TEXT_MAX <= 127 * 8, "a message");
 
 // Events: records of a ring (libipc/ring.h) that the supervisor writes and control reads. When there is no
 // room they are counted, and the next one that finds room is preceded by EVENT_LOST.

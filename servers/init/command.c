@@ -77,7 +77,7 @@ static void carry_out(const struct init_command *c, struct init_answer *a)
 void command(struct message *m)
 {
     struct init_command c;
-    if (TAG_WORDS(m->tag) != INIT_WORDS(struct init_command)) {
+    if (TAG_WORDS(m->tag) != WORDS(sizeof c)) {
         *m = MESSAGE(STATUS_BAD_ARG, 0);
         return;
     }

@@ -38,8 +38,7 @@ static void load(struct image *image, struct json_text text, uint32_t slot)
 uint32_t image_find(struct json_text name)
 {
     uint32_t i = 0;
-    while (i < init.image_count && (init.image[i].name.length != name.length ||
-                                    memcmp(init.image[i].name.at, name.at, name.length) != 0))
+    while (i < init.image_count && !json_same(init.image[i].name, name))
         i++;
     if (i < init.image_count)
         return i;
